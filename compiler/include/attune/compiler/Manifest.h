@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace attune {
+
+/// One kernel parameter, in the order of the kernel's parameter list. `name` says which value: "q", "sk", "scale", ...
+struct Parameter {
+  enum class Kind {
+    Tensor,  ///< gl<T>: pointer, then batch, row and head strides as 64-bit element counts
+    Pointer, ///< device address
+    I32,
+    F32,
+  };
+  Kind kind;
+  std::string name;
+};
+
+/// A factor of a grid dimension; the engine knows its value at launch.
+enum class GridTerm { QTiles, Splits, QHeads, KvHeads, Batch, QRowBlocks };
+
+/// What the runtime must know to launch a kernel that it has never seen.
+struct Manifest {
+  std::string name;                     ///< symbol of the kernel
+  std::vector<Parameter> parameters;
+  std::vector<GridTerm> grid[3];        ///< products
+  int q_tile = 0;                       ///< rows of a QTiles step; rows are queries, or queries x group when pack_gqa
+  int kv_tile = 0;
+  bool pack_gqa = false;
+  int threads = 0;                      ///< per block
+  int shared_bytes = 0;                 ///< dynamic
+};
+
+} // namespace attune

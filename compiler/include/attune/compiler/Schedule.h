@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace attune {
+
+/// The tuner's choice for one kernel. Text form: "q_tile=128 kv_tile=64 warps=4 stages=1 pack_gqa=0 split_kv=0".
+struct Schedule {
+  int q_tile = 128;      ///< rows of one block: queries, or (query, head of the group) pairs when pack_gqa
+  int kv_tile = 64;      ///< keys of one tile
+  int warps = 4;         ///< each owns q_tile / warps rows, a multiple of 16
+  int stages = 1;        ///< slots of the K ring and of the V ring
+  bool pack_gqa = false; ///< one block serves all q heads of a kv head
+  bool split_kv = false; ///< a partial kernel over chunks of the keys, and a combine kernel; the count is a launch argument
+};
+
+std::string toText(const Schedule& schedule);
+/// Throws UserError for an unknown or missing field or a value that breaks a rule.
+Schedule scheduleFromText(std::string_view text);
+
+} // namespace attune
