@@ -1,0 +1,37 @@
+#!/usr/bin/env python3
+"""Runs the commands of README.md: each line of its ```sh blocks, in order, in one scratch folder, with build/bin on PATH.
+
+`./dev` commands run from the checkout, except those that would run this test again (test, asan, tsan) or install (setup).
+C++ blocks that hold a main() are compiled and run by tests/integration, not here.
+"""
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+root = pathlib.Path(__file__).resolve().parents[2]
+binaries = pathlib.Path(sys.argv[1]).resolve()
+NOT_HERE = re.compile(r"^\./dev( (test|setup|asan|tsan|lint|fuzz|bench)\b.*)?$")
+
+commands = []
+for block in re.findall(r"^```sh\n(.*?)^```", (root / "README.md").read_text(), re.M | re.S):
+    joined = block.replace("\\\n", " ")
+    commands += [re.sub(r"\s+# .*$", "", line).strip() for line in joined.splitlines() if line.strip() and not line.startswith("#")]
+if not commands:
+    sys.exit("README.md has no ```sh block: this test has nothing to run")
+
+env = dict(os.environ, PATH=f"{binaries}:{os.environ['PATH']}", ATTUNE_BUILD_DIR=str(binaries.parent), NO_COLOR="1")
+ran = 0
+with tempfile.TemporaryDirectory() as scratch:
+    for command in commands:
+        if NOT_HERE.match(command) or command.startswith("git clone"):
+            continue
+        where = root if command.startswith("./dev") else scratch
+        done = subprocess.run(["bash", "-euo", "pipefail", "-c", command], cwd=where, env=env, text=True, capture_output=True, timeout=900)
+        ran += 1
+        print(f"{'ok  ' if done.returncode == 0 else 'FAIL'} {command}")
+        if done.returncode != 0:
+            sys.exit(f"exit {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
+print(f"{ran} of {len(commands)} commands run")
