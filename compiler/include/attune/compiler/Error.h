@@ -14,8 +14,8 @@ public:
     Unsupported, ///< well-formed, but beyond a stated limit: shared memory of the target (exit code 4)
   };
 
-  UserError(Kind kind, const std::string& value, const std::string& rule, const std::string& remedy)
-      : std::runtime_error(value + ": " + rule + "; " + remedy), kind(kind) {}
+  UserError(Kind which, const std::string& value, const std::string& rule, const std::string& remedy)
+      : std::runtime_error(value + ": " + rule + "; " + remedy), kind(which) {}
 
   Kind kind;
 };
