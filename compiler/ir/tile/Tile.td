@@ -1,0 +1,2 @@
+// The main file for mlir-tblgen: the whole dialect.
+include "compiler/ir/tile/TileCalls.td"

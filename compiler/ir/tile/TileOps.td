@@ -1,0 +1,203 @@
+// Structure of a kernel. Everything else is a device call: TileCalls.td.
+#ifndef ATTUNE_IR_TILE_OPS
+#define ATTUNE_IR_TILE_OPS
+
+include "compiler/ir/tile/TileInterfaces.td"
+include "compiler/ir/tile/TileTypes.td"
+include "mlir/IR/BuiltinAttributes.td"
+include "mlir/IR/OpAsmInterface.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+class Tile_Op<string mnemonic, list<Trait> traits = []> : Op<Tile_Dialect, mnemonic, traits>;
+
+/// An op whose result has a name in the CUDA text, written as the SSA name: `%q_begin = tile.index [...]`.
+class Tile_Named<string mnemonic, list<Trait> traits = []>
+    : Tile_Op<mnemonic, traits # [DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
+  code namedDefinition = [{
+    void $cppClass::getAsmResultNames(mlir::OpAsmSetValueNameFn set_name) {
+      if (auto label = getLabel())
+        set_name(getResult(), *label);
+    }
+  }];
+  let extraClassDefinition = namedDefinition;
+}
+
+// --- kernel ---------------------------------------------------------------------------------------------------------
+
+def Tile_KernelOp : Tile_Op<"kernel", [IsolatedFromAbove, Symbol, NoTerminator, SingleBlock,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {
+  let summary = "One __global__ function.";
+  let description = [{
+    Argument names are parameter names. `header` is the comment above the kernel, one line each. `grid` names the
+    factors of each grid dimension for the manifest. `shared_bytes` is set by tile-allocate-shared.
+
+    ```mlir
+    tile.kernel @copy(%q: !tile.gl<bf16>, %sq: index) threads 128 grid [["QTiles"], ["QHeads"], ["Batch"]] {
+      ...
+    }
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$arg_names, I64Attr:$threads, ArrayAttr:$grid,
+                       DefaultValuedOptionalAttr<StrArrayAttr, "{}">:$header, OptionalAttr<I64Attr>:$shared_bytes);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+}
+
+def Tile_SectionOp : Tile_Op<"section"> {
+  let summary = "Starts a paragraph: a blank line, and a comment if there is a text.";
+  let arguments = (ins OptionalAttr<StrAttr>:$text);
+  let assemblyFormat = "($text^)? attr-dict";
+}
+
+def Tile_ReturnOp : Tile_Op<"return"> {
+  let summary = "Ends this thread's kernel.";
+  let assemblyFormat = "attr-dict";
+}
+
+// --- places ---------------------------------------------------------------------------------------------------------
+
+def Tile_AnyPlace : AnyTypeOf<[Tile_StType, Tile_RtType, Tile_RvType]>;
+
+def Tile_AllocOp : Tile_Named<"alloc"> {
+  let summary = "Declares a tile in registers, or in shared memory at `offset` bytes once tile-allocate-shared has run.";
+  let arguments = (ins OptionalAttr<StrAttr>:$label, OptionalAttr<I64Attr>:$offset);
+  let results = (outs Tile_AnyPlace:$result);
+  let assemblyFormat = "custom<ResultLabel>($label) (`at` $offset^)? attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def Tile_RingOp : Tile_Named<"ring"> {
+  let summary = "The slots of tiles `first`, `first - 1`, ... in a ring.";
+  let arguments = (ins OptionalAttr<StrAttr>:$label, Index:$first);
+  let results = (outs Tile_RingType:$result);
+  let assemblyFormat = "custom<ResultLabel>($label) $first attr-dict `:` type($result)";
+}
+
+def Tile_SlotOp : Tile_Op<"slot", [Pure]> {
+  let summary = "One stage of a ring of shared tiles: `k_smem[ring(j)]`.";
+  let arguments = (ins Tile_StType:$tiles, Tile_RingType:$ring, Index:$tile);
+  let results = (outs Tile_StType:$result);
+  let assemblyFormat = "$tiles `[` $ring `(` $tile `)` `]` attr-dict `:` type($tiles) `,` type($ring) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+// --- scalars --------------------------------------------------------------------------------------------------------
+
+def Tile_Axis : I32EnumAttr<"Axis", "a grid axis", [
+    I32EnumAttrCase<"X", 0, "x">, I32EnumAttrCase<"Y", 1, "y">, I32EnumAttrCase<"Z", 2, "z">]> {
+  let cppNamespace = "::attune::tile";
+}
+
+def Tile_BlockOp : Tile_Op<"block", [Pure]> {
+  let summary = "This block's coordinate in the grid.";
+  let arguments = (ins Tile_Axis:$axis);
+  let results = (outs Index:$result);
+  let assemblyFormat = "$axis attr-dict";
+}
+
+def Tile_BlocksOp : Tile_Op<"blocks", [Pure]> {
+  let summary = "The number of blocks along an axis.";
+  let arguments = (ins Tile_Axis:$axis);
+  let results = (outs Index:$result);
+  let assemblyFormat = "$axis attr-dict";
+}
+
+def Tile_Reduce : I32EnumAttr<"Reduce", "how several affine results become one", [
+    I32EnumAttrCase<"Only", 0, "only">, I32EnumAttrCase<"Min", 1, "min">, I32EnumAttrCase<"Max", 2, "max">]> {
+  let cppNamespace = "::attune::tile";
+}
+
+def Tile_IndexOp : Tile_Named<"index", [Pure]> {
+  let summary = "An affine expression, or the least or greatest of several.";
+  let description = [{
+    ```mlir
+    %q_begin = tile.index [%q_tile * 128]
+    %kv_end = tile.index min [(%q_begin + %sk - %sq + 128) ceildiv 64, %sk ceildiv 64]
+    ```
+  }];
+  let arguments = (ins OptionalAttr<StrAttr>:$label, AffineMapAttr:$map, DefaultValuedAttr<Tile_Reduce, "Reduce::Only">:$reduce,
+                       Variadic<Index>:$operands);
+  let results = (outs Index:$result);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+}
+
+def Tile_ElementOp : Tile_Named<"element", [Pure]> {
+  let summary = "One element of global memory that no thread writes: `cu_seqlens_q[batch + 1]`.";
+  let arguments = (ins OptionalAttr<StrAttr>:$label, Tile_PtrType:$pointer, Index:$position);
+  let results = (outs AnyTypeOf<[Index, F32]>:$result);
+  let assemblyFormat = "custom<ResultLabel>($label) $pointer `[` $position `]` attr-dict `:` type($pointer) `->` type($result)";
+}
+
+def Tile_ConstantOp : Tile_Op<"constant", [Pure]> {
+  let summary = "An fp32 literal.";
+  let arguments = (ins F32Attr:$value);
+  let results = (outs F32:$result);
+  let assemblyFormat = "$value attr-dict";
+}
+
+// --- mask -----------------------------------------------------------------------------------------------------------
+
+def Tile_VisibleOp : Tile_Named<"visible"> {
+  let summary = "A predicate over (query, key): some set of the union holds. Symbols of the sets are the operands.";
+  let description = [{
+    With `group` the first argument is a row of a packed tile, and the query is `row / group`.
+
+    ```mlir
+    %visible = tile.visible(%sq, %sk) [affine_set<(q, k)[sq, sk] : (q + sk - sq - k >= 0)>]
+    ```
+  }];
+  let arguments = (ins OptionalAttr<StrAttr>:$label, Variadic<Index>:$symbols, ArrayAttr:$sets,
+                       DefaultValuedAttr<I64Attr, "1">:$group);
+  let results = (outs Tile_VisibleType:$result);
+  let assemblyFormat = "custom<ResultLabel>($label) `(` $symbols `)` $sets (`group` $group^)? attr-dict";
+  let hasVerifier = 1;
+}
+
+// --- control --------------------------------------------------------------------------------------------------------
+
+def Tile_ForOp : Tile_Op<"for", [NoTerminator, SingleBlock,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {
+  let summary = "Visits the tiles of [begin, end), or of [0, end) upwards for an ascending loop.";
+  let description = [{
+    Key tiles are visited from the last to the first, so that the tiles that the causal diagonal cuts come first.
+
+    ```mlir
+    tile.for %j from %full_end down to %kv_begin { ... }
+    tile.for %i from %begin up to %end { ... }
+    ```
+  }];
+  let arguments = (ins Index:$begin, Index:$end, StrAttr:$iterator, UnitAttr:$ascending);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let extraClassDeclaration = "mlir::Value getTile() { return getBody().getArgument(0); }";
+}
+
+def Tile_IfOp : Tile_Op<"if", [NoTerminator, SingleBlock]> {
+  let summary = "Runs the body if an affine condition holds, which all threads of the block agree on.";
+  let description = [{
+    `tile.if [%q_begin - %sq] { tile.return }`: the expression is >= 0.
+  }];
+  let arguments = (ins AffineMapAttr:$map, Variadic<Index>:$operands);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+}
+
+// --- before tile-materialize-pipeline -------------------------------------------------------------------------------
+
+def Tile_FetchOp : Tile_Op<"fetch"> {
+  let summary = "From here on `destination` holds the rows from `first` on. No copy is planned yet.";
+  let description = [{
+    Rows at or beyond `limit` are zeros. tile-materialize-pipeline turns the fetches of a loop into asynchronous copies
+    that run ahead by as many stages as the ring has; a kernel that still has one is not printable.
+  }];
+  let arguments = (ins Tile_StType:$destination, Tile_RowsType:$source, Index:$first, Index:$limit);
+  let assemblyFormat = "$destination `,` $source `[` $first `]` `limit` $limit attr-dict `:` type($destination) `,` type($source)";
+  let hasVerifier = 1;
+}
+
+#endif

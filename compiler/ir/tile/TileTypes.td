@@ -1,0 +1,78 @@
+// The dialect and its types: places in memory, with the shapes that verifiers compare.
+#ifndef ATTUNE_IR_TILE_TYPES
+#define ATTUNE_IR_TILE_TYPES
+
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/DialectBase.td"
+include "mlir/IR/EnumAttr.td"
+
+def Tile_Dialect : Dialect {
+  let name = "tile";
+  let cppNamespace = "::attune::tile";
+  let summary = "A kernel as it will be read: named buffers, loops, and calls of device functions.";
+  let description = [{
+    Memory semantics: a value of a tile type is a place, and ops write their first operand. An SSA name is the name that
+    the CUDA text shows; a value without a name is printed where it is used. Two kinds of op: structure (kernel, loops,
+    indices), and device calls, each of which is one function of templates/.
+  }];
+  let useDefaultTypePrinterParser = 1;
+}
+
+class Tile_Type<string name, string typeMnemonic> : TypeDef<Tile_Dialect, name> {
+  let mnemonic = typeMnemonic;
+}
+
+def Tile_GlType : Tile_Type<"Gl", "gl"> {
+  let summary = "A global tensor: pointer and batch, row and head strides (`gl<bf16>`).";
+  let parameters = (ins "::mlir::Type":$element);
+  let assemblyFormat = "`<` $element `>`";
+}
+
+def Tile_RowsType : Tile_Type<"Rows", "rows"> {
+  let summary = "The rows of one head of a global tensor.";
+  let parameters = (ins "::mlir::Type":$element);
+  let assemblyFormat = "`<` $element `>`";
+}
+
+def Tile_PtrType : Tile_Type<"Ptr", "ptr"> {
+  let summary = "A pointer to global memory (`float*`, `const int*`).";
+  let parameters = (ins "::mlir::Type":$element, DefaultValuedParameter<"bool", "false">:$is_const);
+  let assemblyFormat = "`<` (`const` $is_const^)? $element `>`";
+}
+
+def Tile_StType : Tile_Type<"St", "st"> {
+  let summary = "A tile in shared memory, or a ring of `stages` of them (`st<bf16, 64, 128>`).";
+  let parameters = (ins "int64_t":$rows, "int64_t":$cols, "::mlir::Type":$element,
+                        DefaultValuedParameter<"int64_t", "1">:$stages);
+  let assemblyFormat = "`<` $rows `,` $cols `,` $element (`,` `stages` `=` $stages^)? `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Bytes of all stages.
+    int64_t bytes() const { return getStages() * getRows() * getCols() * getElement().getIntOrFloatBitWidth() / 8; }
+  }];
+}
+
+def Tile_RtType : Tile_Type<"Rt", "rt"> {
+  let summary = "One warp's tile in registers (`rt<float, 32, 64>`).";
+  let parameters = (ins "int64_t":$rows, "int64_t":$cols, "::mlir::Type":$element);
+  let assemblyFormat = "`<` $rows `,` $cols `,` $element `>`";
+  let genVerifyDecl = 1;
+}
+
+def Tile_RvType : Tile_Type<"Rv", "rv"> {
+  let summary = "One fp32 value per row of a warp's tile (`rv<32>`).";
+  let parameters = (ins "int64_t":$rows);
+  let assemblyFormat = "`<` $rows `>`";
+}
+
+def Tile_RingType : Tile_Type<"Ring", "ring"> {
+  let summary = "Maps a key tile to its slot of a ring (`Ring<2>`).";
+  let parameters = (ins "int64_t":$stages);
+  let assemblyFormat = "`<` $stages `>`";
+}
+
+def Tile_VisibleType : Tile_Type<"Visible", "visible"> {
+  let summary = "The mask as a predicate `(query, key) -> bool`.";
+}
+
+#endif
