@@ -1,0 +1,28 @@
+// Element types and the integer arithmetic that loop bounds need. Header-free: NVRTC spends longer on <cuda_bf16.h> than on a kernel.
+#pragma once
+
+#define ATTUNE_DEVICE __device__ __forceinline__
+
+namespace attune {
+
+struct bf16 {
+  unsigned short bits;
+};
+struct f16 {
+  unsigned short bits;
+};
+
+
+/// Rounds towards minus infinity, also for negative a. b is a positive constant, so for a power of two this is one shift.
+ATTUNE_DEVICE constexpr int floordiv(int a, int b) { return a / b - (a % b < 0); }
+/// In [0, b).
+ATTUNE_DEVICE constexpr int floormod(int a, int b) { return a - floordiv(a, b) * b; }
+
+ATTUNE_DEVICE int distance(int a, int b) { return a > b ? a - b : b - a; }
+
+constexpr float log2e = 1.4426950408889634f;
+constexpr float ln2 = 0.6931471805599453f;
+
+ATTUNE_DEVICE float infinity() { return __int_as_float(0x7f800000); }
+
+} // namespace attune

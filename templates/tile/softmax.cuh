@@ -1,0 +1,137 @@
+// Online softmax over key tiles (Milakov and Gimelshein 2018; FlashAttention-2, algorithm 1). The state of a row is its maximum
+// score so far, the sum of exp(score - maximum), and the sum of those weights times V. Row sums stay per lane until the end.
+#pragma once
+#include <attune/arch/sm80/math.cuh>
+#include <attune/tile/warp.cuh>
+
+namespace attune::softmax {
+
+namespace detail {
+ATTUNE_DEVICE float quad_max(float a) {
+  a = fmaxf(a, __shfl_xor_sync(~0u, a, 1));
+  return fmaxf(a, __shfl_xor_sync(~0u, a, 2));
+}
+ATTUNE_DEVICE float quad_sum(float a) {
+  a += __shfl_xor_sync(~0u, a, 1);
+  return a + __shfl_xor_sync(~0u, a, 2);
+}
+
+template <bool Masked, int M, int N>
+ATTUNE_DEVICE void step(rt<float, M, N>& scores, rv<M>& row_max, rv<M>& row_sum, rv<M>& rescale, float scale_log2) {
+#pragma unroll
+  for (int m = 0; m < M / 16; ++m)
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const float before = row_max.data[m][half];
+      float now = before;
+#pragma unroll
+      for (int n = 0; n < N / 8; ++n)
+        now = fmaxf(now, fmaxf(scores.data[m][n][2 * half], scores.data[m][n][2 * half + 1]));
+      now = quad_max(now);
+      row_max.data[m][half] = now;
+
+      // a row that has seen nothing yet has maximum -inf: measured from 0 its weights are 2^-inf = 0
+      const float offset = Masked && now == -infinity() ? 0.0f : now * scale_log2;
+      rescale.data[m][half] = exp2(before * scale_log2 - offset);
+      float sum = row_sum.data[m][half] * rescale.data[m][half];
+#pragma unroll
+      for (int n = 0; n < N / 8; ++n)
+#pragma unroll
+        for (int i = 2 * half; i < 2 * half + 2; ++i) {
+          scores.data[m][n][i] = exp2(scores.data[m][n][i] * scale_log2 - offset);
+          sum += scores.data[m][n][i];
+        }
+      row_sum.data[m][half] = sum;
+    }
+}
+
+/// Calls f(score, row, key) for each element of the warp's scores; `first_row` is the block's, `first_key` the tile's.
+template <int M, int N, class F> ATTUNE_DEVICE void each(rt<float, M, N>& scores, int first_row, int first_key, const F& f) {
+#pragma unroll
+  for (int m = 0; m < M / 16; ++m)
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      const int row = first_row + warp::index() * M + m * 16 + i / 2 * 8 + warp::lane() / 4;
+#pragma unroll
+      for (int n = 0; n < N / 8; ++n)
+        f(scores.data[m][n][i], row, first_key + n * 8 + warp::lane() % 4 * 2 + i % 2);
+    }
+}
+} // namespace detail
+
+/// The state of a row that has seen no key: acc = 0, maximum = -inf, sum = 0.
+template <int M, int N> ATTUNE_DEVICE void reset(rt<float, M, N>& out, rv<M>& row_max, rv<M>& row_sum) {
+#pragma unroll
+  for (int m = 0; m < M / 16; ++m) {
+#pragma unroll
+    for (int n = 0; n < N / 8; ++n)
+#pragma unroll
+      for (int i = 0; i < 4; ++i)
+        out.data[m][n][i] = 0;
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      row_max.data[m][half] = -infinity();
+      row_sum.data[m][half] = 0;
+    }
+  }
+}
+
+/// scores = score(scores, row, key): scale, softcap, ALiBi as the kernel composed them.
+template <int M, int N, class Score>
+ATTUNE_DEVICE void modify(rt<float, M, N>& scores, int first_row, int first_key, const Score& score) {
+  detail::each(scores, first_row, first_key, [&](float& s, int row, int key) { s = score(s, row, key); });
+}
+
+/// Scores of hidden pairs become -inf, whatever they were: NaN in a hidden key ends here.
+template <int M, int N, class Visible>
+ATTUNE_DEVICE void mask(rt<float, M, N>& scores, int first_row, int first_key, const Visible& visible) {
+  detail::each(scores, first_row, first_key, [&](float& s, int row, int key) { s = visible(row, key) ? s : -infinity(); });
+}
+
+/// One tile: new maxima, weights 2^(scale_log2 (score - maximum)) in place of the scores, sums, and the factors that bring what
+/// was accumulated under the old maxima to the new ones.
+template <int M, int N>
+ATTUNE_DEVICE void step(rt<float, M, N>& scores, rv<M>& row_max, rv<M>& row_sum, rv<M>& rescale, float scale_log2) {
+  detail::step<false>(scores, row_max, row_sum, rescale, scale_log2);
+}
+/// The same where a row may see nothing of the tile.
+template <int M, int N>
+ATTUNE_DEVICE void step_masked(rt<float, M, N>& scores, rv<M>& row_max, rv<M>& row_sum, rv<M>& rescale, float scale_log2) {
+  detail::step<true>(scores, row_max, row_sum, rescale, scale_log2);
+}
+
+/// out = acc / sum and row_lse = ln(sum) + maximum, natural log. A row that saw nothing: out = 0, row_lse = -inf.
+template <int M, int N>
+ATTUNE_DEVICE void normalize(rt<float, M, N>& out, rv<M>& row_lse, const rv<M>& row_max, const rv<M>& row_sum, float scale_log2) {
+  rv<M> inverse;
+#pragma unroll
+  for (int m = 0; m < M / 16; ++m)
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const float sum = detail::quad_sum(row_sum.data[m][half]);
+      inverse.data[m][half] = sum == 0 ? 0.0f : 1.0f / sum;
+      row_lse.data[m][half] = sum == 0 ? -infinity() : (row_max.data[m][half] * scale_log2 + log2(sum)) * ln2;
+    }
+  warp::mul_row(out, out, inverse);
+}
+
+/// The same with one more logit per row, sink(row), that joins the sum and has no value.
+template <int M, int N, class Sink>
+ATTUNE_DEVICE void normalize(rt<float, M, N>& out, rv<M>& row_lse, const rv<M>& row_max, const rv<M>& row_sum, float scale_log2,
+                             int first_row, const Sink& sink) {
+  rv<M> factor;
+#pragma unroll
+  for (int m = 0; m < M / 16; ++m)
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const float logit = sink(first_row + warp::index() * M + m * 16 + half * 8 + warp::lane() / 4) * log2e;
+      const float from = row_max.data[m][half] * scale_log2, maximum = fmaxf(from, logit);
+      const float weight = exp2(from - maximum);
+      const float sum = detail::quad_sum(row_sum.data[m][half]) * weight + exp2(logit - maximum);
+      factor.data[m][half] = weight / sum;
+      row_lse.data[m][half] = (maximum + log2(sum)) * ln2;
+    }
+  warp::mul_row(out, out, factor);
+}
+
+} // namespace attune::softmax
