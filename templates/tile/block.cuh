@@ -5,16 +5,6 @@
 
 namespace attune {
 
-namespace detail {
-template <class View> struct view_of;
-template <class T, int Cols> struct view_of<row_view<T, Cols>> {
-  static constexpr int cols = Cols;
-};
-template <class T, int Cols, int Group> struct view_of<packed_row_view<T, Cols, Group>> {
-  static constexpr int cols = Cols;
-};
-} // namespace detail
-
 template <int Warps> struct thread_block {
   static constexpr int threads = Warps * 32;
 
@@ -25,27 +15,26 @@ template <int Warps> struct thread_block {
   /// become zero.
   template <class T, int Rows, int Cols, class View>
   static ATTUNE_DEVICE void load_async(st<T, Rows, Cols>& dst, const View& src, int first, int limit) {
-    copy_tile(dst, [&](unsigned shared, int row, int column, bool inside) {
-      const bool valid = inside && first + row < limit;
-      cp_async::copy_or_zero(shared, src(valid ? first + row : 0) + column, valid);
-    }, detail::view_of<View>::cols);
+    each_chunk(dst, src, first, [&](unsigned shared, const T* from, int row, bool inside) {
+      cp_async::copy_or_zero(shared, from, inside && first + row < limit);
+    });
   }
 
   /// The same for rows that are all there.
   template <class T, int Rows, int Cols, class View>
   static ATTUNE_DEVICE void load_async(st<T, Rows, Cols>& dst, const View& src, int first) {
-    copy_tile(dst, [&](unsigned shared, int row, int column, bool inside) {
-      if (Cols == detail::view_of<View>::cols)
-        cp_async::copy(shared, src(first + row) + column);
+    each_chunk(dst, src, first, [&](unsigned shared, const T* from, int, bool inside) {
+      if (Cols == View::cols)
+        cp_async::copy(shared, from);
       else
-        cp_async::copy_or_zero(shared, src(first + row) + (inside ? column : 0), inside);
-    }, detail::view_of<View>::cols);
+        cp_async::copy_or_zero(shared, from, inside);
+    });
   }
 
   /// Writes rows [first, limit) of the tile, 16 bytes per thread.
   template <class View, class T, int Rows, int Cols>
   static ATTUNE_DEVICE void store(const View& dst, const st<T, Rows, Cols>& src, int first, int limit) {
-    constexpr int chunks = detail::view_of<View>::cols / 8;
+    constexpr int chunks = View::cols / 8;
     for (int i = threadIdx.x; i < Rows * chunks; i += threads) {
       const int row = i / chunks, chunk = i % chunks;
       if (first + row < limit)
@@ -55,16 +44,29 @@ template <int Warps> struct thread_block {
   }
 
 private:
-  /// Calls copy(address, row, column, inside) for each 16-byte chunk of the tile, neighbours in a row to neighbour threads.
-  template <class Tile, class Copy> static ATTUNE_DEVICE void copy_tile(Tile& dst, const Copy& copy, int head_dim) {
-    constexpr int chunks = Tile::cols / 8, total = Tile::rows * chunks;
+  /// Rows that the block copies at once: a power of two, so that a thread keeps its column and, from 8 on, its swizzle.
+  template <int Cols>
+  static constexpr int rows_per_pass = [] {
+    int rows = 1;
+    while (rows * 2 * (Cols / 8) <= threads)
+      rows *= 2;
+    return rows;
+  }();
+
+  /// Calls copy(shared address, global address, row, column is within the head dim) for this thread's 16-byte chunks of the tile.
+  /// One pointer walks down the rows: as many as there are passes would take the registers of the accumulators.
+  template <class T, int Rows, int Cols, class View, class Copy>
+  static ATTUNE_DEVICE void each_chunk(st<T, Rows, Cols>& dst, const View& src, int first, const Copy& copy) {
+    constexpr int chunks = Cols / 8, step = rows_per_pass<Cols>;
+    const int row = threadIdx.x / chunks, chunk = threadIdx.x % chunks;
+    if (step * chunks < threads && row >= step)
+      return;
+    const T* from = src(first + row) + chunk * 8;
 #pragma unroll
-    for (int i = 0; i < (total + threads - 1) / threads; ++i) {
-      const int at = i * threads + threadIdx.x;
-      if (total % threads == 0 || at < total) {
-        const int row = at / chunks, chunk = at % chunks;
-        copy(dst.address(row, chunk / 2, chunk % 2), row, chunk * 8, chunk * 8 < head_dim);
-      }
+    for (int pass_row = 0; pass_row < Rows; pass_row += step) {
+      if (Rows % step == 0 || row + pass_row < Rows)
+        copy(dst.address(row + pass_row, chunk / 2, chunk % 2), from, row + pass_row, chunk * 8 < View::cols);
+      from = src.down(from, first + row + pass_row, step);
     }
   }
 };

@@ -60,16 +60,21 @@ template <class T, int Cols> struct gl {
 
 /// The rows of one head of one sequence.
 template <class T, int Cols> struct row_view {
+  static constexpr int cols = Cols;
   T* data;
   long long stride;
   ATTUNE_DEVICE T* operator()(int row) const { return data + row * stride; }
+  /// From a place in `row` to the same place `step` rows on.
+  ATTUNE_DEVICE const T* down(const T* from, int, int step) const { return from + step * stride; }
 };
 
 /// The rows of all q heads of one kv head: row r is query r / Group of head r % Group in the group.
 template <class T, int Cols, int Group> struct packed_row_view {
+  static constexpr int cols = Cols;
   T* data;
   long long stride, head;
   ATTUNE_DEVICE T* operator()(int row) const { return data + row / Group * stride + row % Group * head; }
+  ATTUNE_DEVICE const T* down(const T* from, int row, int step) const { return from + ((*this)(row + step) - (*this)(row)); }
 };
 
 template <class T, int Cols> ATTUNE_DEVICE row_view<T, Cols> rows(const gl<T, Cols>& t, int batch, int head) {

@@ -1,10 +1,10 @@
 // attention_forward: O = softmax(mask(scale * Q K^T)) V
 //   bf16, head dim 128, 28 query heads on 4 key/value heads, causal (bottom_right)
-//   q_tile 128, kv_tile 64, 4 warps, 1 stage
+//   q_tile 128, kv_tile 64, 8 warps, 1 stage
 #include <attune/tile.cuh>
 
 using namespace attune;
-using block = thread_block<4>;
+using block = thread_block<8>;
 
 extern "C" __global__ void __launch_bounds__(block::threads)
 attention_forward(const gl<bf16, 128> q, const gl<bf16, 128> k, const gl<bf16, 128> v, const gl<bf16, 128> o, const gl<float, 1> lse,
@@ -29,10 +29,10 @@ attention_forward(const gl<bf16, 128> q, const gl<bf16, 128> k, const gl<bf16, 1
 
   const float scale_log2 = scale * log2e;
   const Ring<1> ring{kv_end - 1};
-  rt<float, 32, 64> scores;
-  rt<bf16, 32, 64> probs;
-  rt<float, 32, 128> out;
-  rv<32> row_max, row_sum, rescale;
+  rt<float, 16, 64> scores;
+  rt<bf16, 16, 64> probs;
+  rt<float, 16, 128> out;
+  rv<16> row_max, row_sum, rescale;
   softmax::reset(out, row_max, row_sum);
 
   block::load_async(q_smem, q_rows, q_begin, sq);
@@ -78,7 +78,7 @@ attention_forward(const gl<bf16, 128> q, const gl<bf16, 128> k, const gl<bf16, 1
     warp::mma_AB(out, probs, v_smem[ring(j)]);
   }
 
-  rv<32> row_lse;
+  rv<16> row_lse;
   softmax::normalize(out, row_lse, row_max, row_sum, scale_log2);
   warp::store(rows(lse, batch, head), row_lse, q_begin, sq);
   cp_async::wait<0>();
