@@ -19,25 +19,133 @@ class Tile_TemplateCall<string mnemonic, string callee, string values, list<Trai
     "llvm::SmallVector<int64_t> $cppClass::getTemplateArguments() { return {" # values # "}; }";
 }
 
-// --- asynchronous copies --------------------------------------------------------------------------------------------
+/// A call that returns a value: a definition if it has a name, else written where it is used.
+class Tile_ValueCall<string mnemonic, string callee, Type result_type, list<Trait> traits = []>
+    : Tile_Call<mnemonic, callee, traits # [Pure, DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
+  let results = (outs result_type:$result);
+  let extraClassDefinition = !strconcat(calleeDefinition, Tile_NamedDefinition);
+  let assemblyFormat = "custom<ResultLabel>($label) operands attr-dict `:` functional-type(operands, results)";
+}
 
-def Tile_LoadAsyncOp : Tile_Call<"load_async", "load_async"> {
-  let summary = "Starts copying a tile's rows from `first` on; rows at or beyond `limit` become zeros.";
-  let arguments = (ins Tile_StType:$destination, Tile_RowsType:$source, Index:$first, Index:$limit);
+// --- views of global memory -----------------------------------------------------------------------------------------
+
+class Tile_View<string callee> : Tile_ValueCall<callee, callee, Tile_RowsType> {
+  let arguments = (ins OptionalAttr<StrAttr>:$label, Tile_GlType:$tensor, Index:$first, Index:$head);
   let hasVerifier = 1;
 }
+def Tile_RowsOp : Tile_View<"rows"> { let summary = "Rows of `head` in batch entry `first`."; }
+def Tile_RowsFromOp : Tile_View<"rows_from"> { let summary = "Varlen: rows of `head` from row `first` of the packed tensor on."; }
 
+class Tile_PackedView<string callee>
+    : Tile_ValueCall<callee, callee, Tile_RowsType, [DeclareOpInterfaceMethods<DeviceCallInterface, ["getTemplateArguments"]>]> {
+  let arguments = (ins OptionalAttr<StrAttr>:$label, Tile_GlType:$tensor, Index:$first, Index:$kv_head, I64Attr:$group);
+  let extraClassDefinition = !strconcat(calleeDefinition, Tile_NamedDefinition,
+    "llvm::SmallVector<int64_t> $cppClass::getTemplateArguments() { return {int64_t(getGroup())}; }");
+  let assemblyFormat = [{
+    custom<ResultLabel>($label) operands `group` $group attr-dict `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+def Tile_PackedRowsOp : Tile_PackedView<"packed_rows"> {
+  let summary = "Rows of all q heads of a kv head: row r is query r / group of head r % group.";
+}
+def Tile_PackedRowsFromOp : Tile_PackedView<"packed_rows_from"> { let summary = "packed_rows of a varlen tensor."; }
+
+// --- block: copies and barriers -------------------------------------------------------------------------------------
+
+def Tile_LoadAsyncOp : Tile_Call<"block.load_async", "block::load_async"> {
+  let summary = "Starts copying a tile's rows from `first` on; rows at or beyond `limit`, if there is one, become zeros.";
+  let arguments = (ins Tile_StType:$destination, Tile_RowsType:$source, Index:$first, Optional<Index>:$limit);
+  let hasVerifier = 1;
+}
+def Tile_BlockStoreOp : Tile_Call<"block.store", "block::store"> {
+  let summary = "Writes rows [first, limit) of a shared tile to global memory.";
+  let arguments = (ins Tile_RowsType:$destination, Tile_StType:$source, Index:$first, Index:$limit);
+  let hasVerifier = 1;
+}
+def Tile_SyncOp : Tile_Call<"block.sync", "block::sync"> {
+  let summary = "Barrier over all threads of the block.";
+  let assemblyFormat = "attr-dict";
+}
 def Tile_CommitOp : Tile_Call<"cp_async.commit", "cp_async::commit"> {
   let summary = "Closes this thread's group of copies, empty or not.";
+  let assemblyFormat = "attr-dict";
 }
-
 def Tile_WaitOp : Tile_TemplateCall<"cp_async.wait", "cp_async::wait", "int64_t(getPending())"> {
   let summary = "Waits until at most `pending` groups of this thread are in flight.";
   let arguments = (ins I64Attr:$pending);
   let assemblyFormat = "$pending attr-dict";
 }
 
-def Tile_SyncOp : Tile_Call<"block.sync", "block::sync"> {
-  let summary = "Barrier over all threads of the block.";
+// --- warp: matrix products and register tiles -----------------------------------------------------------------------
+
+def Tile_MmABtOp : Tile_Call<"warp.mm_ABt", "warp::mm_ABt"> {
+  let summary = "result = A B^T for the warp's rows of A.";
+  let arguments = (ins Tile_RtType:$result_tile, Tile_StType:$a, Tile_StType:$b);
+  let hasVerifier = 1;
+}
+class Tile_MmaAB<string name> : Tile_Call<"warp." # name, "warp::" # name> {
+  let arguments = (ins Tile_RtType:$result_tile, Tile_RtType:$a, Tile_StType:$b);
+  let hasVerifier = 1;
+}
+def Tile_MmaABOp : Tile_MmaAB<"mma_AB"> { let summary = "result += A B."; }
+def Tile_MmaABMaskedOp : Tile_MmaAB<"mma_AB_masked"> {
+  let summary = "result += A B where A is 0 for hidden keys, whose rows of B may hold anything.";
+}
+def Tile_MulRowOp : Tile_Call<"warp.mul_row", "warp::mul_row"> {
+  let summary = "Multiplies each row by its factor.";
+  let arguments = (ins Tile_RtType:$result_tile, Tile_RtType:$a, Tile_RvType:$factors);
+}
+def Tile_ConvertOp : Tile_Call<"warp.convert", "warp::convert"> {
+  let summary = "Accumulators become an operand of the next product.";
+  let arguments = (ins Tile_RtType:$result_tile, Tile_RtType:$a);
+  let hasVerifier = 1;
+}
+def Tile_WarpStoreOp : Tile_Call<"warp.store", "warp::store", [AttrSizedOperandSegments]> {
+  let summary = "The warp's rows: to a shared tile, or rows [first, limit) straight to global memory.";
+  let arguments = (ins AnyTypeOf<[Tile_StType, Tile_RowsType]>:$destination, AnyTypeOf<[Tile_RtType, Tile_RvType]>:$source,
+                       Optional<Index>:$first, Optional<Index>:$limit);
+  let assemblyFormat = [{
+    $destination `,` $source (`rows` `[` $first^ `,` $limit `)`)? attr-dict `:` type($destination) `,` type($source)
+  }];
+  let hasVerifier = 1;
+}
+
+// --- softmax --------------------------------------------------------------------------------------------------------
+
+def Tile_ResetOp : Tile_Call<"softmax.reset", "softmax::reset"> {
+  let summary = "The state of rows that have seen no key.";
+  let arguments = (ins Tile_RtType:$out, Tile_RvType:$row_max, Tile_RvType:$row_sum);
+}
+class Tile_EachScore<string name> : Tile_Call<"softmax." # name, "softmax::" # name> {
+  let arguments = (ins Tile_RtType:$scores, Index:$first_row, Index:$first_key, Tile_LambdaType:$function);
+}
+def Tile_ModifyOp : Tile_EachScore<"modify"> { let summary = "scores = function(score, row, key)."; }
+def Tile_MaskOp : Tile_EachScore<"mask"> { let summary = "Scores where function(row, key) is false become -inf."; }
+class Tile_Step<string name> : Tile_Call<"softmax." # name, "softmax::" # name> {
+  let arguments = (ins Tile_RtType:$scores, Tile_RvType:$row_max, Tile_RvType:$row_sum, Tile_RvType:$rescale, F32:$scale_log2);
+  let hasVerifier = 1;
+}
+def Tile_StepOp : Tile_Step<"step"> { let summary = "New maxima, weights in place of scores, sums, and rescale factors."; }
+def Tile_StepMaskedOp : Tile_Step<"step_masked"> { let summary = "step where a row may have seen nothing yet."; }
+def Tile_NormalizeOp : Tile_Call<"softmax.normalize", "softmax::normalize", [AttrSizedOperandSegments]> {
+  let summary = "out / row_sum and the natural log of the denominator, which a sink may join.";
+  let arguments = (ins Tile_RtType:$out, Tile_RvType:$row_lse, Tile_RvType:$row_max, Tile_RvType:$row_sum, F32:$scale_log2,
+                       Optional<Index>:$first_row, Optional<Tile_LambdaType>:$sink);
+  let assemblyFormat = [{
+    $out `,` $row_lse `,` $row_max `,` $row_sum `,` $scale_log2 (`sink` $first_row^ `,` $sink)? attr-dict
+    `:` type($out) `,` type($row_lse) `,` type($row_max) `,` type($row_sum)
+  }];
+}
+
+// --- scores, inside a lambda ----------------------------------------------------------------------------------------
+
+def Tile_SoftcapOp : Tile_ValueCall<"softcap", "softcap", F32> {
+  let summary = "cap * tanh(score / cap)";
+  let arguments = (ins OptionalAttr<StrAttr>:$label, F32:$score, F32:$cap);
+}
+def Tile_DistanceOp : Tile_ValueCall<"distance", "distance", F32> {
+  let summary = "|a - b|";
+  let arguments = (ins OptionalAttr<StrAttr>:$label, Index:$a, Index:$b);
 }
 #endif

@@ -66,6 +66,20 @@ LogicalResult VisibleOp::verify() {
   return success();
 }
 
+LogicalResult LambdaOp::verify() {
+  Block& block = getBody().front();
+  if (getArgNames().size() != block.getNumArguments())
+    return emitOpError() << "expected one name per argument (" << block.getNumArguments() << "), got "
+                         << getArgNames().size();
+  if (block.empty() || !isa<YieldOp>(block.back()))
+    return emitOpError() << "expected a tile.yield at the end, got "
+                         << (block.empty() ? "nothing" : block.back().getName().getStringRef());
+  for (Operation& op : block)
+    if (auto label = op.getAttrOfType<StringAttr>("label"))
+      return emitOpError() << "expected one expression, got a definition of " << label;
+  return success();
+}
+
 LogicalResult ForOp::verify() {
   if (getBody().getNumArguments() != 1 || !getBody().getArgument(0).getType().isIndex())
     return emitOpError() << "expected one index argument, got " << getBody().getNumArguments();
@@ -84,6 +98,10 @@ LogicalResult IfOp::verify() {
 static LogicalResult verifyCopy(Operation* op, StType destination, RowsType source) {
   if (destination.getElement() != source.getElement())
     return op->emitOpError() << "expected rows of " << destination.getElement() << ", got " << source.getElement();
+  std::int64_t padded = llvm::alignTo(source.getCols(), 16);
+  if (destination.getCols() != padded)
+    return op->emitOpError() << "expected " << padded << " columns for rows of " << source.getCols() << ", got "
+                             << destination.getCols();
   return success();
 }
 
@@ -94,5 +112,7 @@ LogicalResult LoadAsyncOp::verify() {
     return emitOpError() << "expected one slot of the ring, got " << getDestination().getType();
   return verifyCopy(*this, getDestination().getType(), getSource().getType());
 }
+
+LogicalResult BlockStoreOp::verify() { return verifyCopy(*this, getSource().getType(), getDestination().getType()); }
 
 } // namespace attune::tile

@@ -11,16 +11,17 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 
 class Tile_Op<string mnemonic, list<Trait> traits = []> : Op<Tile_Dialect, mnemonic, traits>;
 
+defvar Tile_NamedDefinition = [{
+  void $cppClass::getAsmResultNames(mlir::OpAsmSetValueNameFn set_name) {
+    if (auto label = getLabel())
+      set_name(getResult(), *label);
+  }
+}];
+
 /// An op whose result has a name in the CUDA text, written as the SSA name: `%q_begin = tile.index [...]`.
 class Tile_Named<string mnemonic, list<Trait> traits = []>
     : Tile_Op<mnemonic, traits # [DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
-  code namedDefinition = [{
-    void $cppClass::getAsmResultNames(mlir::OpAsmSetValueNameFn set_name) {
-      if (auto label = getLabel())
-        set_name(getResult(), *label);
-    }
-  }];
-  let extraClassDefinition = namedDefinition;
+  let extraClassDefinition = Tile_NamedDefinition;
 }
 
 // --- kernel ---------------------------------------------------------------------------------------------------------
@@ -68,7 +69,7 @@ def Tile_AllocOp : Tile_Named<"alloc"> {
   let hasVerifier = 1;
 }
 
-def Tile_RingOp : Tile_Named<"ring"> {
+def Tile_RingOp : Tile_Named<"ring", [Pure]> {
   let summary = "The slots of tiles `first`, `first - 1`, ... in a ring.";
   let arguments = (ins OptionalAttr<StrAttr>:$label, Index:$first);
   let results = (outs Tile_RingType:$result);
@@ -131,16 +132,16 @@ def Tile_ElementOp : Tile_Named<"element", [Pure]> {
   let assemblyFormat = "custom<ResultLabel>($label) $pointer `[` $position `]` attr-dict `:` type($pointer) `->` type($result)";
 }
 
-def Tile_ConstantOp : Tile_Op<"constant", [Pure]> {
+def Tile_ConstantOp : Tile_Named<"constant", [Pure]> {
   let summary = "An fp32 literal.";
-  let arguments = (ins F32Attr:$value);
+  let arguments = (ins OptionalAttr<StrAttr>:$label, F32Attr:$value);
   let results = (outs F32:$result);
-  let assemblyFormat = "$value attr-dict";
+  let assemblyFormat = "custom<ResultLabel>($label) $value attr-dict";
 }
 
-// --- mask -----------------------------------------------------------------------------------------------------------
+// --- mask and score -----------------------------------------------------------------------------------------------------------
 
-def Tile_VisibleOp : Tile_Named<"visible"> {
+def Tile_VisibleOp : Tile_Named<"visible", [Pure]> {
   let summary = "A predicate over (query, key): some set of the union holds. Symbols of the sets are the operands.";
   let description = [{
     With `group` the first argument is a row of a packed tile, and the query is `row / group`.
@@ -151,10 +152,45 @@ def Tile_VisibleOp : Tile_Named<"visible"> {
   }];
   let arguments = (ins OptionalAttr<StrAttr>:$label, Variadic<Index>:$symbols, ArrayAttr:$sets,
                        DefaultValuedAttr<I64Attr, "1">:$group);
-  let results = (outs Tile_VisibleType:$result);
+  let results = (outs Tile_LambdaType:$result);
   let assemblyFormat = "custom<ResultLabel>($label) `(` $symbols `)` $sets (`group` $group^)? attr-dict";
   let hasVerifier = 1;
 }
+
+def Tile_LambdaOp : Tile_Op<"lambda", [NoTerminator, SingleBlock,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames", "getAsmBlockArgumentNames"]>]> {
+  let summary = "A function of this kernel's values: `[=](float s, int row, int key) { return ...; }`.";
+  let description = [{
+    The body is one expression: scalar ops without a name, and a tile.yield.
+
+    ```mlir
+    %score = tile.lambda(%s: f32, %row: index, %key: index) {
+      %0 = tile.mul %s, %scale
+      tile.yield %0 : f32
+    }
+    ```
+  }];
+  let arguments = (ins OptionalAttr<StrAttr>:$label, StrArrayAttr:$arg_names);
+  let results = (outs Tile_LambdaType:$result);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let extraClassDefinition = Tile_NamedDefinition;
+}
+
+def Tile_YieldOp : Tile_Op<"yield", [HasParent<"LambdaOp">]> {
+  let summary = "The value of a lambda.";
+  let arguments = (ins AnyType:$value);
+  let assemblyFormat = "$value attr-dict `:` type($value)";
+}
+
+class Tile_Arithmetic<string mnemonic> : Tile_Named<mnemonic, [Pure]> {
+  let arguments = (ins OptionalAttr<StrAttr>:$label, F32:$lhs, F32:$rhs);
+  let results = (outs F32:$result);
+  let assemblyFormat = "custom<ResultLabel>($label) $lhs `,` $rhs attr-dict";
+}
+def Tile_MulOp : Tile_Arithmetic<"mul"> { let summary = "Product of two floats."; }
+def Tile_SubOp : Tile_Arithmetic<"sub"> { let summary = "Difference of two floats."; }
 
 // --- control --------------------------------------------------------------------------------------------------------
 
@@ -192,11 +228,16 @@ def Tile_IfOp : Tile_Op<"if", [NoTerminator, SingleBlock]> {
 def Tile_FetchOp : Tile_Op<"fetch"> {
   let summary = "From here on `destination` holds the rows from `first` on. No copy is planned yet.";
   let description = [{
-    Rows at or beyond `limit` are zeros. tile-materialize-pipeline turns the fetches of a loop into asynchronous copies
-    that run ahead by as many stages as the ring has; a kernel that still has one is not printable.
+    Rows at or beyond `limit` are zeros; without a limit all are there. In a loop `first` is a tile.index of the loop's tile,
+    and only the first tile that the loops visit may reach beyond the limit. tile-materialize-pipeline turns the fetches of
+    the loops into asynchronous copies that run ahead by as many stages as the kernel's attribute `stages` says; a kernel
+    that still has one is not printable. `what` is how comments call it: "K".
   }];
-  let arguments = (ins Tile_StType:$destination, Tile_RowsType:$source, Index:$first, Index:$limit);
-  let assemblyFormat = "$destination `,` $source `[` $first `]` `limit` $limit attr-dict `:` type($destination) `,` type($source)";
+  let arguments = (ins Tile_StType:$destination, Tile_RowsType:$source, Index:$first, Optional<Index>:$limit,
+                       StrAttr:$what);
+  let assemblyFormat = [{
+    $what $destination `,` $source `[` $first `]` (`limit` $limit^)? attr-dict `:` type($destination) `,` type($source)
+  }];
   let hasVerifier = 1;
 }
 

@@ -76,6 +76,40 @@ void KernelOp::getAsmBlockArgumentNames(Region& region, OpAsmSetValueNameFn set_
     set_name(argument, name);
 }
 
+// --- lambda
+
+ParseResult LambdaOp::parse(OpAsmParser& parser, OperationState& result) {
+  StringAttr label;
+  SmallVector<OpAsmParser::Argument> arguments;
+  if (parseResultLabel(parser, label) ||
+      parser.parseArgumentList(arguments, OpAsmParser::Delimiter::Paren, /*allowType=*/true))
+    return failure();
+  if (label)
+    result.addAttribute(getLabelAttrName(result.name), label);
+  SmallVector<Attribute> names;
+  for (const auto& argument : arguments)
+    names.push_back(argumentName(parser, argument));
+  result.addAttribute(getArgNamesAttrName(result.name), parser.getBuilder().getArrayAttr(names));
+  result.addTypes(LambdaType::get(parser.getContext()));
+  if (parser.parseOptionalAttrDictWithKeyword(result.attributes))
+    return failure();
+  return parser.parseRegion(*result.addRegion(), arguments);
+}
+
+void LambdaOp::print(OpAsmPrinter& printer) {
+  printer << '(';
+  llvm::interleaveComma(getBody().getArguments(), printer, [&](BlockArgument arg) { printer.printRegionArgument(arg); });
+  printer << ')';
+  printer.printOptionalAttrDictWithKeyword((*this)->getAttrs(), {getLabelAttrName(), getArgNamesAttrName()});
+  printer << ' ';
+  printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
+}
+
+void LambdaOp::getAsmBlockArgumentNames(Region& region, OpAsmSetValueNameFn set_name) {
+  for (auto [argument, name] : llvm::zip(region.getArguments(), getArgNames().getAsRange<StringAttr>()))
+    set_name(argument, name);
+}
+
 // --- affine expressions
 
 static ParseResult parseAffine(OpAsmParser& parser, OperationState& result, StringAttr map_name) {
@@ -134,7 +168,7 @@ ParseResult ForOp::parse(OpAsmParser& parser, OperationState& result) {
       parser.parseOptionalAttrDictWithKeyword(result.attributes))
     return failure();
   Region* body = result.addRegion();
-  return parser.parseRegion(*body, iterator, /*enableNameShadowing=*/true);
+  return parser.parseRegion(*body, iterator);
 }
 
 void ForOp::print(OpAsmPrinter& printer) {

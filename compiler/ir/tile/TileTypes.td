@@ -23,15 +23,15 @@ class Tile_Type<string name, string typeMnemonic> : TypeDef<Tile_Dialect, name> 
 }
 
 def Tile_GlType : Tile_Type<"Gl", "gl"> {
-  let summary = "A global tensor: pointer and batch, row and head strides (`gl<bf16>`).";
-  let parameters = (ins "::mlir::Type":$element);
-  let assemblyFormat = "`<` $element `>`";
+  let summary = "A global tensor with rows of `cols` elements: pointer and batch, row and head strides (`gl<bf16, 128>`).";
+  let parameters = (ins "::mlir::Type":$element, "int64_t":$cols);
+  let assemblyFormat = "`<` $element `,` $cols `>`";
 }
 
 def Tile_RowsType : Tile_Type<"Rows", "rows"> {
-  let summary = "The rows of one head of a global tensor.";
-  let parameters = (ins "::mlir::Type":$element);
-  let assemblyFormat = "`<` $element `>`";
+  let summary = "The rows of one head of a global tensor, or of the q heads of one kv head.";
+  let parameters = (ins "::mlir::Type":$element, "int64_t":$cols);
+  let assemblyFormat = "`<` $element `,` $cols `>`";
 }
 
 def Tile_PtrType : Tile_Type<"Ptr", "ptr"> {
@@ -71,8 +71,8 @@ def Tile_RingType : Tile_Type<"Ring", "ring"> {
   let assemblyFormat = "`<` $stages `>`";
 }
 
-def Tile_VisibleType : Tile_Type<"Visible", "visible"> {
-  let summary = "The mask as a predicate `(query, key) -> bool`.";
+def Tile_LambdaType : Tile_Type<"Lambda", "lambda"> {
+  let summary = "A function of rows and keys that a device function is called with: the mask, the score, the sink.";
 }
 
 #endif

@@ -1,0 +1,285 @@
+#include "compiler/emit/CudaPrinter.h"
+
+#include "compiler/emit/Expression.h"
+#include "compiler/emit/Layout.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+
+namespace attune::emit {
+namespace {
+
+std::string element(Type type) {
+  if (type.isBF16())
+    return "bf16";
+  if (type.isF16())
+    return "f16";
+  return type.isF32() ? "float" : "int";
+}
+
+std::string arguments(const std::string& name, std::initializer_list<std::string> list) {
+  return name + "<" + llvm::join(list, ", ") + ">";
+}
+
+/// A type as C++ spells it.
+std::string spell(Type type) {
+  auto number = [](std::int64_t value) { return std::to_string(value); };
+  return llvm::TypeSwitch<Type, std::string>(type)
+      .Case([&](tile::GlType gl) { return arguments("gl", {element(gl.getElement()), number(gl.getCols())}); })
+      .Case([&](tile::PtrType ptr) { return (ptr.getIsConst() ? "const " : "") + element(ptr.getElement()) + "*"; })
+      .Case([&](tile::StType st) {
+        auto one = arguments("st", {element(st.getElement()), number(st.getRows()), number(st.getCols())});
+        return st.getStages() == 1 ? one : one + "[" + number(st.getStages()) + "]";
+      })
+      .Case([&](tile::RtType rt) {
+        return arguments("rt", {element(rt.getElement()), number(rt.getRows()), number(rt.getCols())});
+      })
+      .Case([&](tile::RvType rv) { return arguments("rv", {number(rv.getRows())}); })
+      .Case([&](tile::RingType ring) { return arguments("Ring", {number(ring.getStages())}); })
+      .Case([](FloatType) { return std::string("float"); })
+      .Case([](IndexType) { return std::string("int"); })
+      .Default([](Type) { return std::string("auto"); });
+}
+
+std::string literal(llvm::APFloat value) {
+  llvm::SmallString<16> digits;
+  value.toString(digits, /*FormatPrecision=*/9, /*FormatMaxPadding=*/6, /*TruncateZero=*/false);
+  std::string text = digits.str().str();
+  if (text.find_first_of(".eE") == std::string::npos)
+    text += ".0";
+  return text + "f";
+}
+
+class CudaPrinter {
+public:
+  llvm::FailureOr<std::string> print(tile::KernelOp kernel);
+
+private:
+  LogicalResult block(Block& block);
+  LogicalResult statement(Operation& op);
+  LogicalResult lambda(tile::LambdaOp op);
+  void visible(tile::VisibleOp op);
+  void declare(tile::AllocOp op);
+
+  Operand operand(Value value) const;
+  Operand definition(Operation& op) const; ///< what an op computes, as an expression
+  std::string text(Value value) const { return operand(value).text; }
+  std::string call(tile::DeviceCall op) const;
+  std::string affine(AffineMap map, ValueRange operands, tile::Reduce reduce, bool* non_negative = nullptr) const;
+  std::string condition(AffineMap map, ValueRange operands) const;
+
+  Layout out_;
+};
+
+StringAttr label(Operation* op) { return op->getAttrOfType<StringAttr>("label"); }
+
+/// Names of block arguments belong to the op that has the block.
+StringRef argumentName(BlockArgument argument) {
+  Operation* parent = argument.getOwner()->getParentOp();
+  if (auto loop = dyn_cast<tile::ForOp>(parent))
+    return loop.getIterator();
+  auto names = parent->getAttrOfType<ArrayAttr>("arg_names");
+  return cast<StringAttr>(names[argument.getArgNumber()]).getValue();
+}
+
+std::pair<SmallVector<Operand>, SmallVector<Operand>> split(AffineMap map, SmallVector<Operand> operands) {
+  SmallVector<Operand> symbols(operands.begin() + map.getNumDims(), operands.end());
+  operands.resize(map.getNumDims());
+  return {operands, symbols};
+}
+
+std::string CudaPrinter::affine(AffineMap map, ValueRange operands, tile::Reduce reduce, bool* non_negative) const {
+  auto [dims, symbols] = split(map, llvm::map_to_vector(operands, [&](Value value) { return operand(value); }));
+  ExpressionPrinter printer(dims, symbols);
+  std::string result;
+  const char* function = reduce == tile::Reduce::Min ? "min(" : "max(";
+  for (auto expr : map.getResults())
+    result = result.empty() ? printer.print(expr) : function + result + ", " + printer.print(expr) + ")";
+  if (non_negative) {
+    auto holds = [&](AffineExpr expr) { return printer.nonNegative(expr); };
+    *non_negative = reduce == tile::Reduce::Max ? llvm::any_of(map.getResults(), holds) : llvm::all_of(map.getResults(), holds);
+  }
+  return result;
+}
+
+Operand CudaPrinter::operand(Value value) const {
+  if (auto argument = dyn_cast<BlockArgument>(value)) {
+    auto loop = dyn_cast<tile::ForOp>(argument.getOwner()->getParentOp());
+    // Lengths, counts, rows and keys are not negative; a tile index is at least its loop's lower bound.
+    return {argumentName(argument).str(), true, !loop || operand(loop.getBegin()).non_negative};
+  }
+  Operation& op = *value.getDefiningOp();
+  Operand result = definition(op);
+  if (auto name = label(&op)) {
+    result.text = name.getValue().str();
+    result.atom = true;
+  }
+  return result;
+}
+
+Operand CudaPrinter::definition(Operation& op) const {
+  return llvm::TypeSwitch<Operation*, Operand>(&op)
+      .Case([&](tile::IndexOp index) {
+        Operand result;
+        result.text = affine(index.getMap(), index.getOperands(), index.getReduce(), &result.non_negative);
+        result.atom = index.getReduce() != tile::Reduce::Only;
+        return result;
+      })
+      .Case([&](tile::BlockOp block) {
+        return Operand{"blockIdx." + stringifyAxis(block.getAxis()).str(), true, true};
+      })
+      .Case([&](tile::BlocksOp blocks) {
+        return Operand{"gridDim." + stringifyAxis(blocks.getAxis()).str(), true, true};
+      })
+      .Case([&](tile::ElementOp element) {
+        return Operand{text(element.getPointer()) + "[" + text(element.getPosition()) + "]", true, true};
+      })
+      .Case([&](tile::SlotOp slot) {
+        return Operand{text(slot.getTiles()) + "[" + text(slot.getRing()) + "(" + text(slot.getTile()) + ")]"};
+      })
+      .Case([&](tile::ConstantOp constant) { return Operand{literal(constant.getValue())}; })
+      .Case([&](tile::MulOp mul) { return Operand{text(mul.getLhs()) + " * " + text(mul.getRhs()), false}; })
+      .Case([&](tile::SubOp sub) { return Operand{text(sub.getLhs()) + " - " + text(sub.getRhs()), false}; })
+      .Case([&](tile::DeviceCall device) { return Operand{call(device)}; })
+      .Default([](Operation*) { return Operand{}; });
+}
+
+std::string CudaPrinter::call(tile::DeviceCall op) const {
+  auto values = llvm::map_to_vector(op->getOperands(), [&](Value value) { return text(value); });
+  auto templates = llvm::map_to_vector(op.getTemplateArguments(), [](std::int64_t value) { return std::to_string(value); });
+  std::string callee = op.getCallee().str();
+  if (!templates.empty())
+    callee += "<" + llvm::join(templates, ", ") + ">";
+  return callee + "(" + llvm::join(values, ", ") + ")";
+}
+
+void CudaPrinter::declare(tile::AllocOp op) {
+  std::string name = label(op).str(), type = spell(op.getType());
+  if (auto offset = op.getOffset())
+    out_.line("auto& " + name + " = shared::at<" + type + ">(" + std::to_string(*offset) + ");");
+  else
+    out_.declaration(type, name);
+}
+
+void CudaPrinter::visible(tile::VisibleOp op) {
+  bool packed = op.getGroup() != 1;
+  SmallVector<Operand> dims{{packed ? "row" : "query", true, true}, {"key", true, true}};
+  auto symbols = llvm::map_to_vector(op.getSymbols(), [&](Value value) { return operand(value); });
+  ExpressionPrinter printer(dims, symbols);
+  auto query = getAffineDimExpr(0, op.getContext()), key = getAffineDimExpr(1, op.getContext());
+  SmallVector<std::string> sets;
+  for (auto set : op.getSets().getAsValueRange<IntegerSetAttr>()) {
+    SmallVector<std::string> terms;
+    for (unsigned i = 0; i < set.getNumConstraints(); ++i) {
+      auto expr = set.getConstraint(i);
+      if (packed)
+        expr = expr.replace(query, query.floorDiv(op.getGroup()));
+      terms.push_back(printer.condition(expr, set.isEq(i), key));
+    }
+    bool alone = op.getSets().size() == 1 || terms.size() == 1;
+    std::string all = terms.empty() ? "true" : llvm::join(terms, " && ");
+    sets.push_back(alone ? all : "(" + all + ")");
+  }
+  out_.line("const auto " + label(op).str() + " = [=](int " + dims[0].text + ", int key) { return " + llvm::join(sets, " || ") +
+            "; };");
+}
+
+LogicalResult CudaPrinter::lambda(tile::LambdaOp op) {
+  auto parameters = llvm::map_to_vector(op.getBody().getArguments(), [](BlockArgument argument) {
+    return spell(argument.getType()) + " " + argumentName(argument).str();
+  });
+  auto yield = cast<tile::YieldOp>(op.getBody().front().back());
+  out_.line("const auto " + label(op).str() + " = [=](" + llvm::join(parameters, ", ") + ") { return " +
+            text(yield.getValue()) + "; };");
+  return success();
+}
+
+std::string CudaPrinter::condition(AffineMap map, ValueRange operands) const {
+  auto [dims, symbols] = split(map, llvm::map_to_vector(operands, [&](Value value) { return operand(value); }));
+  ExpressionPrinter printer(dims, symbols);
+  auto subject = getAffineDimExpr(0, map.getContext());
+  auto terms = llvm::map_to_vector(map.getResults(), [&](AffineExpr expr) { return printer.condition(expr, false, subject); });
+  return llvm::join(terms, " && ");
+}
+
+LogicalResult CudaPrinter::statement(Operation& op) {
+  if (auto alloc = dyn_cast<tile::AllocOp>(op))
+    return declare(alloc), success();
+  if (auto section = dyn_cast<tile::SectionOp>(op)) {
+    out_.section(section.getText().value_or("").str());
+    return success();
+  }
+  if (isa<tile::ReturnOp>(op))
+    return out_.line("return;"), success();
+  if (auto op_visible = dyn_cast<tile::VisibleOp>(op))
+    return visible(op_visible), success();
+  if (auto op_lambda = dyn_cast<tile::LambdaOp>(op))
+    return lambda(op_lambda);
+  if (auto ring = dyn_cast<tile::RingOp>(op)) {
+    out_.line("const " + spell(ring.getType()) + " " + label(ring).str() + "{" + text(ring.getFirst()) + "};");
+    return success();
+  }
+  if (auto loop = dyn_cast<tile::ForOp>(op)) {
+    std::string i = loop.getIterator().str(), begin = text(loop.getBegin()), end = text(loop.getEnd());
+    out_.open(loop.getAscending() ? "for (int " + i + " = " + begin + "; " + i + " < " + end + "; ++" + i + ") {"
+                                  : "for (int " + i + " = " + end + " - 1; " + i + " >= " + begin + "; --" + i + ") {");
+    if (failed(block(loop.getBody().front())))
+      return failure();
+    return out_.close(), success();
+  }
+  if (auto branch = dyn_cast<tile::IfOp>(op)) {
+    bool braces = !llvm::hasSingleElement(llvm::make_filter_range(
+        branch.getBody().front(), [](Operation& inner) { return !isMemoryEffectFree(&inner); }));
+    out_.open("if (" + condition(branch.getMap(), branch.getOperands()) + ")" + (braces ? " {" : ""));
+    if (failed(block(branch.getBody().front())))
+      return failure();
+    return out_.close(braces ? "}" : ""), success();
+  }
+  auto note = op.getAttrOfType<StringAttr>("note");
+  std::string comment = note ? " // " + note.str() : "";
+  if (op.getNumResults() == 1) { // a definition, or an expression that its users print
+    if (auto name = label(&op))
+      out_.line("const " + spell(op.getResult(0).getType()) + " " + name.str() + " = " + definition(op).text + ";" + comment);
+    return success();
+  }
+  if (auto device = dyn_cast<tile::DeviceCall>(op)) {
+    out_.line(call(device) + ";" + comment);
+    return success();
+  }
+  return op.emitOpError() << "cannot be printed: expected an op that stands for CUDA text";
+}
+
+LogicalResult CudaPrinter::block(Block& block) {
+  for (Operation& op : block)
+    if (failed(statement(op)))
+      return failure();
+  return success();
+}
+
+llvm::FailureOr<std::string> CudaPrinter::print(tile::KernelOp kernel) {
+  for (auto line : kernel.getHeader().getAsRange<StringAttr>())
+    out_.line("// " + line.str());
+  out_.line("#include <attune/tile.cuh>");
+  out_.line("");
+  out_.line("using namespace attune;");
+  out_.line("using block = thread_block<" + std::to_string(kernel.getThreads() / 32) + ">;");
+  out_.line("");
+  out_.line("extern \"C\" __global__ void __launch_bounds__(block::threads)");
+  auto parameters = llvm::map_to_vector(kernel.getBody().getArguments(), [](BlockArgument argument) {
+    std::string type = spell(argument.getType());
+    return (isa<tile::PtrType>(argument.getType()) ? type + " const " : "const " + type + " ") + argumentName(argument).str();
+  });
+  out_.open(kernel.getSymName().str() + "(" + llvm::join(parameters, ", ") + ") {");
+  if (failed(block(kernel.getBody().front())))
+    return failure();
+  out_.close();
+  return out_.take();
+}
+
+} // namespace
+
+llvm::FailureOr<std::string> printCuda(tile::KernelOp kernel) { return CudaPrinter().print(kernel); }
+
+} // namespace attune::emit

@@ -1,0 +1,79 @@
+// Verifiers of device calls: shapes that must agree, with both in the message.
+#include "compiler/ir/tile/TileDialect.h"
+
+using namespace mlir;
+
+namespace attune::tile {
+
+template <class Op> static LogicalResult verifyView(Op op) {
+  auto tensor = op.getTensor().getType();
+  auto expected = RowsType::get(op.getContext(), tensor.getElement(), tensor.getCols());
+  if (op.getResult().getType() != expected)
+    return op.emitOpError() << "expected " << expected << " of " << tensor << ", got " << op.getResult().getType();
+  return success();
+}
+LogicalResult RowsOp::verify() { return verifyView(*this); }
+LogicalResult RowsFromOp::verify() { return verifyView(*this); }
+LogicalResult PackedRowsOp::verify() { return verifyView(*this); }
+LogicalResult PackedRowsFromOp::verify() { return verifyView(*this); }
+
+template <class Type> static std::string shape(Type type) {
+  return std::to_string(type.getRows()) + "x" + std::to_string(type.getCols());
+}
+
+LogicalResult MmABtOp::verify() {
+  auto result = getResultTile().getType();
+  auto a = getA().getType(), b = getB().getType();
+  if (a.getStages() != 1 || b.getStages() != 1)
+    return emitOpError() << "expected one slot of each ring, got " << a << " and " << b;
+  if (a.getCols() != b.getCols() || a.getElement() != b.getElement())
+    return emitOpError() << "expected A and B with the same columns and element, got " << a << " and " << b;
+  if (result.getCols() != b.getRows() || a.getRows() % result.getRows())
+    return emitOpError() << "expected a result of a warp's rows of A by " << b.getRows() << ", got " << shape(result)
+                         << " for A of " << shape(a);
+  return success();
+}
+
+template <class Op> static LogicalResult verifyMmaAB(Op op) {
+  auto result = op.getResultTile().getType();
+  auto a = op.getA().getType();
+  auto b = op.getB().getType();
+  if (b.getStages() != 1)
+    return op.emitOpError() << "expected one slot of the ring, got " << b;
+  if (a.getCols() != b.getRows())
+    return op.emitOpError() << "expected B with " << a.getCols() << " rows, as A has columns, got " << shape(b);
+  if (result.getRows() != a.getRows() || llvm::alignTo(result.getCols(), 16) != std::uint64_t(b.getCols()))
+    return op.emitOpError() << "expected a result of " << a.getRows() << "x" << b.getCols() << ", got " << shape(result);
+  return success();
+}
+LogicalResult MmaABOp::verify() { return verifyMmaAB(*this); }
+LogicalResult MmaABMaskedOp::verify() { return verifyMmaAB(*this); }
+
+LogicalResult ConvertOp::verify() {
+  auto to = getResultTile().getType(), from = getA().getType();
+  if (shape(to) != shape(from))
+    return emitOpError() << "expected tiles of one shape, got " << shape(to) << " and " << shape(from);
+  if (!from.getElement().isF32())
+    return emitOpError() << "expected f32 accumulators, got " << from.getElement();
+  return success();
+}
+
+LogicalResult WarpStoreOp::verify() {
+  bool global = isa<RowsType>(getDestination().getType());
+  if (global != bool(getFirst()) || global != bool(getLimit()))
+    return emitOpError() << "expected a range of rows for global memory and none for shared, got "
+                         << getDestination().getType();
+  return success();
+}
+
+template <class Op> static LogicalResult verifyStep(Op op) {
+  auto rows = op.getScores().getType().getRows();
+  for (auto vector : {op.getRowMax(), op.getRowSum(), op.getRescale()})
+    if (vector.getType().getRows() != rows)
+      return op.emitOpError() << "expected vectors of " << rows << " rows, got " << vector.getType();
+  return success();
+}
+LogicalResult StepOp::verify() { return verifyStep(*this); }
+LogicalResult StepMaskedOp::verify() { return verifyStep(*this); }
+
+} // namespace attune::tile
