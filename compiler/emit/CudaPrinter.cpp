@@ -155,10 +155,16 @@ std::string CudaPrinter::call(tile::DeviceCall op) const {
   return callee + "(" + llvm::join(values, ", ") + ")";
 }
 
+/// A remark at the end of the line.
+std::string note(Operation* op) {
+  auto text = op->getAttrOfType<StringAttr>("note");
+  return text ? " // " + text.str() : "";
+}
+
 void CudaPrinter::declare(tile::AllocOp op) {
   std::string name = label(op).str(), type = spell(op.getType());
   if (auto offset = op.getOffset())
-    out_.line("auto& " + name + " = shared::at<" + type + ">(" + std::to_string(*offset) + ");");
+    out_.line("auto& " + name + " = shared::at<" + type + ">(" + std::to_string(*offset) + ");" + note(op));
   else
     out_.declaration(type, name);
 }
@@ -237,15 +243,13 @@ LogicalResult CudaPrinter::statement(Operation& op) {
       return failure();
     return out_.close(braces ? "}" : ""), success();
   }
-  auto note = op.getAttrOfType<StringAttr>("note");
-  std::string comment = note ? " // " + note.str() : "";
   if (op.getNumResults() == 1) { // a definition, or an expression that its users print
     if (auto name = label(&op))
-      out_.line("const " + spell(op.getResult(0).getType()) + " " + name.str() + " = " + definition(op).text + ";" + comment);
+      out_.line("const " + spell(op.getResult(0).getType()) + " " + name.str() + " = " + definition(op).text + ";" + note(&op));
     return success();
   }
   if (auto device = dyn_cast<tile::DeviceCall>(op)) {
-    out_.line(call(device) + ";" + comment);
+    out_.line(call(device) + ";" + note(&op));
     return success();
   }
   return op.emitOpError() << "cannot be printed: expected an op that stands for CUDA text";

@@ -1,5 +1,26 @@
 // RUN: attune-opt %s -pass-pipeline='builtin.module(tile.kernel(tile-materialize-pipeline,tile-allocate-shared,tile-prettify))' | attune-translate --emit-cuda | FileCheck %s
 
+// A planned kernel, through all tile passes, to text.
+
+// CHECK:      // attention_forward: O = softmax(mask(scale * Q K^T)) V
+// CHECK-NEXT: #include <attune/tile.cuh>
+// CHECK:      auto& q_smem = shared::at<st<bf16, 128, 128>>(0);
+// CHECK-NEXT: auto& k_smem = shared::at<st<bf16, 64, 128>>(32768);
+// CHECK-NEXT: auto& v_smem = shared::at<st<bf16, 64, 128>>(49152);
+// CHECK-NEXT: auto& o_smem = shared::at<st<bf16, 128, 128>>(0); // q_smem is dead by then
+// CHECK:      const int kv_end = min(floordiv(q_begin + sk - sq + 127, 64) + 1, floordiv(sk - 1, 64) + 1);
+// CHECK:      const auto visible = [=](int query, int key) { return key <= query + sk - sq && key < sk; };
+// CHECK:      block::load_async(q_smem, q_rows, q_begin, sq);
+// CHECK-NEXT: if (kv_end > full_end)
+// CHECK-NEXT:   block::load_async(k_smem, k_rows, (kv_end - 1) * 64, sk);
+// CHECK-NEXT: cp_async::commit();
+// CHECK:      for (int j = kv_end - 1; j >= full_end; --j) {
+// CHECK-NEXT:   cp_async::wait<0>(); // K(j) is there, V(j + 1) is used up
+// CHECK-NEXT:   block::sync();
+// CHECK-NEXT:   block::load_async(v_smem, v_rows, j * 64, sk);
+// CHECK-NEXT:   cp_async::commit();
+// CHECK-NEXT:   warp::mm_ABt(scores, q_smem, k_smem);
+
 #causal = affine_set<(q, k)[sq, sk] : (q + sk - sq - k >= 0, sk - k - 1 >= 0)>
 
 tile.kernel @attention_forward(%q: !tile.gl<bf16, 128>, %k: !tile.gl<bf16, 128>, %v: !tile.gl<bf16, 128>, %o: !tile.gl<bf16, 128>,
