@@ -15,6 +15,8 @@ struct f16 {
 
 /// Rounds towards minus infinity, also for negative a. b is a positive constant, so for a power of two this is one shift.
 ATTUNE_DEVICE constexpr int floordiv(int a, int b) { return a / b - (a % b < 0); }
+/// Rounds towards plus infinity.
+ATTUNE_DEVICE constexpr int ceildiv(int a, int b) { return a / b + (a % b > 0); }
 /// In [0, b).
 ATTUNE_DEVICE constexpr int floormod(int a, int b) { return a - floordiv(a, b) * b; }
 

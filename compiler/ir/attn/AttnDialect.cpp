@@ -1,0 +1,115 @@
+#include "compiler/ir/attn/AttnDialect.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+
+#include "compiler/ir/attn/AttnDialect.cpp.inc"
+#include "compiler/ir/attn/AttnEnums.cpp.inc"
+#define GET_TYPEDEF_CLASSES
+#include "compiler/ir/attn/AttnTypes.cpp.inc"
+#define GET_ATTRDEF_CLASSES
+#include "compiler/ir/attn/AttnAttrs.cpp.inc"
+#define GET_OP_CLASSES
+#include "compiler/ir/attn/AttnOps.cpp.inc"
+
+namespace attune::attn {
+
+void AttnDialect::initialize() {
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "compiler/ir/attn/AttnTypes.cpp.inc"
+      >();
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "compiler/ir/attn/AttnAttrs.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "compiler/ir/attn/AttnOps.cpp.inc"
+      >();
+}
+
+namespace {
+
+/// A mask is a list of sets over (q, k)[sq, sk].
+LogicalResult verifyMask(Operation* op, ArrayAttr mask) {
+  for (Attribute entry : mask) {
+    auto set = dyn_cast<IntegerSetAttr>(entry);
+    if (!set)
+      return op->emitOpError("expected integer sets in the mask, got ") << entry;
+    if (set.getValue().getNumDims() != 2 || set.getValue().getNumSymbols() != 2)
+      return op->emitOpError("expected mask sets over (q, k)[sq, sk], got ")
+             << set.getValue().getNumDims() << " dims and " << set.getValue().getNumSymbols() << " symbols";
+  }
+  return success();
+}
+
+} // namespace
+
+LogicalResult SpecAttr::verify(function_ref<InFlightDiagnostic()> error, Type dtype, int64_t q_heads, int64_t kv_heads,
+                               int64_t head_dim, int64_t head_dim_v, bool, bool, bool, bool, AlibiKind, FloatAttr) {
+  if (!dtype.isF16() && !dtype.isBF16())
+    return error() << "expected dtype f16 or bf16, got " << dtype;
+  if (q_heads <= 0 || kv_heads <= 0 || q_heads % kv_heads != 0)
+    return error() << "expected q_heads to be a multiple of kv_heads, got " << q_heads << " and " << kv_heads;
+  for (int64_t dim : {head_dim, head_dim_v})
+    if (dim < 8 || dim > 256 || dim % 8 != 0)
+      return error() << "expected head dims that are multiples of 8 from 8 to 256, got " << dim;
+  return success();
+}
+
+LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> error, int64_t q_tile, int64_t kv_tile, int64_t warps,
+                                   int64_t stages, bool, bool) {
+  if (warps < 1 || warps > 32 || q_tile <= 0 || q_tile % (16 * warps) != 0)
+    return error() << "expected q_tile to be a multiple of 16 rows per warp, got " << q_tile << " for " << warps << " warps";
+  if (kv_tile <= 0 || kv_tile % 16 != 0)
+    return error() << "expected kv_tile to be a multiple of 16, got " << kv_tile;
+  if (stages < 1 || stages > 8)
+    return error() << "expected 1 to 8 stages, got " << stages;
+  return success();
+}
+
+LogicalResult ForwardOp::verify() {
+  if (getMask().empty())
+    return emitOpError("expected at least one mask set; the empty conjunction `affine_set<(q, k)[sq, sk] : (0 >= 0)>` sees all");
+  return verifyMask(*this, getMask());
+}
+
+LogicalResult KernelOp::verify() {
+  const unsigned expected = getSchedule().getSplitKv() && getBody().getNumArguments() != 3 ? 5 : 3;
+  if (getBody().getNumArguments() != expected)
+    return emitOpError("expected arguments row_begin, sq, sk and, for a chunk, chunk and split_tiles, got ")
+           << getBody().getNumArguments();
+  for (Type type : getBody().getArgumentTypes())
+    if (!type.isIndex())
+      return emitOpError("expected index arguments, got ") << type;
+  return success();
+}
+
+void KernelOp::getAsmBlockArgumentNames(Region& region, OpAsmSetValueNameFn set_name) {
+  constexpr const char* names[] = {"row_begin", "sq", "sk", "chunk", "split_tiles"};
+  for (auto [argument, name] : llvm::zip(region.getArguments(), names))
+    set_name(argument, name);
+}
+
+LogicalResult BoundOp::verify() {
+  if (getMap().getNumInputs() != getOperands().size())
+    return emitOpError("expected an operand per input of the map, got ") << getOperands().size() << " for " << getMap().getNumInputs();
+  if (getReduce() == Reduce::Only && getMap().getNumResults() != 1)
+    return emitOpError("expected one result without `reduce`, got ") << getMap().getNumResults();
+  return success();
+}
+
+void BoundOp::getAsmResultNames(OpAsmSetValueNameFn set_name) {
+  if (auto label = getLabel())
+    set_name(getResult(), *label);
+}
+
+LogicalResult FoldOp::verify() {
+  if ((getTiles() == Tiles::Full) == bool(getMask()))
+    return emitOpError(getMask() ? "expected no mask on full tiles" : "expected a mask on tiles that are not full");
+  return getMask() ? verifyMask(*this, *getMask()) : success();
+}
+
+} // namespace attune::attn
