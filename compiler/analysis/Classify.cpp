@@ -1,0 +1,79 @@
+#include "compiler/analysis/Classify.h"
+
+#include "compiler/analysis/System.h"
+
+using namespace mlir;
+
+namespace attune::analysis {
+
+namespace {
+
+/// The set's constraints as expressions that must be at least zero; an equality is two.
+SmallVector<AffineExpr> constraints(IntegerSet set) {
+  SmallVector<AffineExpr> result;
+  for (unsigned n = 0; n < set.getNumConstraints(); ++n) {
+    result.push_back(set.getConstraint(n));
+    if (set.isEq(n))
+      result.push_back(-set.getConstraint(n));
+  }
+  return result;
+}
+
+} // namespace
+
+TileBounds classify(IntegerSet set, int64_t kv_tile) {
+  MLIRContext* context = set.getContext();
+  TileBounds bounds;
+  const auto all = constraints(set);
+  const AffineExpr key = getAffineDimExpr(1, context), sk = getAffineSymbolExpr(1, context);
+
+  System visible(context);
+  visible.addBox(kv_tile);
+  for (AffineExpr expr : all)
+    visible.atLeastZero(visible.overPair(expr));
+  visible.atLeastZero(visible.overPair(key));
+  visible.atLeastZero(visible.overPair(sk - key - 1));
+  const System::Range seen = visible.projectOnTiles();
+  bounds.empty = seen.empty;
+  bounds.begin = seen.lower;
+  bounds.end = seen.upper;
+  if (bounds.empty)
+    return bounds;
+
+  // a tile is full if no constraint, and not the end of the keys, can be violated in it
+  auto required = all;
+  required.push_back(sk - key - 1);
+  for (AffineExpr expr : required) {
+    System violated(context);
+    violated.addBox(kv_tile);
+    violated.atLeastZero(System::scaled(violated.overPair(expr), -1), -1);
+    const System::Range where = violated.projectOnTiles();
+    if (where.empty)
+      continue;
+    if (!where.lower.empty()) // tiles below it are safe
+      bounds.full_end.push_back(where.lower.front());
+    else if (!where.upper.empty())
+      bounds.full_begin.push_back(where.upper.front());
+    else
+      bounds.never_full = true;
+  }
+  return bounds;
+}
+
+bool provablyAtMost(AffineExpr a, AffineExpr b) {
+  System greater(a.getContext());
+  greater.atLeastZero(System::sum(greater.overTile(a), System::scaled(greater.overTile(b), -1)), -1);
+  return greater.isEmpty();
+}
+
+bool impliesKeyExists(IntegerSet set) {
+  System beyond(set.getContext());
+  for (AffineExpr expr : constraints(set))
+    beyond.atLeastZero(beyond.overPair(expr));
+  beyond.atLeastZero(System::sum(System::unit(System::Q), System::unit(System::QFirst, -1)));
+  beyond.atLeastZero(System::sum(System::unit(System::QLast), System::unit(System::Q, -1)));
+  beyond.atLeastZero(System::sum(System::unit(System::K), System::unit(System::Sk, -1)));
+  return beyond.isEmpty();
+}
+
+} // namespace attune::analysis
