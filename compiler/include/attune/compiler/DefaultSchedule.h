@@ -1,0 +1,18 @@
+#pragma once
+
+#include "attune/compiler/Schedule.h"
+#include "attune/compiler/Spec.h"
+#include "attune/compiler/Target.h"
+
+#include <cstdint>
+
+namespace attune {
+
+/// A schedule that fits the target and spills no register, chosen without measuring. `q_len`: queries per sequence (the longest).
+/// `split_kv` says whether the keys are to be cut into chunks.
+Schedule defaultSchedule(const AttentionSpec& spec, const Target& target, std::int64_t q_len, bool split_kv);
+
+/// Dynamic shared memory of a schedule, in bytes: Q, and `stages` slots of K and of V. O takes Q's place.
+std::int64_t sharedBytes(const AttentionSpec& spec, const Schedule& schedule);
+
+} // namespace attune
