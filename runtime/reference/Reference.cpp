@@ -1,0 +1,193 @@
+#include "runtime/reference/Reference.h"
+
+#include "runtime/reference/Gemm.h"
+#include "runtime/reference/Visibility.h"
+#include "runtime/support/Half.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <limits>
+#include <thread>
+
+namespace attune::reference {
+
+namespace {
+
+constexpr int row_block = 4;
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+/// fp64: nothing is rounded.
+struct Exact {
+  using Real = double;
+  const AttentionSpec& spec;
+  double round(double value) const { return value; }
+};
+
+/// fp32 that is rounded to the dtype wherever plain code would store a tensor.
+struct Plain {
+  using Real = float;
+  const AttentionSpec& spec;
+  float round(float value) const { return roundToHalf(spec.dtype, value); }
+};
+
+template <class Arithmetic>
+class Sequence {
+public:
+  using Real = typename Arithmetic::Real;
+
+  Sequence(const Arithmetic& arithmetic, const Lengths& lengths, const Tensors& tensors, int batch, Output& output)
+      : arithmetic_(arithmetic), spec_(arithmetic.spec), lengths_(lengths), tensors_(tensors), batch_(batch),
+        sq_(lengths.sq(batch)), sk_(lengths.sk(batch)), d_(spec_.head_dim),
+        dv_(spec_.head_dim_v ? spec_.head_dim_v : spec_.head_dim),
+        scale_(spec_.scale.value_or(1 / std::sqrt(spec_.head_dim))), visible_(visiblePairs(spec_, sq_, sk_)),
+        output_(output) {}
+
+  void kvHead(int kv_head) {
+    std::vector<Real> keys(static_cast<std::size_t>(d_) * sk_), values(static_cast<std::size_t>(sk_) * dv_);
+    bool finite = true;
+    for (int k = 0; k < sk_; ++k) {
+      const std::size_t row = (static_cast<std::size_t>(lengths_.cu_seqlens_k[batch_]) + k) * spec_.kv_heads + kv_head;
+      for (int i = 0; i < d_; ++i) // transposed; plain code puts the scale on K
+        keys[static_cast<std::size_t>(i) * sk_ + k] = scaled(tensors_.k[row * d_ + i]);
+      for (int i = 0; i < dv_; ++i) {
+        values[static_cast<std::size_t>(k) * dv_ + i] = tensors_.v[row * dv_ + i];
+        finite = finite && std::isfinite(tensors_.v[row * dv_ + i]);
+      }
+    }
+    const int group = spec_.q_heads / spec_.kv_heads;
+    for (int head = kv_head * group; head < (kv_head + 1) * group; ++head)
+      for (int row = 0; row < sq_; row += row_block)
+        rows(head, row, std::min(row_block, sq_ - row), keys, values, finite);
+  }
+
+private:
+  Real scaled(float key) const { return arithmetic_.round(static_cast<Real>(key) * static_cast<Real>(scale_)); }
+
+  void rows(int head, int first, int count, const std::vector<Real>& keys, const std::vector<Real>& values,
+            bool finite) {
+    // keys that one of the rows sees lie in [begin, end)
+    int begin = sk_, end = 0;
+    for (int r = 0; r < count; ++r) {
+      const std::uint8_t* sees = &visible_[static_cast<std::size_t>(first + r) * sk_];
+      begin = static_cast<int>(std::min<std::ptrdiff_t>(begin, std::find(sees, sees + sk_, 1) - sees));
+      for (int k = sk_; k > end; --k)
+        if (sees[k - 1])
+          end = k;
+    }
+    const int width = std::max(end - begin, 0);
+    const std::size_t q_row = (static_cast<std::size_t>(lengths_.cu_seqlens_q[batch_]) + first) * spec_.q_heads + head;
+    std::vector<Real> q(static_cast<std::size_t>(count) * d_), s(static_cast<std::size_t>(count) * width),
+        o(static_cast<std::size_t>(count) * dv_);
+    for (int r = 0; r < count; ++r)
+      std::copy_n(&tensors_.q[(q_row + static_cast<std::size_t>(r) * spec_.q_heads) * d_], d_,
+                  &q[static_cast<std::size_t>(r) * d_]);
+    if (width > 0)
+      multiplyAdd(q.data(), d_, keys.data() + begin, sk_, s.data(), width, count, width, d_);
+    for (int r = 0; r < count; ++r) {
+      const std::uint8_t* sees = &visible_[static_cast<std::size_t>(first + r) * sk_] + begin;
+      const double lse = softmax(s.data() + static_cast<std::size_t>(r) * width, sees, head, first + r, begin, width);
+      if (!output_.lse.empty())
+        output_.lse[lseIndex(spec_, lengths_, batch_, head, first + r)] = lse;
+      for (int k = 0; !finite && k < width; ++k) // 0 * NaN is NaN: skip what is hidden
+        for (int i = 0; sees[k] && i < dv_; ++i)
+          o[static_cast<std::size_t>(r) * dv_ + i] +=
+              s[static_cast<std::size_t>(r) * width + k] * values[(static_cast<std::size_t>(begin) + k) * dv_ + i];
+    }
+    if (finite && width > 0)
+      multiplyAdd(s.data(), width, values.data() + static_cast<std::size_t>(begin) * dv_, dv_, o.data(), dv_, count,
+                  dv_, width);
+    for (int r = 0; r < count; ++r)
+      for (int i = 0; i < dv_; ++i)
+        output_.o[(q_row + static_cast<std::size_t>(r) * spec_.q_heads) * dv_ + i] =
+            arithmetic_.round(o[static_cast<std::size_t>(r) * dv_ + i]);
+  }
+
+  /// Turns scores into probabilities and returns the LSE, for one row of which keys [begin, begin + width) matter.
+  double softmax(Real* s, const std::uint8_t* sees, int head, int query, int begin, int width) const {
+    const std::int64_t position = alignedPosition(spec_, query, sq_, sk_);
+    const auto softcap = static_cast<Real>(spec_.softcap);
+    double max = -infinity;
+    for (int k = 0; k < width; ++k) {
+      if (!sees[k])
+        continue;
+      s[k] = arithmetic_.round(s[k]);
+      if (spec_.softcap > 0)
+        s[k] = arithmetic_.round(arithmetic_.round(std::tanh(arithmetic_.round(s[k] / softcap))) * softcap);
+      if (spec_.alibi != Alibi::None) {
+        const int index = spec_.alibi == Alibi::PerHead ? head : batch_ * spec_.q_heads + head;
+        s[k] -= static_cast<Real>(tensors_.alibi_slopes[index]) * static_cast<Real>(std::abs(position - (begin + k)));
+      }
+      max = s[k] > max || std::isnan(s[k]) ? static_cast<double>(s[k]) : max;
+    }
+    if (spec_.sink)
+      max = std::max(max, static_cast<double>(tensors_.sink[head]));
+    double sum = spec_.sink ? std::exp(tensors_.sink[head] - max) : 0;
+    for (int k = 0; k < width; ++k) {
+      s[k] = sees[k] ? static_cast<Real>(std::exp(s[k] - max)) : 0;
+      sum += s[k];
+    }
+    for (int k = 0; k < width; ++k)
+      s[k] = sees[k] ? arithmetic_.round(static_cast<Real>(s[k] / sum)) : 0;
+    return max == -infinity ? max : max + std::log(sum);
+  }
+
+  const Arithmetic& arithmetic_;
+  const AttentionSpec& spec_;
+  const Lengths& lengths_;
+  const Tensors& tensors_;
+  int batch_, sq_, sk_, d_, dv_;
+  double scale_;
+  std::vector<std::uint8_t> visible_;
+  Output& output_;
+};
+
+template <class Arithmetic>
+Output run(const Arithmetic& arithmetic, const Lengths& lengths, const Tensors& tensors) {
+  const AttentionSpec& spec = arithmetic.spec;
+  const int head_dim_v = spec.head_dim_v ? spec.head_dim_v : spec.head_dim;
+  const std::size_t rows = tensors.q.size() / spec.head_dim;
+  Output output{std::vector<double>(rows * head_dim_v), std::vector<double>(rows, -infinity)};
+  std::atomic<int> next = 0;
+  const auto work = [&] {
+    for (int b = next++; b < lengths.batch(); b = next++) {
+      Sequence<Arithmetic> sequence(arithmetic, lengths, tensors, b, output);
+      for (int head = 0; head < spec.kv_heads; ++head)
+        sequence.kvHead(head);
+    }
+  };
+  {
+    std::vector<std::jthread> helpers;
+    for (unsigned i = 1; i < std::min<unsigned>(std::thread::hardware_concurrency(), lengths.batch()); ++i)
+      helpers.emplace_back(work);
+    work();
+  }
+  return output;
+}
+
+} // namespace
+
+Lengths Lengths::dense(int batch, int sq, int sk) {
+  Lengths lengths;
+  for (int b = 0; b <= batch; ++b) {
+    lengths.cu_seqlens_q.push_back(b * sq);
+    lengths.cu_seqlens_k.push_back(b * sk);
+  }
+  return lengths;
+}
+
+std::size_t lseIndex(const AttentionSpec& spec, const Lengths& lengths, int batch, int head, int query) {
+  if (spec.varlen)
+    return static_cast<std::size_t>(head) * lengths.cu_seqlens_q.back() + lengths.cu_seqlens_q[batch] + query;
+  return (static_cast<std::size_t>(batch) * spec.q_heads + head) * lengths.sq(batch) + query;
+}
+
+Output forward(const AttentionSpec& spec, const Lengths& lengths, const Tensors& tensors) {
+  return run(Exact{spec}, lengths, tensors);
+}
+
+Output plainForward(const AttentionSpec& spec, const Lengths& lengths, const Tensors& tensors) {
+  return run(Plain{spec}, lengths, tensors);
+}
+
+} // namespace attune::reference

@@ -1,0 +1,67 @@
+#pragma once
+
+#include "attune/compiler/Spec.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+// Attention written down twice, for comparison and never for speed: exactly, in fp64, and as plain low-precision code
+// has it.
+
+namespace attune::reference {
+
+/// Which tokens belong to which sequence: [cu_seqlens[b], cu_seqlens[b + 1]). Offsets may begin above 0.
+struct Lengths {
+  std::vector<std::int32_t> cu_seqlens_q, cu_seqlens_k; ///< batch + 1 each
+
+  static Lengths dense(int batch, int sq, int sk);
+  int batch() const { return static_cast<int>(cu_seqlens_q.size()) - 1; }
+  int sq(int b) const { return cu_seqlens_q[b + 1] - cu_seqlens_q[b]; }
+  int sk(int b) const { return cu_seqlens_k[b + 1] - cu_seqlens_k[b]; }
+};
+
+/// Packed, whatever the spec's layout: Q (total_q, q_heads, head_dim), K (total_k, kv_heads, head_dim), V (total_k,
+/// kv_heads, head_dim_v). Values are exact in the spec's dtype.
+struct Tensors {
+  std::vector<float> q, k, v;
+  std::vector<float> alibi_slopes; ///< (q_heads) or (batch, q_heads), as the spec says
+  std::vector<float> sink;         ///< (q_heads)
+};
+
+/// O is packed: (total_q, q_heads, head_dim_v). LSE has the spec's shape: (batch, q_heads, sq), or (q_heads, total_q)
+/// if varlen.
+struct Output {
+  std::vector<double> o, lse;
+};
+
+std::size_t lseIndex(const AttentionSpec& spec, const Lengths& lengths, int batch, int head, int query);
+
+/// O and LSE in fp64. A hidden pair has no influence, even if its key or value is NaN.
+Output forward(const AttentionSpec& spec, const Lengths& lengths, const Tensors& tensors);
+
+/// The same as plain low-precision code computes it (attention_ref with upcast=False in FlashAttention's tests): matrix
+/// products of the dtype with fp32 accumulation, and K * scale, S, each step of the softcap, P and O rounded to the
+/// dtype.
+Output plainForward(const AttentionSpec& spec, const Lengths& lengths, const Tensors& tensors);
+
+/// The rule: max |o - exact| <= error_bound = 2 * max |plain - exact| + 1e-5, LSE within 1e-4 * max(1, |LSE|), and what
+/// is NaN or infinite, or 0 because its row sees nothing, is the same in both.
+struct Comparison {
+  double max_abs_error = 0;
+  double error_bound = 0;
+  double max_lse_error = 0; ///< relative, as above
+  bool ok = false;
+  std::string message; ///< of the worst element, when not ok
+};
+
+/// `lse` may be empty when the spec does not ask for it.
+Comparison compare(const AttentionSpec& spec, const Lengths& lengths, const Tensors& tensors,
+                   const std::vector<float>& o, const std::vector<float>& lse);
+
+/// The same against an exact result which is already there.
+Comparison compare(const AttentionSpec& spec, const Output& exact, const Output& plain, const std::vector<float>& o,
+                   const std::vector<float>& lse);
+
+} // namespace attune::reference
