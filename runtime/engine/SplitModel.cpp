@@ -1,0 +1,101 @@
+#include "runtime/engine/SplitModel.h"
+
+#include "attune/compiler/DefaultSchedule.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace attune {
+
+namespace {
+
+// Fixed costs in units of one key tile: a block's prologue and epilogue, and the launch of the combine kernel.
+constexpr double block_overhead = 2;
+constexpr double combine_launch = 3;
+
+// batch_invariant: chunks of this many key tiles, whatever the batch.
+constexpr std::int64_t invariant_split_tiles = 32;
+
+std::int64_t ceilDiv(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+} // namespace
+
+std::int64_t splitTiles(std::int64_t kv_tiles, int splits) { return std::max<std::int64_t>(1, ceilDiv(kv_tiles, splits)); }
+
+int chooseSplits(const SplitWork& work) {
+  double best = std::numeric_limits<double>::infinity();
+  int chosen = 1;
+  const std::int64_t most = std::min<std::int64_t>(work.kv_tiles, 256);
+  for (std::int64_t splits = 1; splits <= most; ++splits) {
+    const std::int64_t tiles = ceilDiv(work.kv_tiles, splits);
+    if (ceilDiv(work.kv_tiles, tiles) != splits)
+      continue; // some chunk would be empty
+    const auto waves = static_cast<double>(ceilDiv(work.blocks * splits, work.slots));
+    const double fold = waves * (static_cast<double>(tiles) + block_overhead);
+    const double combine = splits == 1 ? 0 : combine_launch + work.combine_per_split * static_cast<double>(splits);
+    if (fold + combine < best) {
+      best = fold + combine;
+      chosen = static_cast<int>(splits);
+    }
+  }
+  return chosen;
+}
+
+SplitWork splitWork(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule, const DeviceProperties& device) {
+  const std::int64_t group = spec.q_heads / spec.kv_heads;
+  const int head_dim_v = spec.head_dim_v ? spec.head_dim_v : spec.head_dim;
+  const std::int64_t rows = problem.q_len * (schedule.pack_gqa ? group : 1);
+  SplitWork work;
+  work.blocks = std::max<std::int64_t>(1, ceilDiv(rows, schedule.q_tile) * (schedule.pack_gqa ? spec.kv_heads : spec.q_heads) * problem.batch);
+
+  // a window bounds the keys that a tile of rows sees
+  std::int64_t keys = problem.kv_len;
+  if (spec.window.left && (spec.window.right || spec.causal != Causal::None)) {
+    const std::int64_t right = spec.causal != Causal::None ? 0 : *spec.window.right;
+    const std::int64_t queries = schedule.pack_gqa ? ceilDiv(schedule.q_tile, group) : schedule.q_tile;
+    keys = std::clamp<std::int64_t>(*spec.window.left + right + std::min(queries, problem.q_len) + schedule.kv_tile, 1, std::max<std::int64_t>(keys, 1));
+  }
+  work.kv_tiles = std::max<std::int64_t>(1, ceilDiv(keys, schedule.kv_tile));
+
+  const std::int64_t threads = schedule.warps * 32;
+  const std::int64_t registers = 80 + (head_dim_v + schedule.kv_tile) / 2; // accumulators, scores, addresses: what ptxas reports, within 15
+  const std::int64_t by_shared = static_cast<std::int64_t>(device.shared_per_multiprocessor) / (sharedBytes(spec, schedule) + 1024);
+  const std::int64_t by_registers = device.registers_per_multiprocessor / (registers * threads);
+  const std::int64_t by_threads = device.max_threads_per_multiprocessor / threads;
+  work.slots = device.multiprocessors * std::clamp<std::int64_t>(std::min({by_shared, by_registers, by_threads}), 1, 32);
+
+  // One more chunk writes and reads rows x head_dim_v floats per block; a key tile is kv_tile x (head_dim + head_dim_v) elements of 2
+  // bytes for one slot, and all slots together have the bandwidth.
+  const double extra = 8.0 * static_cast<double>(std::min<std::int64_t>(rows, schedule.q_tile)) * head_dim_v * static_cast<double>(work.blocks);
+  const double tile = 2.0 * schedule.kv_tile * (spec.head_dim + head_dim_v) * static_cast<double>(work.slots);
+  work.combine_per_split = extra / tile;
+  return work;
+}
+
+namespace {
+
+class CostModel final : public ScheduleProvider {
+public:
+  Choice choose(const AttentionSpec& spec, const Problem& problem, const DeviceProperties& device, int splits) const override {
+    const Target& where = target(device.arch);
+    Choice choice{defaultSchedule(spec, where, problem.q_len, false), 1};
+    const Schedule split = defaultSchedule(spec, where, problem.q_len, true);
+    const SplitWork work = splitWork(spec, problem, split, device);
+    if (splits > 0)
+      choice.splits = static_cast<int>(ceilDiv(work.kv_tiles, splitTiles(work.kv_tiles, splits)));
+    else if (spec.batch_invariant)
+      choice.splits = static_cast<int>(ceilDiv(ceilDiv(problem.kv_len, split.kv_tile), invariant_split_tiles));
+    else
+      choice.splits = chooseSplits(work);
+    choice.splits = std::max(choice.splits, 1);
+    if (choice.splits > 1)
+      choice.schedule = split;
+    return choice;
+  }
+};
+
+} // namespace
+
+std::shared_ptr<const ScheduleProvider> costModel() { return std::make_shared<CostModel>(); }
+
+} // namespace attune

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "attune/Device.h"
+#include "attune/attune.hpp"
+
+#include <cstdint>
+
+namespace attune {
+
+/// The work of one launch, as the split count depends on it. README.md derives the model.
+struct SplitWork {
+  std::int64_t blocks = 1;     ///< without splitting: row tiles x heads x batch
+  std::int64_t kv_tiles = 1;   ///< key tiles that a block folds
+  std::int64_t slots = 1;      ///< blocks that the device runs at once
+  double combine_per_split = 0; ///< cost of one more chunk in the combine kernel, in units of one key tile of one slot
+};
+
+/// The number of chunks with the least predicted time; the smaller of equals. In [1, kv_tiles], and no chunk is empty.
+int chooseSplits(const SplitWork& work);
+
+/// Key tiles of one chunk when kv_tiles are cut into `splits`.
+std::int64_t splitTiles(std::int64_t kv_tiles, int splits);
+
+/// Of a problem under a schedule.
+SplitWork splitWork(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule, const DeviceProperties& device);
+
+} // namespace attune

@@ -1,0 +1,147 @@
+#pragma once
+
+#include "attune/Device.h"
+#include "attune/compiler/Error.h"
+#include "attune/compiler/Presets.h"
+#include "attune/compiler/Schedule.h"
+#include "attune/compiler/Spec.h"
+#include "attune/compiler/SpecJson.h"
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace attune {
+
+/// "auto" (a GPU if there is one, else the emulated device), "cuda:0", "emulated" or "emulated:sm_90".
+/// Throws UserError for another name and DeviceError if that device is not there.
+std::shared_ptr<Device> openDevice(std::string_view name = "auto");
+
+enum class Element { BF16, F16, F32, I32 };
+std::size_t bytesOf(Element element);
+
+/// A tensor in device memory that somebody else owns.
+struct Tensor {
+  DevicePtr data = 0;
+  Element element = Element::BF16;
+  std::vector<std::int64_t> shape;
+  std::vector<std::int64_t> strides; ///< in elements; empty: contiguous
+};
+
+/// A tensor in device memory, released with the object.
+class Buffer {
+public:
+  Buffer(std::shared_ptr<Device> device, Element element, std::vector<std::int64_t> shape, std::string_view name = "buffer");
+  /// With the contents of `host`, which must have the size of the tensor.
+  Buffer(std::shared_ptr<Device> device, Element element, std::vector<std::int64_t> shape, std::span<const std::byte> host,
+         std::string_view name = "buffer");
+  ~Buffer();
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+
+  operator const Tensor&() const { return tensor_; }
+  const Tensor& tensor() const { return tensor_; }
+  std::size_t bytes() const;
+  void copyTo(std::span<std::byte> host) const;
+
+private:
+  std::shared_ptr<Device> device_;
+  Tensor tensor_;
+};
+
+/// The shapes that a plan is made for. A plan serves any lengths up to q_len and kv_len.
+struct Problem {
+  std::int64_t batch = 1;
+  std::int64_t q_len = 0;   ///< queries per sequence; varlen: of the longest one
+  std::int64_t kv_len = 0;  ///< keys per sequence; varlen: of the longest one
+  std::int64_t q_total = 0; ///< varlen: rows of Q, the last entry of cu_seqlens_q
+};
+
+struct PrepareOptions {
+  std::optional<Schedule> schedule; ///< default: the ScheduleProvider's choice
+  int splits = 0;                   ///< chunks of the keys; 0: the cost model's choice, 1: none
+};
+
+/// What a launch reads and writes. Shapes follow spec.layout: bshd and strided (batch, length, heads, dim), bhsd (batch, heads, length,
+/// dim); varlen: (total, heads, dim).
+struct Tensors {
+  Tensor q, k, v, o;
+  Tensor lse;                       ///< fp32 (batch, q_heads, q_len); varlen: (q_heads, q_total). Only if spec.lse
+  Tensor cu_seqlens_q, cu_seqlens_k; ///< int32 (batch + 1). Only if spec.varlen
+  Tensor alibi_slopes;              ///< fp32 (q_heads) or (batch, q_heads). Only if spec.alibi
+  Tensor sink;                      ///< fp32 (q_heads). Only if spec.sink
+};
+
+/// One kernel of a plan, for those who want to look.
+struct PlannedKernel {
+  std::string name;
+  std::string cuda;
+  Dim3 grid, block;
+  int shared_bytes = 0;
+  double lower_ms = 0; ///< spec to CUDA; 0 if it came from the cache
+  double nvrtc_ms = 0; ///< CUDA to binary; 0 if it came from the cache
+};
+
+/// Compiled, loaded kernels for one spec and shapes, with their workspace. Launches of one plan must not overlap if it splits.
+class Plan {
+public:
+  const AttentionSpec& spec() const;
+  const Problem& problem() const;
+  const Schedule& schedule() const;
+  int splits() const;
+  const std::vector<PlannedKernel>& kernels() const;
+
+private:
+  friend class Engine;
+  struct Impl;
+  std::shared_ptr<const Impl> impl_;
+};
+
+/// Chooses schedules for the engine. Implementations must be thread-safe.
+class ScheduleProvider {
+public:
+  struct Choice {
+    Schedule schedule;
+    int splits = 1;
+  };
+  virtual ~ScheduleProvider() = default;
+  /// `splits`: what the caller asked for, 0 for free choice. Throws UserError if the spec cannot run on the device.
+  virtual Choice choose(const AttentionSpec& spec, const Problem& problem, const DeviceProperties& device, int splits) const = 0;
+};
+
+/// The built-in provider: default schedules, and the split count by a cost model (runtime/engine/README.md).
+std::shared_ptr<const ScheduleProvider> costModel();
+
+/// Makes kernels on demand and launches them. Thread-safe; kernels are compiled once per spec, schedule and device.
+class Engine {
+public:
+  explicit Engine(std::shared_ptr<Device> device = openDevice(), std::shared_ptr<const ScheduleProvider> provider = costModel());
+  ~Engine();
+
+  /// Compiles, loads and allocates whatever launches of these shapes need. Throws UserError for an invalid spec, shapes or schedule, and
+  /// DeviceError if there is no NVRTC, or no memory for the workspace.
+  Plan prepare(const AttentionSpec& spec, const Problem& problem, const PrepareOptions& options = {});
+
+  /// Starts the plan's kernels on `stream` (a CUstream, or null). Checks the tensors, and throws UserError with value, rule and remedy.
+  /// Does not compile, load, allocate or synchronise. Contents of cu_seqlens are the caller's to check (checkOffsets).
+  void launch(const Plan& plan, const Tensors& tensors, void* stream = nullptr);
+
+  Device& device() { return *device_; }
+  const std::shared_ptr<Device>& sharedDevice() const { return device_; }
+
+private:
+  struct Cache;
+  std::shared_ptr<Device> device_;
+  std::shared_ptr<const ScheduleProvider> provider_;
+  std::unique_ptr<Cache> cache_;
+};
+
+/// Throws UserError unless `offsets` (cu_seqlens, in host memory) start at 0, never decrease, and end at `total`.
+void checkOffsets(std::string_view name, std::span<const std::int32_t> offsets, std::int64_t total);
+
+} // namespace attune
