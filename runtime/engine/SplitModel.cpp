@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <string>
 
 namespace attune {
 
@@ -52,7 +53,7 @@ SplitWork splitWork(const AttentionSpec& spec, const Problem& problem, const Sch
   std::int64_t keys = problem.kv_len;
   if (spec.window.left && (spec.window.right || spec.causal != Causal::None)) {
     const std::int64_t right = spec.causal != Causal::None ? 0 : *spec.window.right;
-    const std::int64_t queries = schedule.pack_gqa ? ceilDiv(schedule.q_tile, group) : schedule.q_tile;
+    const std::int64_t queries = schedule.pack_gqa ? ceilDiv(schedule.q_tile, group) + 1 : schedule.q_tile; // a tile may begin inside a query
     keys = std::clamp<std::int64_t>(*spec.window.left + right + std::min(queries, problem.q_len) + schedule.kv_tile, 1, std::max<std::int64_t>(keys, 1));
   }
   work.kv_tiles = std::max<std::int64_t>(1, ceilDiv(keys, schedule.kv_tile));
@@ -95,6 +96,16 @@ public:
 };
 
 } // namespace
+
+ScheduleProvider::Choice pinned(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule, int splits, const DeviceProperties& device) {
+  if (!schedule.split_kv && splits > 1)
+    throw UserError(UserError::Kind::Invalid, "splits " + std::to_string(splits), "the schedule does not split", "use a schedule with split_kv=1, or none");
+  if (!schedule.split_kv)
+    return {schedule, 1};
+  const SplitWork work = splitWork(spec, problem, schedule, device);
+  const std::int64_t wanted = splits > 0 ? splits : chooseSplits(work);
+  return {schedule, static_cast<int>(ceilDiv(work.kv_tiles, splitTiles(work.kv_tiles, static_cast<int>(wanted))))};
+}
 
 std::shared_ptr<const ScheduleProvider> costModel() { return std::make_shared<CostModel>(); }
 

@@ -24,4 +24,8 @@ std::int64_t splitTiles(std::int64_t kv_tiles, int splits);
 /// Of a problem under a schedule.
 SplitWork splitWork(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule, const DeviceProperties& device);
 
+/// The choice when the caller fixes the schedule: a schedule that splits needs a count, one that does not must not be given one.
+/// Throws UserError if it is.
+ScheduleProvider::Choice pinned(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule, int splits, const DeviceProperties& device);
+
 } // namespace attune

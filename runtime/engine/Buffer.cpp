@@ -1,0 +1,37 @@
+#include "attune/attune.hpp"
+
+namespace attune {
+
+std::size_t bytesOf(Element element) { return element == Element::BF16 || element == Element::F16 ? 2 : 4; }
+
+Buffer::Buffer(std::shared_ptr<Device> device, Element element, std::vector<std::int64_t> shape, std::string_view name)
+    : device_(std::move(device)), tensor_{0, element, std::move(shape), {}} {
+  tensor_.data = device_->allocate(bytes(), name);
+}
+
+Buffer::Buffer(std::shared_ptr<Device> device, Element element, std::vector<std::int64_t> shape, std::span<const std::byte> host, std::string_view name)
+    : Buffer(std::move(device), element, std::move(shape), name) {
+  if (host.size() != bytes())
+    throw UserError(UserError::Kind::Invalid, std::to_string(host.size()) + " bytes for " + std::string(name), "the tensor has " + std::to_string(bytes()),
+                    "give data of the tensor's size");
+  device_->copyToDevice(tensor_.data, host);
+}
+
+Buffer::~Buffer() { device_->release(tensor_.data); }
+
+std::size_t Buffer::bytes() const {
+  std::size_t count = bytesOf(tensor_.element);
+  for (const std::int64_t extent : tensor_.shape)
+    count *= static_cast<std::size_t>(extent);
+  return count;
+}
+
+void Buffer::copyTo(std::span<std::byte> host) const {
+  if (host.size() != bytes())
+    throw UserError(UserError::Kind::Invalid, "a copy to " + std::to_string(host.size()) + " bytes", "the tensor has " + std::to_string(bytes()),
+                    "give room for the whole tensor");
+  device_->synchronize();
+  device_->copyToHost(host, tensor_.data);
+}
+
+} // namespace attune

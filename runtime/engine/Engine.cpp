@@ -1,0 +1,135 @@
+#include "attune/attune.hpp"
+
+#include "attune/compiler/Compile.h"
+#include "runtime/engine/Arguments.h"
+#include "runtime/engine/KernelCache.h"
+#include "runtime/engine/SplitModel.h"
+
+#include <algorithm>
+
+namespace attune {
+
+struct Plan::Impl {
+  std::shared_ptr<Device> device;
+  AttentionSpec spec;
+  Problem problem;
+  Schedule schedule;
+  int splits = 1;
+  std::int64_t split_tiles = 0;
+  std::shared_ptr<const CompiledAttention> compiled;
+  std::vector<LaunchConfig> configs;
+  std::vector<PlannedKernel> kernels;
+  DevicePtr o_partial = 0, lse_partial = 0;
+
+  ~Impl() {
+    if (o_partial)
+      device->release(o_partial);
+    if (lse_partial)
+      device->release(lse_partial);
+  }
+};
+
+const AttentionSpec& Plan::spec() const { return impl_->spec; }
+const Problem& Plan::problem() const { return impl_->problem; }
+const Schedule& Plan::schedule() const { return impl_->schedule; }
+int Plan::splits() const { return impl_->splits; }
+const std::vector<PlannedKernel>& Plan::kernels() const { return impl_->kernels; }
+
+struct Engine::Cache : KernelCache {
+  using KernelCache::KernelCache;
+};
+
+Engine::Engine(std::shared_ptr<Device> device, std::shared_ptr<const ScheduleProvider> provider)
+    : device_(std::move(device)), provider_(std::move(provider)), cache_(std::make_unique<Cache>(device_)) {}
+Engine::~Engine() = default;
+
+namespace {
+
+std::int64_t ceilDiv(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+void check(const AttentionSpec& spec, const Problem& p) {
+  const auto invalid = [](const std::string& value, const std::string& rule, const std::string& remedy) {
+    throw UserError(UserError::Kind::Invalid, value, rule, remedy);
+  };
+  constexpr std::int64_t longest = std::int64_t{1} << 30; // positions are 32-bit in kernels; offsets are 64-bit
+  for (const auto& [name, value] : {std::pair{"batch", p.batch}, {"q_len", p.q_len}, {"kv_len", p.kv_len}, {"q_total", p.q_total}})
+    if (value < 0 || value > longest)
+      invalid(std::string(name) + " " + std::to_string(value), "it is between 0 and 2^30", "give the shapes of the tensors");
+  if (p.batch > 65535)
+    throw UserError(UserError::Kind::Unsupported, "batch " + std::to_string(p.batch), "a grid has at most 65535 blocks in z", "launch parts of the batch");
+  if (spec.varlen && p.q_total < p.q_len)
+    invalid("q_total " + std::to_string(p.q_total), "it is at least the longest sequence, " + std::to_string(p.q_len), "give the last entry of cu_seqlens_q");
+}
+
+LaunchConfig configure(const Manifest& m, const AttentionSpec& spec, const Problem& p, int splits) {
+  const std::int64_t rows = p.q_len * (m.pack_gqa ? spec.q_heads / spec.kv_heads : 1);
+  const auto term = [&](GridTerm t) -> std::int64_t {
+    switch (t) {
+    case GridTerm::QTiles: return ceilDiv(rows, m.q_tile);
+    case GridTerm::Splits: return splits;
+    case GridTerm::QHeads: return spec.q_heads;
+    case GridTerm::KvHeads: return spec.kv_heads;
+    case GridTerm::Batch: return p.batch;
+    case GridTerm::QRowBlocks: return ceilDiv(p.q_len, m.threads / 32); // a warp per row
+    }
+    return 1;
+  };
+  std::int64_t grid[3] = {1, 1, 1};
+  for (int axis = 0; axis < 3; ++axis)
+    for (const GridTerm t : m.grid[axis])
+      grid[axis] *= term(t);
+  const auto narrow = [](std::int64_t n) { return static_cast<unsigned>(n); };
+  return {{narrow(grid[0]), narrow(grid[1]), narrow(grid[2])}, {narrow(m.threads), 1, 1}, static_cast<std::size_t>(m.shared_bytes)};
+}
+
+} // namespace
+
+Plan Engine::prepare(const AttentionSpec& spec, const Problem& problem, const PrepareOptions& options) {
+  validate(spec);
+  check(spec, problem);
+  const DeviceProperties& device = device_->properties();
+  if (options.splits < 0)
+    throw UserError(UserError::Kind::Invalid, "splits " + std::to_string(options.splits), "it is a positive number, or 0 for the cost model's choice", "leave it out");
+
+  const ScheduleProvider::Choice choice = options.schedule ? pinned(spec, problem, *options.schedule, options.splits, device)
+                                                           : provider_->choose(spec, problem, device, options.splits);
+  auto impl = std::make_shared<Plan::Impl>();
+  impl->device = device_;
+  impl->spec = spec;
+  impl->problem = problem;
+  impl->schedule = choice.schedule;
+  impl->splits = choice.splits;
+  impl->compiled = cache_->get(spec, choice.schedule);
+  if (choice.schedule.split_kv) {
+    impl->split_tiles = splitTiles(splitWork(spec, problem, choice.schedule, device).kv_tiles, choice.splits);
+    const std::int64_t rows = spec.varlen ? problem.q_total : problem.batch * problem.q_len;
+    const std::int64_t per_split = rows * spec.q_heads * 4;
+    const int head_dim_v = spec.head_dim_v ? spec.head_dim_v : spec.head_dim;
+    impl->o_partial = device_->allocate(static_cast<std::size_t>(per_split * choice.splits * head_dim_v), "o_partial");
+    impl->lse_partial = device_->allocate(static_cast<std::size_t>(per_split * choice.splits), "lse_partial");
+  }
+  for (const CompiledAttention::Kernel& k : impl->compiled->kernels) {
+    const LaunchConfig config = configure(k.source.manifest, spec, problem, choice.splits);
+    impl->configs.push_back(config);
+    impl->kernels.push_back({k.source.manifest.name, k.source.cuda, config.grid, config.block, k.source.manifest.shared_bytes, k.lower_ms, k.nvrtc_ms});
+  }
+  Plan plan;
+  plan.impl_ = std::move(impl);
+  return plan;
+}
+
+void Engine::launch(const Plan& plan, const Tensors& tensors, void* stream) {
+  const Plan::Impl& p = *plan.impl_;
+  Arguments arguments(p.spec, p.problem, tensors);
+  arguments.setSplits(p.splits, p.split_tiles);
+  arguments.setWorkspace(p.o_partial, p.lse_partial);
+  for (std::size_t n = 0; n < p.configs.size(); ++n) {
+    const LaunchConfig& config = p.configs[n];
+    if (config.grid.x == 0 || config.grid.y == 0 || config.grid.z == 0)
+      continue; // no query at all
+    const std::vector<void*> values = arguments.of(p.compiled->kernels[n].source.manifest);
+    p.device->launch(*p.compiled->kernels[n].loaded, config, values, stream);
+  }
+}
+
+} // namespace attune
