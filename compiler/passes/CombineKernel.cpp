@@ -40,11 +40,11 @@ KernelOp buildCombineKernel(const KernelPlan& plan, OpBuilder& outer, Location l
   Value row = builder.index("row", builder.d(0) * warps + builder.d(1), {builder.block(Axis::X), warp});
   Value head = builder.name("head", builder.block(Axis::Y));
   Value batch = builder.name("batch", builder.block(Axis::Z));
-  Value q_first, sq;
+  Value q_start, sq;
   if (plan.varlen) {
     Value next = builder.index("", builder.d(0) + 1, batch);
-    q_first = builder.element("q_first", argument("cu_seqlens_q"), batch);
-    sq = builder.index("sq", builder.d(0) - builder.d(1), {builder.element("", argument("cu_seqlens_q"), next), q_first});
+    q_start = builder.element("q_start", argument("cu_seqlens_q"), batch);
+    sq = builder.index("sq", builder.d(0) - builder.d(1), {builder.element("", argument("cu_seqlens_q"), next), q_start});
   } else {
     sq = argument("sq");
   }
@@ -62,11 +62,11 @@ KernelOp buildCombineKernel(const KernelPlan& plan, OpBuilder& outer, Location l
                              : Value(builder.create<RowsOp>(rows, StringAttr(), tensor, first, head));
     return builder.create<AtOp>(PtrType::get(context, type.getElement(), /*is_const=*/false), view, row);
   };
-  Value first = plan.varlen ? q_first : batch;
+  Value first = plan.varlen ? q_start : batch;
   auto ofChunk = [&](StringRef name, Value tensor) {
     return builder.lambda(name, {{"chunk", index}}, [&](ValueRange args) {
       Value cu_seqlens_q = plan.varlen ? Value(argument("cu_seqlens_q")) : Value();
-      return at(tensor, partialIndex(builder, args[0], batch, cu_seqlens_q, q_first));
+      return at(tensor, partialIndex(builder, args[0], batch, cu_seqlens_q, q_start));
     });
   };
   builder.section("chunk by chunk, so that the bits depend on nothing else");

@@ -5,12 +5,12 @@ using namespace mlir;
 namespace attune::tile {
 
 /// Partial results are (split, batch, head, row) or, for varlen, (split, head, row of the packed tensor).
-Value partialIndex(TileBuilder& builder, Value chunk, Value batch, Value cu_seqlens_q, Value q_first) {
+Value partialIndex(TileBuilder& builder, Value chunk, Value batch, Value cu_seqlens_q, Value q_start) {
   Value per_chunk = builder.blocks(Axis::Z);
-  if (q_first)
+  if (q_start)
     per_chunk = builder.element("", cu_seqlens_q, per_chunk); // all rows
   auto map = AffineMap::get(2, 1, builder.d(0) * builder.getAffineSymbolExpr(0) + builder.d(1));
-  return builder.index("", map, Reduce::Only, {chunk, q_first ? q_first : batch, per_chunk});
+  return builder.index("", map, Reduce::Only, {chunk, q_start ? q_start : batch, per_chunk});
 }
 
 ForwardKernel::ForwardKernel(const KernelPlan& plan, OpBuilder& outer, Location loc) : builder(loc, outer), plan_(plan) {}
@@ -42,7 +42,7 @@ void ForwardKernel::parameters() {
     if (plan_.lse)
       list.push_back({"lse", gl(f32, 1)});
   }
-  if (plan_.alibi != KernelPlan::Alibi::None)
+  if (plan_.alibi != attn::AlibiKind::None)
     list.push_back({"alibi_slopes", ptr(f32)});
   if (plan_.sink && !plan_.split)
     list.push_back({"sink", ptr(f32)});
@@ -113,8 +113,8 @@ void ForwardKernel::views() {
       first = builder.element(first_name, argument(offsets), batch_);
       return builder.index(name, builder.d(0) - builder.d(1), {builder.element("", argument(offsets), next), first});
     };
-    sq = length("q_first", "sq", "cu_seqlens_q", q_first_);
-    sk = length("k_first", "sk", "cu_seqlens_k", k_first_);
+    sq = length("q_start", "sq", "cu_seqlens_q", q_start_);
+    sk = length("k_start", "sk", "cu_seqlens_k", k_start_);
   }
   row_limit_ = plan_.pack_gqa ? builder.index("", builder.d(0) * plan_.group(), sq) : sq;
   if (plan_.varlen) { // the grid is made for the longest sequence
@@ -133,7 +133,7 @@ Value ForwardKernel::rows(StringRef name, Value tensor, Value head, bool query_s
   auto gl = cast<GlType>(tensor.getType());
   auto type = RowsType::get(builder.getContext(), gl.getElement(), gl.getCols());
   auto label = builder.label(name);
-  Value first = !plan_.varlen ? batch_ : query_side ? q_first_ : k_first_;
+  Value first = !plan_.varlen ? batch_ : query_side ? q_start_ : k_start_;
   if (query_side && plan_.pack_gqa)
     return plan_.varlen ? Value(builder.create<PackedRowsFromOp>(type, label, tensor, first, head, plan_.group()))
                         : Value(builder.create<PackedRowsOp>(type, label, tensor, first, head, plan_.group()));
@@ -142,10 +142,10 @@ Value ForwardKernel::rows(StringRef name, Value tensor, Value head, bool query_s
 }
 
 Value ForwardKernel::partialRows(Value tensor) {
-  Value at = partialIndex(builder, chunk, batch_, argument("cu_seqlens_q"), q_first_);
-  std::swap(plan_.varlen ? q_first_ : batch_, at); // rows() of the chunk instead of the whole
+  Value at = partialIndex(builder, chunk, batch_, argument("cu_seqlens_q"), q_start_);
+  std::swap(plan_.varlen ? q_start_ : batch_, at); // rows() of the chunk instead of the whole
   Value view = rows("", tensor, head_, /*query_side=*/true);
-  std::swap(plan_.varlen ? q_first_ : batch_, at);
+  std::swap(plan_.varlen ? q_start_ : batch_, at);
   return view;
 }
 
@@ -180,7 +180,7 @@ Value ForwardKernel::qHead(Value row) {
 /// The score as the spec modifies it; without a modification, scale alone goes into the exponent.
 void ForwardKernel::score() {
   Value scale = argument("scale"), log2e = builder.create<Log2eOp>(builder.getF32Type());
-  bool alibi = plan_.alibi != KernelPlan::Alibi::None;
+  bool alibi = plan_.alibi != attn::AlibiKind::None;
   if (plan_.softcap == 0 && !alibi) {
     scale_log2_ = builder.create<MulOp>(builder.getF32Type(), builder.label("scale_log2"), scale, log2e);
     return;
@@ -189,7 +189,7 @@ void ForwardKernel::score() {
   auto f32 = builder.getF32Type();
   auto slopeAt = [&](StringRef name, Value row) {
     Value at = qHead(row);
-    if (plan_.alibi == KernelPlan::Alibi::PerBatchHead)
+    if (plan_.alibi == attn::AlibiKind::PerBatchHead)
       at = builder.index("", builder.d(0) * plan_.q_heads + builder.d(1), {batch_, at});
     return builder.element(name, argument("alibi_slopes"), at);
   };
@@ -210,11 +210,12 @@ void ForwardKernel::score() {
   });
 }
 
-void ForwardKernel::state(Value begin, Value end, ArrayAttr mask) {
+void ForwardKernel::state(Value begin, Value end, ArrayRef<ArrayAttr> masks) {
   auto* context = builder.getContext();
-  if (mask)
-    visible_ = builder.create<VisibleOp>(LambdaType::get(context), builder.label("visible"), ValueRange{sq, sk}, mask,
-                                         std::uint64_t(plan_.rowGroup()));
+  for (auto mask : masks)
+    if (mask && !visible_.contains(mask))
+      visible_[mask] = builder.create<VisibleOp>(LambdaType::get(context), builder.label("visible"), ValueRange{sq, sk}, mask,
+                                                 std::uint64_t(plan_.rowGroup()));
   score();
   builder.section();
   auto rv = RvType::get(context, plan_.q_tile / plan_.warps);
@@ -237,7 +238,8 @@ void ForwardKernel::state(Value begin, Value end, ArrayAttr mask) {
   builder.create<FetchOp>(q_smem_, q_rows_, row_begin, row_limit_, "Q");
 }
 
-void ForwardKernel::fold(Value begin, Value end, bool partial) {
+void ForwardKernel::fold(Value begin, Value end, ArrayAttr mask) {
+  bool partial = mask != nullptr;
   builder.section(partial ? "tiles that the mask cuts" : "tiles where every pair is visible");
   auto loop = builder.create<ForOp>(begin, end, "j");
   OpBuilder::InsertionGuard guard(builder);
@@ -250,7 +252,7 @@ void ForwardKernel::fold(Value begin, Value end, bool partial) {
   if (score_)
     builder.create<ModifyOp>(scores_, row_begin, first, score_);
   if (partial) {
-    builder.create<MaskOp>(scores_, row_begin, first, visible_);
+    builder.create<MaskOp>(scores_, row_begin, first, visible_[mask]);
     builder.create<StepMaskedOp>(scores_, row_max_, row_sum_, rescale_, scale_log2_);
   } else {
     builder.create<StepOp>(scores_, row_max_, row_sum_, rescale_, scale_log2_);

@@ -1,8 +1,9 @@
 #pragma once
 
+#include "compiler/ir/attn/AttnDialect.h"
 #include "compiler/passes/TileBuilder.h"
 
-#include <optional>
+#include "llvm/ADT/MapVector.h"
 
 namespace attune::tile {
 
@@ -10,15 +11,15 @@ namespace attune::tile {
 struct KernelPlan {
   std::string name;
   mlir::Type dtype;
-  std::int64_t q_heads, kv_heads, head_dim, head_dim_v;
-  std::int64_t q_tile, kv_tile, warps, stages;
+  std::int64_t q_heads = 0, kv_heads = 0, head_dim = 0, head_dim_v = 0;
+  std::int64_t q_tile = 0, kv_tile = 0, warps = 0, stages = 0;
   bool varlen = false, lse = true, sink = false;
   bool pack_gqa = false;      ///< rows are (query, head of the group) pairs of one kv head
   bool split = false;         ///< partial results of one chunk of the keys
   bool longest_first = false; ///< later queries see more keys, so they start first
   bool top_left = false;      ///< the aligned position of query i is i, not i + sk - sq
   double softcap = 0;
-  enum class Alibi { None, PerHead, PerBatchHead } alibi = Alibi::None;
+  attn::AlibiKind alibi = attn::AlibiKind::None;
   llvm::SmallVector<std::string> header; ///< the comment above the kernel
 
   std::int64_t group() const { return q_heads / kv_heads; }
@@ -36,9 +37,10 @@ public:
   /// Parameters, this block's coordinates, lengths, views.
   void open();
   /// Registers, the functions that loops call, and Q. Key tiles [begin, end) are visited.
-  void state(Value begin, Value end, mlir::ArrayAttr mask);
+  /// `masks` are those of the folds to come.
+  void state(Value begin, Value end, llvm::ArrayRef<mlir::ArrayAttr> masks);
   /// One segment. `mask` is null where every pair is visible.
-  void fold(Value begin, Value end, bool partial);
+  void fold(Value begin, Value end, mlir::ArrayAttr mask);
   void close();
 
   TileBuilder builder;
@@ -59,18 +61,19 @@ private:
   mlir::Type rt(std::int64_t cols, mlir::Type element);
 
   const KernelPlan& plan_;
-  Value batch_, head_, kv_head_, splits_, q_first_, k_first_, row_limit_;
+  Value batch_, head_, kv_head_, splits_, q_start_, k_start_, row_limit_;
   Value q_rows_, k_rows_, v_rows_;
   Value q_smem_, k_smem_, v_smem_, o_smem_;
-  Value scores_, probs_, out_, row_max_, row_sum_, rescale_, scale_log2_, visible_, score_;
+  Value scores_, probs_, out_, row_max_, row_sum_, rescale_, scale_log2_, score_;
+  llvm::MapVector<mlir::ArrayAttr, Value> visible_;
 };
 
 /// Merges the chunks of every row: one warp per row.
 KernelOp buildCombineKernel(const KernelPlan& plan, mlir::OpBuilder& builder, mlir::Location loc);
 
-/// Where the partial results of `chunk` begin: batch entry `chunk * batches + batch` or, for varlen (cu_seqlens_q and q_first
-/// given), row `chunk * total_q + q_first`.
+/// Where the partial results of `chunk` begin: batch entry `chunk * batches + batch` or, for varlen (cu_seqlens_q and q_start
+/// given), row `chunk * total_q + q_start`.
 mlir::Value partialIndex(TileBuilder& builder, mlir::Value chunk, mlir::Value batch, mlir::Value cu_seqlens_q,
-                         mlir::Value q_first);
+                         mlir::Value q_start);
 
 } // namespace attune::tile
