@@ -226,6 +226,8 @@ void ForwardKernel::state(Value begin, Value end, ArrayRef<ArrayAttr> masks) {
   row_sum_ = builder.alloc("row_sum", rv);
   rescale_ = builder.alloc("rescale", rv);
   builder.create<ResetOp>(out_, row_max_, row_sum_);
+  if (!begin)
+    return; // no tile is visited
   if (plan_.split) {
     builder.section("an empty chunk weighs nothing: its LSE is -inf, its O is never read");
     auto branch = builder.create<IfOp>(AffineMap::get(2, 0, builder.d(0) - builder.d(1)), ValueRange{begin, end});
