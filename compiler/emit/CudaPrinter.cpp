@@ -37,6 +37,7 @@ std::string spell(Type type) {
         return arguments("rt", {element(rt.getElement()), number(rt.getRows()), number(rt.getCols())});
       })
       .Case([&](tile::RvType rv) { return arguments("rv", {number(rv.getRows())}); })
+      .Case([&](tile::RowType row) { return arguments("combine::row", {number(row.getCols())}); })
       .Case([&](tile::RingType ring) { return arguments("Ring", {number(ring.getStages())}); })
       .Case([](FloatType) { return std::string("float"); })
       .Case([](IndexType) { return std::string("int"); })
@@ -59,7 +60,7 @@ public:
 private:
   LogicalResult block(Block& block);
   LogicalResult statement(Operation& op);
-  LogicalResult lambda(tile::LambdaOp op);
+  void lambda(tile::LambdaOp op);
   void visible(tile::VisibleOp op);
   void declare(tile::AllocOp op);
 
@@ -74,6 +75,16 @@ private:
 };
 
 StringAttr label(Operation* op) { return op->getAttrOfType<StringAttr>("label"); }
+
+/// cu_seqlens[batch + 1] - cu_seqlens[batch]: offsets never fall.
+bool isLength(tile::IndexOp index) {
+  auto* context = index.getContext();
+  auto difference = getAffineDimExpr(0, context) - getAffineDimExpr(1, context);
+  if (index.getNumOperands() != 2 || index.getMap() != AffineMap::get(2, 0, difference))
+    return false;
+  auto next = index.getOperand(0).getDefiningOp<tile::ElementOp>(), first = index.getOperand(1).getDefiningOp<tile::ElementOp>();
+  return next && first && next.getPointer() == first.getPointer();
+}
 
 /// Names of block arguments belong to the op that has the block.
 StringRef argumentName(BlockArgument argument) {
@@ -125,6 +136,9 @@ Operand CudaPrinter::definition(Operation& op) const {
         Operand result;
         result.text = affine(index.getMap(), index.getOperands(), index.getReduce(), &result.non_negative);
         result.atom = index.getReduce() != tile::Reduce::Only;
+        if (auto constant = dyn_cast<AffineConstantExpr>(index.getMap().getResult(0)); constant && result.atom == false)
+          result.constant = constant.getValue(), result.atom = true;
+        result.non_negative |= isLength(index);
         return result;
       })
       .Case([&](tile::BlockOp block) {
@@ -139,6 +153,8 @@ Operand CudaPrinter::definition(Operation& op) const {
       .Case([&](tile::SlotOp slot) {
         return Operand{text(slot.getTiles()) + "[" + text(slot.getRing()) + "(" + text(slot.getTile()) + ")]"};
       })
+      .Case([&](tile::AtOp at) { return Operand{text(at.getView()) + "(" + text(at.getRow()) + ")"}; })
+      .Case([&](tile::Log2eOp) { return Operand{"log2e"}; })
       .Case([&](tile::ConstantOp constant) { return Operand{literal(constant.getValue())}; })
       .Case([&](tile::MulOp mul) { return Operand{text(mul.getLhs()) + " * " + text(mul.getRhs()), false}; })
       .Case([&](tile::SubOp sub) { return Operand{text(sub.getLhs()) + " - " + text(sub.getRhs()), false}; })
@@ -188,18 +204,15 @@ void CudaPrinter::visible(tile::VisibleOp op) {
     std::string all = terms.empty() ? "true" : llvm::join(terms, " && ");
     sets.push_back(alone ? all : "(" + all + ")");
   }
-  out_.line("const auto " + label(op).str() + " = [=](int " + dims[0].text + ", int key) { return " + llvm::join(sets, " || ") +
-            "; };");
+  out_.lambda("const auto " + label(op).str() + " = [=](int " + dims[0].text + ", int key)", llvm::join(sets, " || "));
 }
 
-LogicalResult CudaPrinter::lambda(tile::LambdaOp op) {
+void CudaPrinter::lambda(tile::LambdaOp op) {
   auto parameters = llvm::map_to_vector(op.getBody().getArguments(), [](BlockArgument argument) {
     return spell(argument.getType()) + " " + argumentName(argument).str();
   });
   auto yield = cast<tile::YieldOp>(op.getBody().front().back());
-  out_.line("const auto " + label(op).str() + " = [=](" + llvm::join(parameters, ", ") + ") { return " +
-            text(yield.getValue()) + "; };");
-  return success();
+  out_.lambda("const auto " + label(op).str() + " = [=](" + llvm::join(parameters, ", ") + ")", text(yield.getValue()));
 }
 
 std::string CudaPrinter::condition(AffineMap map, ValueRange operands) const {
@@ -222,7 +235,7 @@ LogicalResult CudaPrinter::statement(Operation& op) {
   if (auto op_visible = dyn_cast<tile::VisibleOp>(op))
     return visible(op_visible), success();
   if (auto op_lambda = dyn_cast<tile::LambdaOp>(op))
-    return lambda(op_lambda);
+    return lambda(op_lambda), success();
   if (auto ring = dyn_cast<tile::RingOp>(op)) {
     out_.line("const " + spell(ring.getType()) + " " + label(ring).str() + "{" + text(ring.getFirst()) + "};");
     return success();

@@ -30,6 +30,10 @@ void ExpressionPrinter::flatten(AffineExpr expr, std::int64_t factor, Sum& sum) 
     sum.constant += factor * constant.getValue();
     return;
   }
+  if (isOperand(expr) && operand(expr).constant) {
+    sum.constant += factor * *operand(expr).constant;
+    return;
+  }
   if (auto binary = dyn_cast<AffineBinaryOpExpr>(expr)) {
     if (binary.getKind() == AffineExprKind::Add) {
       flatten(binary.getLHS(), factor, sum);
@@ -60,7 +64,8 @@ std::string ExpressionPrinter::print(const Sum& sum) const {
     for (auto [factor, base] : sum.terms)
       if ((factor < 0) == negative) {
         auto size = std::abs(factor);
-        append(negative, size == 1 ? product(base) : product(base) + " * " + std::to_string(size));
+        bool bare = size == 1 && !negative && isOperand(base); // a sum within a sum
+        append(negative, bare ? operand(base).text : size == 1 ? product(base) : product(base) + " * " + std::to_string(size));
       }
   if (sum.constant != 0 || text.empty())
     append(sum.constant < 0, std::to_string(std::abs(sum.constant)));
@@ -121,11 +126,15 @@ std::string ExpressionPrinter::condition(AffineExpr expr, bool equality, AffineE
         right.terms.push_back({-term.factor, term.base});
     right.constant = -sum.constant;
   }
-  if (left.terms.empty()) // 63 >= key * 2
-    std::swap(left.constant, right.constant), left.constant = -left.constant;
+  if (left.terms.empty()) { // 0 >= kv_end reads kv_end <= 0
+    std::swap(left, right);
+    flip = true;
+    left.constant = 0;
+    right.constant = sum.constant;
+  }
   const char* sign = equality ? " == " : flip ? " <= " : " >= ";
   std::int64_t strict = flip ? -1 : 1; // key <= sk - 1 reads key < sk
-  if (!equality && !left.terms.empty() && !right.terms.empty() && right.constant == strict) {
+  if (!equality && !left.terms.empty() && right.constant == strict) {
     right.constant = 0;
     sign = flip ? " < " : " > ";
   }

@@ -1,28 +1,33 @@
 #include "compiler/emit/Layout.h"
 
+#include <algorithm>
+#include <climits>
 #include <utility>
+#include <vector>
 
 namespace attune::emit {
 
 static constexpr std::size_t columns = 120;
 
-/// Where to break a line that is too long: after the last comma that fits, inside the parenthesis opened last before it.
-/// Returns npos where there is none. `align` gets the column of what follows.
+/// Where to break a line that is too long: after the last comma or logical operator that fits, at the outermost depth.
+/// `align` is the column of what follows; it stays as it is where the line opens no parenthesis.
 static std::size_t breakPoint(const std::string& line, std::size_t& align) {
   std::size_t best = std::string::npos;
-  std::string opened; // stack of columns
-  std::basic_string<std::size_t> parens;
+  std::vector<std::size_t> parens;
+  int outermost = INT_MAX;
   for (std::size_t i = 0; i < line.size() && i < columns; ++i) {
-    if (line[i] == '(')
+    bool spaced = i > 0 && line[i - 1] == ' '; // a comparison, not a template argument list
+    if (line[i] == '(' || (line[i] == '<' && !spaced))
       parens.push_back(i + 1);
-    else if (line[i] == ')' && !parens.empty())
+    else if ((line[i] == ')' || (line[i] == '>' && !spaced)) && !parens.empty())
       parens.pop_back();
-    bool comma = line[i] == ',' && i + 1 < columns;
-    bool joint = (line.compare(i, 3, "&& ") == 0 || line.compare(i, 3, "|| ") == 0) && i + 2 < columns;
-    if ((comma || joint) && parens.size() <= 1) {
-      best = joint ? i + 2 : i + 1;
-      align = parens.empty() ? line.find_first_not_of(' ') + 4 : parens.back();
-    }
+    std::size_t joint = line[i] == ',' ? 1 : line.compare(i, 3, "&& ") == 0 || line.compare(i, 3, "|| ") == 0 ? 2 : 0;
+    if (joint == 0 || i + joint > columns || int(parens.size()) > std::max(outermost, 1))
+      continue;
+    outermost = std::min(outermost, int(parens.size()));
+    best = i + joint;
+    if (!parens.empty())
+      align = parens.back();
   }
   return best;
 }
@@ -34,15 +39,27 @@ void Layout::line(const std::string& text) {
     text_ += "\n";
     return;
   }
-  std::string rest = std::string(2 * depth_, ' ') + text;
-  while (rest.size() > columns && rest.find("// ") != 0) {
-    std::size_t align = 0, at = breakPoint(rest, align);
+  std::string rest = indented(text);
+  std::size_t align = rest.find_first_not_of(' ') + 4;
+  while (rest.size() > columns) {
+    std::size_t at = breakPoint(rest, align);
     if (at == std::string::npos)
       break;
     text_ += rest.substr(0, at) + "\n";
     rest = std::string(align, ' ') + rest.substr(at + 1);
   }
   text_ += rest + "\n";
+}
+
+std::string Layout::indented(const std::string& text) const { return std::string(2 * depth_, ' ') + text; }
+
+void Layout::lambda(const std::string& head, const std::string& expression) {
+  std::string whole = head + " { return " + expression + "; };";
+  if (indented(whole).size() <= columns)
+    return line(whole);
+  open(head + " {");
+  line("return " + expression + ";");
+  close("};");
 }
 
 void Layout::open(const std::string& text) {

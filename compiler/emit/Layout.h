@@ -12,9 +12,11 @@ public:
   void close(const std::string& text = "}");
   void section(const std::string& comment);                                  ///< a blank line, and the comment if not empty
   void declaration(const std::string& type, const std::string& name);        ///< neighbours of one type share a line
+  void lambda(const std::string& head, const std::string& expression); ///< on one line if it fits
   std::string take();
 
 private:
+  std::string indented(const std::string& text) const;
   void flush();
 
   std::string text_;

@@ -113,20 +113,23 @@ void Materialize::issue(FetchOp model, Value tile, bool certain, bool limited) {
 }
 
 void Materialize::prologue() {
-  auto body = fetches(loops_.front());
-  auto ahead = std::int64_t(body.size()) * stages_ - 1;
-  FetchOp last_alone;
+  // The first tile that is visited may lie in any loop, for some may be empty: if one has a limit, so has it.
+  auto models = fetches(loops_.front());
+  for (auto loop : loops_)
+    for (auto [model, fetch] : llvm::zip(models, fetches(loop)))
+      if (!model.getLimit())
+        model = fetch;
+  auto ahead = std::int64_t(models.size()) * stages_ - 1;
   for (auto fetch : llvm::make_early_inc_range(kernel_.getBody().getOps<FetchOp>())) {
     builder_.setInsertionPoint(fetch); // in place, in the first group
     auto load = LoadAsyncOp::create(builder_, fetch.getLoc(), fetch.getDestination(), fetch.getSource(), fetch.getFirst(),
                                     fetch.getLimit());
     fetch.erase();
     builder_.setInsertionPointAfter(load);
-    last_alone = {};
   }
   for (std::int64_t group = 0; group < ahead; ++group) {
-    auto distance = group / std::int64_t(body.size());
-    issue(body[group % body.size()], offset(end_, distance + 1), /*certain=*/false, /*limited=*/distance == 0);
+    auto distance = group / std::int64_t(models.size());
+    issue(models[group % models.size()], offset(end_, distance + 1), /*certain=*/false, /*limited=*/distance == 0);
     CommitOp::create(builder_, kernel_.getLoc());
   }
 }

@@ -43,7 +43,9 @@ class SplitKVPass : public impl::SplitKVBase<SplitKVPass> {
         if (is_new) {
           const AffineMap both = AffineMap::getMultiDimIdentityMap(2, b.getContext());
           Value below = bound("", Reduce::Min, both, {value, end});
-          known->second = bound("", Reduce::Max, both, {below, begin});
+          auto whole = value.getDefiningOp<BoundOp>();
+          std::string label = whole && whole.getLabel() ? "chunk_" + whole.getLabel()->str() : "";
+          known->second = bound(label, Reduce::Max, both, {below, begin});
         }
         return known->second;
       };

@@ -1,6 +1,34 @@
 // From a planned kernel to text that can be printed. DESIGN.md section 3 has the whole list; Pipeline.cpp has the order.
 include "mlir/Pass/PassBase.td"
 
+def PlanPipeline : Pass<"attn-plan-pipeline", "attune::attn::KernelOp"> {
+  let summary = "How many stages the rings of K and V have: what the schedule asks for, or what fits.";
+  let description = [{
+    A kernel needs Q, or O in its place, and `stages` tiles of K and of V in shared memory. On the portable path every warp
+    loads and computes; with S stages copies run 2 S - 1 tiles ahead of the products.
+
+    ```mlir
+    attn.kernel @k ... <..., stages = 3>   =>   attn.kernel @k ... <..., stages = 2>   // 160 KiB do not fit in 99 KiB
+    ```
+  }];
+  let options = [Option<"limit", "limit", "int64_t", "166912", "Bytes of shared memory per block (default: sm_80)">];
+}
+
+def ConvertAttnToTile : Pass<"convert-attn-to-tile", "mlir::ModuleOp"> {
+  let summary = "States become register tiles, folds become loops, the spec becomes parameters, views, score and epilogue.";
+  let description = [{
+    Copies are not planned yet: a loop fetches what it needs when it needs it. Folds must be classified.
+
+    ```mlir
+    %s1 = attn.fold full %s0 over [%a, %b)   =>   tile.for %j from %b down to %a {
+                                                    tile.fetch "K" %k_smem, %k_rows[%first]
+                                                    tile.warp.mm_ABt %scores, %q_smem, %k_smem
+                                                    ...
+    ```
+  }];
+  let dependentDialects = ["attune::tile::TileDialect"];
+}
+
 def MaterializePipeline : Pass<"tile-materialize-pipeline", "attune::tile::KernelOp"> {
   let summary = "Fetches become asynchronous copies that run ahead: rings, waits, barriers, prologue.";
   let description = [{

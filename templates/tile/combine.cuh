@@ -70,4 +70,10 @@ template <class T, int Cols> ATTUNE_DEVICE void store(T* to, const row<Cols>& ou
   }
 }
 
+/// A value that all lanes hold.
+ATTUNE_DEVICE void store(float* to, float value) {
+  if (warp::lane() == 0)
+    *to = value;
+}
+
 } // namespace attune::combine

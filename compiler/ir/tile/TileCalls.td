@@ -20,8 +20,8 @@ class Tile_TemplateCall<string mnemonic, string callee, string values, list<Trai
 }
 
 /// A call that returns a value: a definition if it has a name, else written where it is used.
-class Tile_ValueCall<string mnemonic, string callee, Type result_type, list<Trait> traits = []>
-    : Tile_Call<mnemonic, callee, traits # [Pure, DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
+class Tile_ValueCall<string mnemonic, string callee, Type result_type, list<Trait> traits = [Pure]>
+    : Tile_Call<mnemonic, callee, traits # [DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
   let results = (outs result_type:$result);
   let extraClassDefinition = !strconcat(calleeDefinition, Tile_NamedDefinition);
   let assemblyFormat = "custom<ResultLabel>($label) operands attr-dict `:` functional-type(operands, results)";
@@ -37,7 +37,7 @@ def Tile_RowsOp : Tile_View<"rows"> { let summary = "Rows of `head` in batch ent
 def Tile_RowsFromOp : Tile_View<"rows_from"> { let summary = "Varlen: rows of `head` from row `first` of the packed tensor on."; }
 
 class Tile_PackedView<string callee>
-    : Tile_ValueCall<callee, callee, Tile_RowsType, [DeclareOpInterfaceMethods<DeviceCallInterface, ["getTemplateArguments"]>]> {
+    : Tile_ValueCall<callee, callee, Tile_RowsType, [Pure, DeclareOpInterfaceMethods<DeviceCallInterface, ["getTemplateArguments"]>]> {
   let arguments = (ins OptionalAttr<StrAttr>:$label, Tile_GlType:$tensor, Index:$first, Index:$kv_head, I64Attr:$group);
   let extraClassDefinition = !strconcat(calleeDefinition, Tile_NamedDefinition,
     "llvm::SmallVector<int64_t> $cppClass::getTemplateArguments() { return {int64_t(getGroup())}; }");
@@ -147,5 +147,25 @@ def Tile_SoftcapOp : Tile_ValueCall<"softcap", "softcap", F32> {
 def Tile_DistanceOp : Tile_ValueCall<"distance", "distance", F32> {
   let summary = "|a - b|";
   let arguments = (ins OptionalAttr<StrAttr>:$label, Index:$a, Index:$b);
+}
+
+// --- combine: one warp merges the chunks of one row ------------------------------------------------------------------
+
+def Tile_WarpIndexOp : Tile_ValueCall<"warp.index", "warp::index", Index> {
+  let summary = "This thread's warp in the block.";
+  let arguments = (ins OptionalAttr<StrAttr>:$label);
+}
+def Tile_CombineFoldOp : Tile_ValueCall<"combine.fold", "combine::fold", F32, []> {
+  let summary = "out = the merged row of all chunks; returns its LSE.";
+  let arguments = (ins OptionalAttr<StrAttr>:$label, Tile_RowType:$out, Tile_LambdaType:$partial, Tile_LambdaType:$lse,
+                       Index:$splits);
+}
+def Tile_CombineAddSinkOp : Tile_ValueCall<"combine.add_sink", "combine::add_sink", F32, []> {
+  let summary = "The sink joins the denominator of a merged row; returns the new LSE.";
+  let arguments = (ins OptionalAttr<StrAttr>:$label, Tile_RowType:$out, F32:$lse, F32:$sink);
+}
+def Tile_CombineStoreOp : Tile_Call<"combine.store", "combine::store"> {
+  let summary = "Writes a merged row, or its LSE.";
+  let arguments = (ins Tile_PtrType:$to, AnyTypeOf<[Tile_RowType, F32]>:$value);
 }
 #endif

@@ -59,7 +59,7 @@ def Tile_ReturnOp : Tile_Op<"return"> {
 
 // --- places ---------------------------------------------------------------------------------------------------------
 
-def Tile_AnyPlace : AnyTypeOf<[Tile_StType, Tile_RtType, Tile_RvType]>;
+def Tile_AnyPlace : AnyTypeOf<[Tile_StType, Tile_RtType, Tile_RvType, Tile_RowType]>;
 
 def Tile_AllocOp : Tile_Named<"alloc"> {
   let summary = "Declares a tile in registers, or in shared memory at `offset` bytes once tile-allocate-shared has run.";
@@ -130,6 +130,19 @@ def Tile_ElementOp : Tile_Named<"element", [Pure]> {
   let arguments = (ins OptionalAttr<StrAttr>:$label, Tile_PtrType:$pointer, Index:$position);
   let results = (outs AnyTypeOf<[Index, F32]>:$result);
   let assemblyFormat = "custom<ResultLabel>($label) $pointer `[` $position `]` attr-dict `:` type($pointer) `->` type($result)";
+}
+
+def Tile_AtOp : Tile_Op<"at", [Pure]> {
+  let summary = "Where a row of a view begins: `o_rows(row)`.";
+  let arguments = (ins Tile_RowsType:$view, Index:$row);
+  let results = (outs Tile_PtrType:$result);
+  let assemblyFormat = "$view `(` $row `)` attr-dict `:` type($view) `->` type($result)";
+}
+
+def Tile_Log2eOp : Tile_Op<"log2e", [Pure]> {
+  let summary = "The logarithm of e to base 2, which turns exp into exp2.";
+  let results = (outs F32:$result);
+  let assemblyFormat = "attr-dict";
 }
 
 def Tile_ConstantOp : Tile_Named<"constant", [Pure]> {

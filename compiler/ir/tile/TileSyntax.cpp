@@ -112,12 +112,11 @@ void LambdaOp::getAsmBlockArgumentNames(Region& region, OpAsmSetValueNameFn set_
 
 // --- affine expressions
 
+/// `[%q_tile * 128, %sk ceildiv 64]`
 static ParseResult parseAffine(OpAsmParser& parser, OperationState& result, StringAttr map_name) {
-  AffineMapAttr map;
-  Attribute attribute;
-  NamedAttrList ignored;
+  Attribute map;
   SmallVector<OpAsmParser::UnresolvedOperand> operands;
-  if (parser.parseAffineMapOfSSAIds(operands, attribute, map_name, result.attributes, OpAsmParser::Delimiter::Square))
+  if (parser.parseAffineMapOfSSAIds(operands, map, map_name, result.attributes, OpAsmParser::Delimiter::Square))
     return failure();
   return parser.resolveOperands(operands, parser.getBuilder().getIndexType(), result.operands);
 }

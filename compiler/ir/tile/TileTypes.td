@@ -65,6 +65,12 @@ def Tile_RvType : Tile_Type<"Rv", "rv"> {
   let assemblyFormat = "`<` $rows `>`";
 }
 
+def Tile_RowType : Tile_Type<"Row", "row"> {
+  let summary = "One row of fp32 spread over a warp (`combine::row<128>`).";
+  let parameters = (ins "int64_t":$cols);
+  let assemblyFormat = "`<` $cols `>`";
+}
+
 def Tile_RingType : Tile_Type<"Ring", "ring"> {
   let summary = "Maps a key tile to its slot of a ring (`Ring<2>`).";
   let parameters = (ins "int64_t":$stages);

@@ -1,0 +1,117 @@
+#include "attune/compiler/Compile.h"
+
+#include "attune/compiler/Error.h"
+#include "compiler/emit/CudaPrinter.h"
+#include "compiler/frontend/SpecToAttn.h"
+#include "compiler/passes/Pipeline.h"
+#include "compiler/passes/TilePasses.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/Verifier.h"
+
+#include <chrono>
+#include <fmt/format.h>
+
+namespace attune {
+namespace {
+
+GridTerm gridTerm(llvm::StringRef name) {
+  static const std::pair<const char*, GridTerm> terms[] = {
+      {"QTiles", GridTerm::QTiles},   {"Splits", GridTerm::Splits}, {"QHeads", GridTerm::QHeads},
+      {"KvHeads", GridTerm::KvHeads}, {"Batch", GridTerm::Batch},   {"QRowBlocks", GridTerm::QRowBlocks},
+  };
+  for (auto [text, term] : terms)
+    if (name == text)
+      return term;
+  throw InternalError("no grid term " + name.str());
+}
+
+Parameter::Kind parameterKind(mlir::Type type) {
+  if (mlir::isa<tile::GlType>(type))
+    return Parameter::Kind::Tensor;
+  if (mlir::isa<tile::PtrType>(type))
+    return Parameter::Kind::Pointer;
+  return type.isF32() ? Parameter::Kind::F32 : Parameter::Kind::I32;
+}
+
+Manifest manifest(tile::KernelOp kernel, const Schedule& schedule) {
+  Manifest result;
+  result.name = kernel.getSymName().str();
+  for (auto [argument, name] : llvm::zip(kernel.getBody().getArguments(), kernel.getArgNames().getAsRange<mlir::StringAttr>()))
+    result.parameters.push_back({parameterKind(argument.getType()), name.str()});
+  for (auto [axis, terms] : llvm::enumerate(kernel.getGrid().getAsRange<mlir::ArrayAttr>()))
+    for (auto term : terms.getAsRange<mlir::StringAttr>())
+      result.grid[axis].push_back(gridTerm(term.getValue()));
+  result.q_tile = schedule.q_tile;
+  result.kv_tile = schedule.kv_tile;
+  result.pack_gqa = schedule.pack_gqa;
+  result.threads = static_cast<int>(kernel.getThreads());
+  result.shared_bytes = static_cast<int>(kernel.getSharedBytes().value_or(0));
+  return result;
+}
+
+std::string textOf(mlir::Operation* op) {
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  op->print(out);
+  return text + "\n";
+}
+
+/// Says so, with the numbers, before any pass runs: one stage is the least that a kernel needs.
+void checkFits(attn::ForwardOp forward, const Schedule& schedule, const Target& target) {
+  auto least = tile::sharedBytes(forward.getSpec(), *forward.getSchedule(), 1);
+  if (least > target.shared_per_block)
+    throw UserError(UserError::Kind::Unsupported,
+                    fmt::format("q_tile {} and kv_tile {} with head dims {} and {}", schedule.q_tile, schedule.kv_tile,
+                                forward.getSpec().getHeadDim(), forward.getSpec().getHeadDimV()),
+                    fmt::format("a block needs {} bytes of shared memory and {} has {}", least, target.name, target.shared_per_block),
+                    "use smaller tiles");
+}
+
+} // namespace
+
+CompileResult compile(const AttentionSpec& spec, const Schedule& schedule, const Target& target, const CompileOptions& options) {
+  auto start = std::chrono::steady_clock::now();
+  CompileResult result;
+  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED); // own context per call: nothing is shared
+  context.loadDialect<attn::AttnDialect, tile::TileDialect>();
+  std::string errors;
+  mlir::ScopedDiagnosticHandler handler(&context, [&](mlir::Diagnostic& diagnostic) {
+    if (diagnostic.getSeverity() == mlir::DiagnosticSeverity::Remark)
+      result.remarks.push_back(diagnostic.str());
+    else
+      errors += diagnostic.str() + "\n";
+  });
+
+  mlir::OpBuilder builder(&context);
+  mlir::OwningOpRef<mlir::ModuleOp> module = mlir::ModuleOp::create(builder.getUnknownLoc());
+  builder.setInsertionPointToEnd(module->getBody());
+  auto forward = buildForward(builder, builder.getUnknownLoc(), spec, schedule);
+  if (failed(mlir::verify(*module)))
+    throw InternalError("the frontend made invalid IR: " + errors);
+  checkFits(forward, schedule, target);
+  if (options.dump_stages)
+    result.stages.push_back({"frontend", textOf(*module)});
+
+  mlir::PassManager passes(&context);
+  buildPipeline(passes, target.shared_per_block);
+  if (options.dump_stages)
+    dumpAfterEach(passes, [&](std::string pass, std::string text) { result.stages.push_back({std::move(pass), std::move(text)}); });
+  if (failed(passes.run(*module)))
+    throw InternalError("lowering failed: " + errors);
+
+  for (auto kernel : module->getOps<tile::KernelOp>()) {
+    auto text = emit::printCuda(kernel);
+    if (failed(text))
+      throw InternalError("printing failed: " + errors);
+    result.kernels.push_back({*text, manifest(kernel, schedule)});
+    if (options.dump_stages)
+      result.stages.push_back({"emit-cuda", *text});
+  }
+  result.milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  return result;
+}
+
+} // namespace attune

@@ -1,0 +1,162 @@
+#include "compiler/passes/ForwardKernel.h"
+#include "compiler/passes/TilePasses.h"
+
+#include "mlir/IR/IRMapping.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace mlir;
+
+namespace attune::tile {
+
+#define GEN_PASS_DEF_CONVERTATTNTOTILE
+#include "compiler/passes/TilePasses.h.inc"
+
+namespace {
+
+/// What a reader wants to know before the code: the comment above the kernel.
+SmallVector<std::string> header(const KernelPlan& plan, bool combine) {
+  std::string what = combine ? "{0}: merges the chunks of O = softmax(mask(score(Q K^T))) V"
+                     : plan.split ? "{0}: O = softmax(mask(score(Q K^T))) V over one chunk of the keys"
+                                  : "{0}: O = softmax(mask(score(Q K^T))) V";
+  auto dims = plan.head_dim == plan.head_dim_v ? llvm::formatv("head dim {0}", plan.head_dim).str()
+                                               : llvm::formatv("head dims {0} (Q, K) and {1} (V)", plan.head_dim, plan.head_dim_v).str();
+  std::string spec = llvm::formatv("  {0}, {1}, {2} query heads on {3} key/value heads", plan.dtype, dims, plan.q_heads, plan.kv_heads);
+  if (plan.varlen)
+    spec += ", varlen";
+  if (plan.softcap != 0)
+    spec += llvm::formatv(", softcap {0}", plan.softcap);
+  if (plan.alibi != attn::AlibiKind::None)
+    spec += ", ALiBi";
+  if (plan.sink && (combine || !plan.split))
+    spec += ", sink";
+  SmallVector<std::string> lines{llvm::formatv(what.c_str(), plan.name).str(), spec};
+  if (!combine)
+    lines.push_back(llvm::formatv("  q_tile {0}, kv_tile {1}, {2} warps, {3} stage{4}{5}", plan.q_tile, plan.kv_tile, plan.warps,
+                                  plan.stages, plan.stages == 1 ? "" : "s", plan.pack_gqa ? ", packed GQA" : ""));
+  return lines;
+}
+
+bool dependsOn(Value value, Value source) {
+  if (value == source)
+    return true;
+  Operation* op = value.getDefiningOp();
+  return op && llvm::any_of(op->getOperands(), [&](Value operand) { return dependsOn(operand, source); });
+}
+
+class Convert {
+public:
+  Convert(attn::KernelOp kernel, OpBuilder& builder) : source_(kernel), builder_(builder) {}
+
+  LogicalResult run() {
+    auto merges = source_.getBody().getOps<attn::MergeOp>();
+    plan(/*combine=*/!merges.empty());
+    if (merges.empty())
+      return forward();
+    buildCombineKernel(plan_, builder_, source_.getLoc());
+    return success();
+  }
+
+private:
+  void plan(bool combine);
+  LogicalResult forward();
+  void bound(ForwardKernel& target, attn::BoundOp op);
+  std::string describe(MutableArrayRef<attn::FoldOp> folds);
+
+  attn::KernelOp source_;
+  OpBuilder& builder_;
+  KernelPlan plan_;
+  IRMapping values_;
+};
+
+void Convert::plan(bool combine) {
+  auto spec = source_.getSpec();
+  auto schedule = source_.getSchedule();
+  plan_.name = source_.getSymName().str();
+  plan_.dtype = spec.getDtype();
+  plan_.q_heads = spec.getQHeads();
+  plan_.kv_heads = spec.getKvHeads();
+  plan_.head_dim = spec.getHeadDim();
+  plan_.head_dim_v = spec.getHeadDimV();
+  plan_.q_tile = schedule.getQTile();
+  plan_.kv_tile = schedule.getKvTile();
+  plan_.warps = schedule.getWarps();
+  plan_.stages = schedule.getStages();
+  plan_.varlen = spec.getVarlen();
+  plan_.lse = spec.getLse();
+  plan_.sink = spec.getSink();
+  plan_.pack_gqa = schedule.getPackGqa();
+  plan_.split = schedule.getSplitKv();
+  plan_.top_left = spec.getTopLeft();
+  plan_.softcap = spec.getSoftcap() ? spec.getSoftcap().getValueAsDouble() : 0;
+  plan_.alibi = spec.getAlibi();
+  for (auto fold : source_.getBody().getOps<attn::FoldOp>())
+    plan_.longest_first |= dependsOn(fold.getEnd(), source_.getBody().getArgument(0));
+  plan_.header = header(plan_, combine);
+}
+
+void Convert::bound(ForwardKernel& target, attn::BoundOp op) {
+  auto operands = llvm::map_to_vector(op.getOperands(), [&](Value value) { return values_.lookup(value); });
+  auto reduce = static_cast<Reduce>(op.getReduce());
+  if (op.getMap().getNumResults() == 1)
+    reduce = Reduce::Only;
+  values_.map(op.getResult(), target.builder.index(op.getLabel().value_or(""), op.getMap(), reduce, operands));
+}
+
+/// "[0, kv_end) have a visible pair, [0, full_end) have no other"
+std::string Convert::describe(MutableArrayRef<attn::FoldOp> folds) {
+  auto name = [](Value value) -> std::string {
+    auto bound = value.getDefiningOp<attn::BoundOp>();
+    if (bound && bound.getLabel())
+      return bound.getLabel()->str();
+    auto constant = bound ? dyn_cast<AffineConstantExpr>(bound.getMap().getResult(0)) : AffineConstantExpr();
+    return constant ? std::to_string(constant.getValue()) : "...";
+  };
+  auto range = [&](Value begin, Value end) { return "[" + name(begin) + ", " + name(end) + ")"; };
+  std::string text = "key tiles " + range(folds.back().getBegin(), folds.front().getEnd()) + " have a visible pair";
+  for (auto fold : folds)
+    if (fold.getTiles() == attn::Tiles::Full)
+      text += ", of " + range(fold.getBegin(), fold.getEnd()) + " every pair is visible";
+  return text;
+}
+
+LogicalResult Convert::forward() {
+  auto folds = llvm::to_vector(source_.getBody().getOps<attn::FoldOp>());
+  for (auto fold : folds)
+    if (fold.getTiles() == attn::Tiles::Mixed)
+      return fold.emitError("expected classified tiles, got mixed: run attn-classify-blocks first");
+
+  ForwardKernel target(plan_, builder_, source_.getLoc());
+  target.open();
+  auto arguments = source_.getBody().getArguments();
+  Value mapped[] = {target.row_begin, target.sq, target.sk, target.chunk, target.split_tiles};
+  for (auto argument : arguments)
+    values_.map(argument, mapped[argument.getArgNumber()]);
+  if (folds.empty()) { // the mask hides every pair
+    target.state({}, {}, {});
+    return target.close(), success();
+  }
+  target.builder.section(describe(folds));
+  for (auto op : source_.getBody().getOps<attn::BoundOp>())
+    bound(target, op);
+  auto value = [&](Value of) { return values_.lookup(of); };
+  auto masks = llvm::map_to_vector(folds, [](attn::FoldOp fold) { return fold.getMaskAttr(); });
+  target.state(value(folds.back().getBegin()), value(folds.front().getEnd()), masks);
+  for (auto fold : folds)
+    target.fold(value(fold.getBegin()), value(fold.getEnd()), fold.getMaskAttr());
+  target.close();
+  return success();
+}
+
+struct ConvertAttnToTilePass : impl::ConvertAttnToTileBase<ConvertAttnToTilePass> {
+  void runOnOperation() override {
+    for (auto kernel : llvm::make_early_inc_range(getOperation().getOps<attn::KernelOp>())) {
+      OpBuilder builder(kernel);
+      if (failed(Convert(kernel, builder).run()))
+        return signalPassFailure();
+      kernel.erase();
+    }
+  }
+};
+
+} // namespace
+} // namespace attune::tile

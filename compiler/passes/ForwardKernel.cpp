@@ -1,0 +1,293 @@
+#include "compiler/passes/ForwardKernel.h"
+
+using namespace mlir;
+
+namespace attune::tile {
+
+/// Partial results are (split, batch, head, row) or, for varlen, (split, head, row of the packed tensor).
+Value partialIndex(TileBuilder& builder, Value chunk, Value batch, Value cu_seqlens_q, Value q_start) {
+  Value per_chunk = builder.blocks(Axis::Z);
+  if (q_start)
+    per_chunk = builder.element("", cu_seqlens_q, per_chunk); // all rows
+  auto map = AffineMap::get(2, 1, builder.d(0) * builder.getAffineSymbolExpr(0) + builder.d(1));
+  return builder.index("", map, Reduce::Only, {chunk, q_start ? q_start : batch, per_chunk});
+}
+
+ForwardKernel::ForwardKernel(const KernelPlan& plan, OpBuilder& outer, Location loc) : builder(loc, outer), plan_(plan) {}
+
+Type ForwardKernel::rt(std::int64_t cols, Type element) {
+  return RtType::get(builder.getContext(), plan_.q_tile / plan_.warps, cols, element);
+}
+
+Value ForwardKernel::argument(StringRef name) {
+  for (auto [argument, label] : llvm::zip(kernel.getBody().getArguments(), kernel.getArgNames().getAsRange<StringAttr>()))
+    if (label == name)
+      return argument;
+  return {};
+}
+
+void ForwardKernel::parameters() {
+  auto* context = builder.getContext();
+  auto f32 = builder.getF32Type();
+  Type index = builder.getIndexType();
+  auto gl = [&](Type element, std::int64_t cols) -> Type { return GlType::get(context, element, cols); };
+  auto ptr = [&](Type element) -> Type { return PtrType::get(context, element, /*is_const=*/true); };
+  SmallVector<std::pair<StringRef, Type>> list{
+      {"q", gl(plan_.dtype, plan_.head_dim)}, {"k", gl(plan_.dtype, plan_.head_dim)}, {"v", gl(plan_.dtype, plan_.head_dim_v)}};
+  if (plan_.split) {
+    list.push_back({"o_partial", gl(f32, plan_.head_dim_v)});
+    list.push_back({"lse_partial", gl(f32, 1)});
+  } else {
+    list.push_back({"o", gl(plan_.dtype, plan_.head_dim_v)});
+    if (plan_.lse)
+      list.push_back({"lse", gl(f32, 1)});
+  }
+  if (plan_.alibi != attn::AlibiKind::None)
+    list.push_back({"alibi_slopes", ptr(f32)});
+  if (plan_.sink && !plan_.split)
+    list.push_back({"sink", ptr(f32)});
+  for (StringRef name : {"q", "k"}) {
+    if (plan_.varlen)
+      list.push_back({name == "q" ? "cu_seqlens_q" : "cu_seqlens_k", ptr(builder.getI32Type())});
+    else
+      list.push_back({name == "q" ? "sq" : "sk", index});
+  }
+  list.push_back({"scale", f32});
+  if (plan_.split) {
+    list.push_back({"splits", index});
+    list.push_back({"split_tiles", index});
+  }
+
+  auto names = llvm::map_to_vector(list, [](auto& parameter) { return parameter.first; });
+  auto factors = [&](ArrayRef<StringRef> terms) -> Attribute { return builder.getStrArrayAttr(terms); };
+  SmallVector<StringRef> x{"QTiles"};
+  if (plan_.split)
+    x.push_back("Splits");
+  auto grid = builder.getArrayAttr({factors(x), factors({plan_.pack_gqa ? "KvHeads" : "QHeads"}), factors({"Batch"})});
+  auto header = llvm::map_to_vector(plan_.header, [](const std::string& line) { return StringRef(line); });
+  kernel = builder.create<KernelOp>(plan_.name, builder.getStrArrayAttr(names), std::uint64_t(plan_.warps * 32), grid,
+                                    builder.getStrArrayAttr(header), IntegerAttr());
+  kernel->setAttr("stages", builder.getI64IntegerAttr(plan_.stages));
+  Block* block = builder.createBlock(&kernel.getBody());
+  for (auto [name, type] : list)
+    block->addArgument(type, builder.getLoc());
+}
+
+/// x: tile and chunk, y: head, z: batch.
+void ForwardKernel::coordinates() {
+  std::string what = "one block: " + std::to_string(plan_.q_tile) +
+                     (plan_.pack_gqa ? " rows, (query, head of the group) pairs of one kv head" : " queries of one head");
+  if (plan_.split)
+    what += ", one chunk of their keys";
+  else if (plan_.longest_first)
+    what += "; the longest rows go first";
+  builder.section(what);
+
+  Value x = builder.block(Axis::X);
+  auto tile = builder.d(0);
+  SmallVector<Value> operands{x};
+  if (plan_.split) {
+    splits_ = argument("splits");
+    split_tiles = argument("split_tiles");
+    auto map = [&](AffineExpr expr) { return AffineMap::get(1, 1, expr); };
+    chunk = builder.index("chunk", map(builder.d(0) % builder.getAffineSymbolExpr(0)), Reduce::Only, {x, splits_});
+    Value q_tile = builder.index("q_tile", map(builder.d(0).floorDiv(builder.getAffineSymbolExpr(0))), Reduce::Only, {x, splits_});
+    operands = {q_tile};
+  } else if (plan_.longest_first) {
+    operands = {builder.blocks(Axis::X), x};
+    tile = builder.d(0) - 1 - builder.d(1);
+  }
+  row_begin = builder.index(plan_.pack_gqa ? "row_begin" : "q_begin", tile * plan_.q_tile, operands);
+  head_ = builder.name(plan_.pack_gqa ? "kv_head" : "head", builder.block(Axis::Y));
+  batch_ = builder.name("batch", builder.block(Axis::Z));
+  kv_head_ = plan_.pack_gqa || plan_.group() == 1 ? head_ : builder.index("", builder.d(0).floorDiv(plan_.group()), head_);
+}
+
+/// Varlen: sequence `batch` is rows [first, first + length) of the packed tensor.
+void ForwardKernel::views() {
+  sq = argument("sq");
+  sk = argument("sk");
+  if (plan_.varlen) {
+    Value next = builder.index("", builder.d(0) + 1, batch_);
+    auto length = [&](StringRef first_name, StringRef name, StringRef offsets, Value& first) {
+      first = builder.element(first_name, argument(offsets), batch_);
+      return builder.index(name, builder.d(0) - builder.d(1), {builder.element("", argument(offsets), next), first});
+    };
+    sq = length("q_start", "sq", "cu_seqlens_q", q_start_);
+    sk = length("k_start", "sk", "cu_seqlens_k", k_start_);
+  }
+  row_limit_ = plan_.pack_gqa ? builder.index("", builder.d(0) * plan_.group(), sq) : sq;
+  if (plan_.varlen) { // the grid is made for the longest sequence
+    auto beyond = AffineMap::get(2, 0, builder.d(0) - builder.d(1) * plan_.rowGroup());
+    auto branch = builder.create<IfOp>(beyond, ValueRange{row_begin, sq});
+    OpBuilder::InsertionGuard guard(builder);
+    builder.createBlock(&branch.getBody());
+    builder.create<ReturnOp>();
+  }
+  q_rows_ = rows("q_rows", argument("q"), head_, /*query_side=*/true);
+  k_rows_ = rows("k_rows", argument("k"), kv_head_, /*query_side=*/false);
+  v_rows_ = rows("v_rows", argument("v"), kv_head_, /*query_side=*/false);
+}
+
+Value ForwardKernel::rows(StringRef name, Value tensor, Value head, bool query_side) {
+  auto gl = cast<GlType>(tensor.getType());
+  auto type = RowsType::get(builder.getContext(), gl.getElement(), gl.getCols());
+  auto label = builder.label(name);
+  Value first = !plan_.varlen ? batch_ : query_side ? q_start_ : k_start_;
+  if (query_side && plan_.pack_gqa)
+    return plan_.varlen ? Value(builder.create<PackedRowsFromOp>(type, label, tensor, first, head, plan_.group()))
+                        : Value(builder.create<PackedRowsOp>(type, label, tensor, first, head, plan_.group()));
+  return plan_.varlen ? Value(builder.create<RowsFromOp>(type, label, tensor, first, head))
+                      : Value(builder.create<RowsOp>(type, label, tensor, first, head));
+}
+
+Value ForwardKernel::partialRows(Value tensor) {
+  Value at = partialIndex(builder, chunk, batch_, argument("cu_seqlens_q"), q_start_);
+  std::swap(plan_.varlen ? q_start_ : batch_, at); // rows() of the chunk instead of the whole
+  Value view = rows("", tensor, head_, /*query_side=*/true);
+  std::swap(plan_.varlen ? q_start_ : batch_, at);
+  return view;
+}
+
+void ForwardKernel::open() {
+  parameters();
+  auto st = [&](std::int64_t rows, std::int64_t cols) {
+    return StType::get(builder.getContext(), rows, std::int64_t(llvm::alignTo(cols, 16)), plan_.dtype, 1);
+  };
+  q_smem_ = builder.alloc("q_smem", st(plan_.q_tile, plan_.head_dim));
+  k_smem_ = builder.alloc("k_smem", st(plan_.kv_tile, plan_.head_dim));
+  v_smem_ = builder.alloc("v_smem", st(plan_.kv_tile, plan_.head_dim_v));
+  if (!plan_.split)
+    o_smem_ = builder.alloc("o_smem", st(plan_.q_tile, plan_.head_dim_v));
+  coordinates();
+  views();
+}
+
+/// The aligned position of a row's query, against which keys are measured.
+Value ForwardKernel::position(Value row) {
+  auto query = builder.d(0).floorDiv(plan_.rowGroup());
+  if (plan_.top_left)
+    return builder.index("", query, row);
+  return builder.index("", query + builder.d(1) - builder.d(2), {row, sk, sq});
+}
+
+Value ForwardKernel::qHead(Value row) {
+  if (!plan_.pack_gqa)
+    return head_;
+  return builder.index("", builder.d(0) * plan_.group() + builder.d(1) % plan_.group(), {kv_head_, row});
+}
+
+/// The score as the spec modifies it; without a modification, scale alone goes into the exponent.
+void ForwardKernel::score() {
+  Value scale = argument("scale"), log2e = builder.create<Log2eOp>(builder.getF32Type());
+  bool alibi = plan_.alibi != attn::AlibiKind::None;
+  if (plan_.softcap == 0 && !alibi) {
+    scale_log2_ = builder.create<MulOp>(builder.getF32Type(), builder.label("scale_log2"), scale, log2e);
+    return;
+  }
+  scale_log2_ = log2e;
+  auto f32 = builder.getF32Type();
+  auto slopeAt = [&](StringRef name, Value row) {
+    Value at = qHead(row);
+    if (plan_.alibi == attn::AlibiKind::PerBatchHead)
+      at = builder.index("", builder.d(0) * plan_.q_heads + builder.d(1), {batch_, at});
+    return builder.element(name, argument("alibi_slopes"), at);
+  };
+  Value slope = alibi && !plan_.pack_gqa ? slopeAt("slope", {}) : Value();
+  Type index = builder.getIndexType();
+  score_ = builder.lambda("score", {{"s", f32}, {plan_.pack_gqa ? "row" : "query", index}, {"key", index}}, [&](ValueRange args) {
+    Value s = builder.create<MulOp>(f32, StringAttr(), args[0], scale);
+    if (plan_.softcap != 0) {
+      Value cap = builder.create<ConstantOp>(f32, StringAttr(), builder.getF32FloatAttr(float(plan_.softcap)));
+      s = builder.create<SoftcapOp>(f32, StringAttr(), s, cap);
+    }
+    if (alibi) {
+      Value distance = builder.create<DistanceOp>(f32, StringAttr(), position(args[1]), args[2]);
+      Value bias = builder.create<MulOp>(f32, StringAttr(), slope ? slope : slopeAt("", args[1]), distance);
+      s = builder.create<SubOp>(f32, StringAttr(), s, bias);
+    }
+    return s;
+  });
+}
+
+void ForwardKernel::state(Value begin, Value end, ArrayRef<ArrayAttr> masks) {
+  auto* context = builder.getContext();
+  for (auto mask : masks)
+    if (mask && !visible_.contains(mask))
+      visible_[mask] = builder.create<VisibleOp>(LambdaType::get(context), builder.label("visible"), ValueRange{sq, sk}, mask,
+                                                 std::uint64_t(plan_.rowGroup()));
+  score();
+  builder.section();
+  auto rv = RvType::get(context, plan_.q_tile / plan_.warps);
+  scores_ = builder.alloc("scores", rt(plan_.kv_tile, builder.getF32Type()));
+  probs_ = builder.alloc("probs", rt(plan_.kv_tile, plan_.dtype));
+  out_ = builder.alloc("out", rt(plan_.head_dim_v, builder.getF32Type()));
+  row_max_ = builder.alloc("row_max", rv);
+  row_sum_ = builder.alloc("row_sum", rv);
+  rescale_ = builder.alloc("rescale", rv);
+  builder.create<ResetOp>(out_, row_max_, row_sum_);
+  if (!begin)
+    return; // no tile is visited
+  if (plan_.split) {
+    builder.section("an empty chunk weighs nothing: its LSE is -inf, its O is never read");
+    auto branch = builder.create<IfOp>(AffineMap::get(2, 0, builder.d(0) - builder.d(1)), ValueRange{begin, end});
+    OpBuilder::InsertionGuard guard(builder);
+    builder.createBlock(&branch.getBody());
+    builder.create<WarpStoreOp>(partialRows(argument("lse_partial")), row_max_, row_begin, row_limit_);
+    builder.create<ReturnOp>();
+  }
+  builder.section();
+  builder.create<FetchOp>(q_smem_, q_rows_, row_begin, row_limit_, "Q");
+}
+
+void ForwardKernel::fold(Value begin, Value end, ArrayAttr mask) {
+  bool partial = mask != nullptr;
+  builder.section(partial ? "tiles that the mask cuts" : "tiles where every pair is visible");
+  auto loop = builder.create<ForOp>(begin, end, "j");
+  OpBuilder::InsertionGuard guard(builder);
+  builder.createBlock(&loop.getBody())->addArgument(builder.getIndexType(), builder.getLoc());
+  Value first = builder.index("", builder.d(0) * plan_.kv_tile, loop.getTile());
+  Value limit = partial ? sk : Value();
+  builder.create<FetchOp>(k_smem_, k_rows_, first, limit, "K");
+  builder.create<MmABtOp>(scores_, q_smem_, k_smem_);
+  builder.create<FetchOp>(v_smem_, v_rows_, first, limit, "V");
+  if (score_)
+    builder.create<ModifyOp>(scores_, row_begin, first, score_);
+  if (partial) {
+    builder.create<MaskOp>(scores_, row_begin, first, visible_[mask]);
+    builder.create<StepMaskedOp>(scores_, row_max_, row_sum_, rescale_, scale_log2_);
+  } else {
+    builder.create<StepOp>(scores_, row_max_, row_sum_, rescale_, scale_log2_);
+  }
+  builder.create<MulRowOp>(out_, out_, rescale_);
+  builder.create<ConvertOp>(probs_, scores_);
+  if (partial)
+    builder.create<MmaABMaskedOp>(out_, probs_, v_smem_);
+  else
+    builder.create<MmaABOp>(out_, probs_, v_smem_);
+}
+
+void ForwardKernel::close() {
+  auto rv = RvType::get(builder.getContext(), plan_.q_tile / plan_.warps);
+  builder.section();
+  Value sink;
+  if (plan_.sink && !plan_.split)
+    sink = builder.lambda("row_sink", {{"row", builder.getIndexType()}}, [&](ValueRange args) {
+      return builder.element("", argument("sink"), qHead(args[0]));
+    });
+  Value row_lse = builder.alloc("row_lse", rv);
+  builder.create<NormalizeOp>(out_, row_lse, row_max_, row_sum_, scale_log2_, sink ? row_begin : Value(), sink);
+  if (plan_.split) {
+    builder.create<WarpStoreOp>(partialRows(argument("lse_partial")), row_lse, row_begin, row_limit_);
+    builder.create<WarpStoreOp>(partialRows(argument("o_partial")), out_, row_begin, row_limit_);
+    return;
+  }
+  if (plan_.lse)
+    builder.create<WarpStoreOp>(rows("", argument("lse"), head_, /*query_side=*/true), row_lse, row_begin, row_limit_);
+  builder.create<SyncOp>()->setAttr("note", builder.getStringAttr("every warp is done with Q, K and V"));
+  builder.create<WarpStoreOp>(o_smem_, out_, Value(), Value());
+  builder.create<SyncOp>();
+  builder.create<BlockStoreOp>(rows("", argument("o"), head_, /*query_side=*/true), o_smem_, row_begin, row_limit_);
+}
+
+} // namespace attune::tile

@@ -1,0 +1,79 @@
+#pragma once
+
+#include "compiler/ir/attn/AttnDialect.h"
+#include "compiler/passes/TileBuilder.h"
+
+#include "llvm/ADT/MapVector.h"
+
+namespace attune::tile {
+
+/// Everything about a launch that is not its loop bounds.
+struct KernelPlan {
+  std::string name;
+  mlir::Type dtype;
+  std::int64_t q_heads = 0, kv_heads = 0, head_dim = 0, head_dim_v = 0;
+  std::int64_t q_tile = 0, kv_tile = 0, warps = 0, stages = 0;
+  bool varlen = false, lse = true, sink = false;
+  bool pack_gqa = false;      ///< rows are (query, head of the group) pairs of one kv head
+  bool split = false;         ///< partial results of one chunk of the keys
+  bool longest_first = false; ///< later queries see more keys, so they start first
+  bool top_left = false;      ///< the aligned position of query i is i, not i + sk - sq
+  double softcap = 0;
+  attn::AlibiKind alibi = attn::AlibiKind::None;
+  llvm::SmallVector<std::string> header; ///< the comment above the kernel
+
+  std::int64_t group() const { return q_heads / kv_heads; }
+  std::int64_t rowGroup() const { return pack_gqa ? group() : 1; } ///< rows per query
+};
+
+/// Builds the partial or the only kernel of an attention, top to bottom, as a person would write it: open(), bounds with
+/// `builder`, state(), fold() per segment from the last key to the first, close().
+class ForwardKernel {
+public:
+  using Value = mlir::Value;
+
+  ForwardKernel(const KernelPlan& plan, mlir::OpBuilder& builder, mlir::Location loc);
+
+  /// Parameters, this block's coordinates, lengths, views.
+  void open();
+  /// Registers, the functions that loops call, and Q. Key tiles [begin, end) are visited.
+  /// `masks` are those of the folds to come.
+  void state(Value begin, Value end, llvm::ArrayRef<mlir::ArrayAttr> masks);
+  /// One segment. `mask` is null where every pair is visible.
+  void fold(Value begin, Value end, mlir::ArrayAttr mask);
+  void close();
+
+  TileBuilder builder;
+  KernelOp kernel;
+  Value row_begin;                ///< first row of the tile
+  Value sq, sk, chunk, split_tiles; ///< the last two only if split
+
+private:
+  void parameters();
+  void coordinates();
+  void views();
+  void score();
+  Value rows(llvm::StringRef name, Value tensor, Value head, bool query_side);
+  Value partialRows(Value tensor);
+  Value position(Value row);
+  Value qHead(Value row);
+  Value argument(llvm::StringRef name);
+  mlir::Type rt(std::int64_t cols, mlir::Type element);
+
+  const KernelPlan& plan_;
+  Value batch_, head_, kv_head_, splits_, q_start_, k_start_, row_limit_;
+  Value q_rows_, k_rows_, v_rows_;
+  Value q_smem_, k_smem_, v_smem_, o_smem_;
+  Value scores_, probs_, out_, row_max_, row_sum_, rescale_, scale_log2_, score_;
+  llvm::MapVector<mlir::ArrayAttr, Value> visible_;
+};
+
+/// Merges the chunks of every row: one warp per row.
+KernelOp buildCombineKernel(const KernelPlan& plan, mlir::OpBuilder& builder, mlir::Location loc);
+
+/// Where the partial results of `chunk` begin: batch entry `chunk * batches + batch` or, for varlen (cu_seqlens_q and q_start
+/// given), row `chunk * total_q + q_start`.
+mlir::Value partialIndex(TileBuilder& builder, mlir::Value chunk, mlir::Value batch, mlir::Value cu_seqlens_q,
+                         mlir::Value q_start);
+
+} // namespace attune::tile

@@ -1,0 +1,49 @@
+#include "compiler/passes/TilePasses.h"
+
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace mlir;
+
+namespace attune::tile {
+
+#define GEN_PASS_DEF_PLANPIPELINE
+#include "compiler/passes/TilePasses.h.inc"
+
+std::int64_t sharedBytes(attn::SpecAttr spec, attn::ScheduleAttr schedule, std::int64_t stages) {
+  auto tile = [&](std::int64_t rows, std::int64_t cols) { return rows * std::int64_t(llvm::alignTo(cols, 16)) * 2; };
+  auto loop = tile(schedule.getQTile(), spec.getHeadDim()) +
+              stages * (tile(schedule.getKvTile(), spec.getHeadDim()) + tile(schedule.getKvTile(), spec.getHeadDimV()));
+  return std::max(loop, tile(schedule.getQTile(), spec.getHeadDimV()));
+}
+
+namespace {
+
+std::string kib(std::int64_t bytes) { return llvm::formatv("{0:F1} KiB", double(bytes) / 1024); }
+
+struct PlanPipelinePass : impl::PlanPipelineBase<PlanPipelinePass> {
+  using PlanPipelineBase::PlanPipelineBase;
+
+  void runOnOperation() override {
+    attn::KernelOp kernel = getOperation();
+    auto spec = kernel.getSpec();
+    auto schedule = kernel.getSchedule();
+    if (kernel.getBody().getOps<attn::FoldOp>().empty())
+      return; // a merge needs no shared memory
+    auto stages = schedule.getStages();
+    while (stages > 1 && sharedBytes(spec, schedule, stages) > limit)
+      --stages;
+    auto asked = sharedBytes(spec, schedule, schedule.getStages());
+    if (sharedBytes(spec, schedule, stages) > limit) {
+      kernel.emitError() << "shared memory: " << kib(sharedBytes(spec, schedule, 1)) << " > " << kib(limit) << " with one stage";
+      return signalPassFailure();
+    }
+    if (stages == schedule.getStages())
+      return;
+    kernel.emitRemark() << "stages " << schedule.getStages() << " -> " << stages << ": " << kib(asked) << " > " << kib(limit);
+    kernel.setScheduleAttr(attn::ScheduleAttr::get(&getContext(), schedule.getQTile(), schedule.getKvTile(), schedule.getWarps(),
+                                                   stages, schedule.getPackGqa(), schedule.getSplitKv()));
+  }
+};
+
+} // namespace
+} // namespace attune::tile
