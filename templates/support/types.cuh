@@ -20,6 +20,9 @@ ATTUNE_DEVICE constexpr int ceildiv(int a, int b) { return a / b + (a % b > 0); 
 /// In [0, b).
 ATTUNE_DEVICE constexpr int floormod(int a, int b) { return a - floordiv(a, b) * b; }
 
+/// The largest power of two that is at most n.
+ATTUNE_DEVICE constexpr int largest_power_of_two(int n) { return n < 2 ? 1 : 2 * largest_power_of_two(n / 2); }
+
 ATTUNE_DEVICE int distance(int a, int b) { return a > b ? a - b : b - a; }
 
 constexpr float log2e = 1.4426950408889634f;

@@ -45,13 +45,7 @@ template <int Warps> struct thread_block {
 
 private:
   /// Rows that the block copies at once: a power of two, so that a thread keeps its column and, from 8 on, its swizzle.
-  template <int Cols>
-  static constexpr int rows_per_pass = [] {
-    int rows = 1;
-    while (rows * 2 * (Cols / 8) <= threads)
-      rows *= 2;
-    return rows;
-  }();
+  template <int Cols> static constexpr int rows_per_pass = largest_power_of_two(threads / (Cols / 8));
 
   /// Calls copy(shared address, global address, row, column is within the head dim) for this thread's 16-byte chunks of the tile.
   /// One pointer walks down the rows: as many as there are passes would take the registers of the accumulators.
