@@ -22,6 +22,11 @@ bool ExpressionPrinter::nonNegative(AffineExpr expr) const {
   auto binary = cast<AffineBinaryOpExpr>(expr);
   if (binary.getKind() == AffineExprKind::Mod)
     return true;
+  Sum sum;
+  flatten(expr, 1, sum);
+  if (sum.terms.size() != 1 || sum.terms.front().base != expr) // signs and constants may cancel
+    return sum.constant >= 0 &&
+           llvm::all_of(sum.terms, [&](const Term& term) { return term.factor >= 0 && nonNegative(term.base); });
   return nonNegative(binary.getLHS()) && nonNegative(binary.getRHS()); // divisors are positive by definition
 }
 

@@ -15,9 +15,9 @@ namespace {
 
 /// What a reader wants to know before the code: the comment above the kernel.
 SmallVector<std::string> header(const KernelPlan& plan, bool combine) {
-  std::string what = combine ? "{0}: merges the chunks of O = softmax(mask(score(Q K^T))) V"
-                     : plan.split ? "{0}: O = softmax(mask(score(Q K^T))) V over one chunk of the keys"
-                                  : "{0}: O = softmax(mask(score(Q K^T))) V";
+  std::string what = combine ? "{0}: merges the chunks of O = softmax(mask(scale * Q K^T)) V"
+                     : plan.split ? "{0}: O = softmax(mask(scale * Q K^T)) V over one chunk of the keys"
+                                  : "{0}: O = softmax(mask(scale * Q K^T)) V";
   auto dims = plan.head_dim == plan.head_dim_v ? llvm::formatv("head dim {0}", plan.head_dim).str()
                                                : llvm::formatv("head dims {0} (Q, K) and {1} (V)", plan.head_dim, plan.head_dim_v).str();
   std::string spec = llvm::formatv("  {0}, {1}, {2} query heads on {3} key/value heads", plan.dtype, dims, plan.q_heads, plan.kv_heads);

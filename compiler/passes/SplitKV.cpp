@@ -29,6 +29,8 @@ class SplitKVPass : public impl::SplitKVBase<SplitKVPass> {
       store.setPartial(true);
 
     if (!folds.empty()) { // the folds follow one another from the last tile to the first: cut each range to the chunk
+      for (BoundOp bound : llvm::to_vector(kernel.getBody().getOps<BoundOp>()))
+        bound->moveBefore(folds.front()); // so that all are known where the chunk's are made
       b.setInsertionPoint(folds.front());
       const auto bound = [&](StringRef label, Reduce reduce, AffineMap map, ValueRange operands) -> Value {
         return BoundOp::create(b, loc, b.getIndexType(), label.empty() ? StringAttr() : b.getStringAttr(label), reduce, map, operands);
