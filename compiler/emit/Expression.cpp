@@ -85,12 +85,22 @@ std::string ExpressionPrinter::print(AffineExpr expr) const {
   return print(sum);
 }
 
+/// x for -(-x) and the like: a sum of one term.
+AffineExpr ExpressionPrinter::reduced(AffineExpr expr) const {
+  Sum sum;
+  flatten(expr, 1, sum);
+  bool single = sum.constant == 0 && sum.terms.size() == 1 && sum.terms.front().factor == 1;
+  return single ? sum.terms.front().base : expr;
+}
+
 std::string ExpressionPrinter::atom(AffineExpr expr) const {
+  expr = reduced(expr);
   bool bare = isOperand(expr) ? operand(expr).atom : isa<AffineConstantExpr>(expr);
   return bare ? print(expr) : llvm::formatv("({0})", print(expr)).str();
 }
 
 std::string ExpressionPrinter::product(AffineExpr expr) const {
+  expr = reduced(expr);
   auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
   if (!binary || binary.getKind() == AffineExprKind::Add)
     return atom(expr);

@@ -39,6 +39,7 @@ private:
     std::int64_t constant = 0;
   };
   void flatten(mlir::AffineExpr expr, std::int64_t factor, Sum& sum) const;
+  mlir::AffineExpr reduced(mlir::AffineExpr expr) const;
   std::string print(const Sum& sum) const;
   std::string product(mlir::AffineExpr expr) const; ///< ready to stand left of * / %
   std::string atom(mlir::AffineExpr expr) const;    ///< ready to stand anywhere

@@ -106,10 +106,10 @@ void Convert::bound(ForwardKernel& target, attn::BoundOp op) {
 std::string Convert::describe(MutableArrayRef<attn::FoldOp> folds) {
   auto name = [](Value value) -> std::string {
     auto bound = value.getDefiningOp<attn::BoundOp>();
-    if (bound && bound.getLabel())
-      return bound.getLabel()->str();
-    auto constant = bound ? dyn_cast<AffineConstantExpr>(bound.getMap().getResult(0)) : AffineConstantExpr();
-    return constant ? std::to_string(constant.getValue()) : "...";
+    auto constant = dyn_cast<AffineConstantExpr>(bound.getMap().getResult(0));
+    if (constant && bound.getMap().getNumResults() == 1)
+      return std::to_string(constant.getValue());
+    return bound.getLabel().value_or("...").str();
   };
   auto range = [&](Value begin, Value end) { return "[" + name(begin) + ", " + name(end) + ")"; };
   std::string text = "key tiles " + range(folds.back().getBegin(), folds.front().getEnd()) + " have a visible pair";
