@@ -128,11 +128,22 @@ class ClassifyBlocksPass : public impl::ClassifyBlocksBase<ClassifyBlocksPass> {
     Value kv_end = combine(f, "kv_end", Reduce::Max, ends);
     Value full_end = full_ends.empty() ? Value() : combine(f, "", Reduce::Max, full_ends);
     Value full_begin = any_full && sets.size() == 1 && !sets[0].full_begin.empty() ? combine(f, "", Reduce::Min, {sets[0].full_begin}) : Value();
-    emit(fold, f, live, kv_begin, kv_end, full_end, full_begin, any_full);
+    // the last full tile is below the last tile anyway where the bounds say so, as for causal masks
+    const bool below = sets.size() == 1 && llvm::any_of(sets[0].full_end, [&](AffineExpr full) {
+      return llvm::all_of(sets[0].end, [&](AffineExpr end) { return provablyAtMost(full, end); });
+    });
+    emit(fold, f, live, {kv_begin, kv_end, full_begin, full_end, any_full, below});
   }
 
+  struct Bounds {
+    Value kv_begin, kv_end;
+    Value full_begin, full_end; ///< null: kv_begin, kv_end
+    bool any_full, full_end_below_end;
+  };
+
   /// partial [full_end, kv_end), full [full_begin, full_end), partial [kv_begin, full_begin); absent where they cannot occur.
-  void emit(FoldOp fold, Frame& f, ArrayRef<Attribute> live, Value kv_begin, Value kv_end, Value full_end, Value full_begin, bool any_full) {
+  void emit(FoldOp fold, Frame& f, ArrayRef<Attribute> live, const Bounds& bounds) {
+    const auto [kv_begin, kv_end, full_begin, full_end, any_full, below] = bounds;
     MLIRContext* context = &getContext();
     ArrayAttr mask = maskOf(live);
     auto state = StateType::get(context);
@@ -149,7 +160,7 @@ class ClassifyBlocksPass : public impl::ClassifyBlocksBase<ClassifyBlocksPass> {
     } else {
       Value top = kv_end;
       if (full_end) { // the last full tile is not beyond the last tile, and not before the first
-        top = clamp("full_end", Reduce::Max, clamp("", Reduce::Min, full_end, kv_end), kv_begin);
+        top = clamp("full_end", Reduce::Max, below ? full_end : clamp("", Reduce::Min, full_end, kv_end), kv_begin);
         segment(Tiles::Partial, top, kv_end);
       }
       Value bottom = kv_begin;
