@@ -13,6 +13,7 @@ namespace {
 // Fixed costs in units of one key tile: a block's prologue and epilogue, and the launch of the combine kernel.
 constexpr double block_overhead = 2;
 constexpr double combine_launch = 3;
+constexpr double combine_latency = 0.25; // one more trip to L2 per chunk, against the time that a block takes for a key tile
 
 // batch_invariant: chunks of this many key tiles, whatever the batch.
 constexpr std::int64_t invariant_split_tiles = 32;
@@ -69,7 +70,7 @@ SplitWork splitWork(const AttentionSpec& spec, const Problem& problem, const Sch
   // bytes for one slot, and all slots together have the bandwidth.
   const double extra = 8.0 * static_cast<double>(std::min<std::int64_t>(rows, schedule.q_tile)) * head_dim_v * static_cast<double>(work.blocks);
   const double tile = 2.0 * schedule.kv_tile * (spec.head_dim + head_dim_v) * static_cast<double>(work.slots);
-  work.combine_per_split = extra / tile;
+  work.combine_per_split = combine_latency + extra / tile;
   return work;
 }
 
