@@ -1,245 +1,193 @@
-#include "runtime/emulator/Warp.h"
+#include "runtime/emulator/Block.h"
 
 #include "attune/compiler/Error.h"
+#include "runtime/emulator/Races.h"
 
 #include <algorithm>
-#include <array>
+#include <cstring>
 
 namespace attune::emulator {
 
 namespace {
+constexpr std::size_t line_bytes = 128;
 
-/// bar.sync and bar.arrive: a barrier completes when `expected` threads have come.
-struct Barrier {
-  int expected = 0;
-  int arrived = 0;
-  std::vector<std::pair<int, std::size_t>> waiting; ///< (warp, fragment's pc) that sleep
-};
-
-class Scheduler {
-public:
-  explicit Scheduler(BlockState& state) : state_(state) {
-    const unsigned threads = state.block.x * state.block.y * state.block.z;
-    for (unsigned w = 0; w < (threads + 31) / 32; ++w)
-      warps_.emplace_back(state, static_cast<int>(w));
-    threads_ = static_cast<int>(threads);
-  }
-
-  void run() {
-    for (;;) {
-      std::vector<Warp*> ready;
-      for (Warp& w : warps_)
-        if (std::ranges::any_of(w.fragments, [](const Fragment& f) { return !f.waiting; }))
-          ready.push_back(&w);
-      if (ready.empty()) {
-        if (std::ranges::all_of(warps_, [](const Warp& w) { return w.fragments.empty(); }))
-          return;
-        if (!releaseByExit())
-          deadlock();
-        continue;
-      }
-      // a random warp, for a random while: a missing barrier shows because the others are far away
-      Warp& w = *ready[state_.random() % ready.size()];
-      const std::uint64_t r = state_.random();
-      run(w, r % 8 == 0 ? static_cast<int>(r >> 8 & 255) : 1 << 30);
-    }
-  }
-
-private:
-  /// Runs fragments of a warp, the one furthest behind first, until all wait or the budget is used up.
-  void run(Warp& w, int budget) {
-    const Program& p = state_.program;
-    while (budget > 0) {
-      std::size_t at = w.fragments.size();
-      for (std::size_t n = 0; n < w.fragments.size(); ++n)
-        if (!w.fragments[n].waiting && (at == w.fragments.size() || w.fragments[n].pc < w.fragments[at].pc))
-          at = n;
-      if (at == w.fragments.size())
-        return;
-      const bool alone = w.fragments.size() == 1;
-      Fragment* f = &w.fragments[at];
-      w.lanes = f->lanes;
-      for (; budget > 0; --budget) {
-        const Op& op = p.ops[static_cast<std::size_t>(f->pc)];
-        w.current = &op;
-        ++state_.traffic.executed[static_cast<std::size_t>(f->pc)];
-        if (++executed_ > state_.options.max_instructions)
-          w.trap("the block has run " + std::to_string(executed_) + " instructions: it hangs, or Options::max_instructions is too low");
-        std::uint32_t mask = f->lanes;
-        if (op.guard != no_guard)
-          mask &= op.guard_negated ? ~w.predicate(op.guard) : w.predicate(op.guard);
-        w.mask = mask;
-        if (op.flow == Flow::Next) {
-          if (op.run && mask)
-            op.run(w, op);
-          ++f->pc;
-          if (!alone && meets(w, at))
-            break;
-          continue;
-        }
-        if (!step(w, at, op, mask))
-          break; // fragments changed, or this one waits
-        f = &w.fragments[at];
-        if (w.fragments.size() != 1 && !alone && meets(w, at))
-          break;
-      }
-    }
-  }
-
-  /// Joins fragment `at` with one at the same place; true if it did, or if another is now further behind.
-  static bool meets(Warp& w, std::size_t at) {
-    for (std::size_t n = 0; n < w.fragments.size(); ++n)
-      if (n != at && w.fragments[n].pc == w.fragments[at].pc && w.fragments[n].waiting <= w.fragments[at].waiting + 1) {
-        if (w.fragments[n].waiting && w.current->flow == Flow::Barrier)
-          continue;
-        w.fragments[n].lanes |= w.fragments[at].lanes;
-        w.fragments[n].waiting = false;
-        w.fragments.erase(w.fragments.begin() + static_cast<std::ptrdiff_t>(at));
-        return true;
-      }
-    for (std::size_t n = 0; n < w.fragments.size(); ++n)
-      if (!w.fragments[n].waiting && w.fragments[n].pc < w.fragments[at].pc)
-        return true;
-    return false;
-  }
-
-  /// An instruction that is not straight-line. False when the fragment list changed or the fragment sleeps.
-  bool step(Warp& w, std::size_t at, const Op& op, std::uint32_t mask) {
-    Fragment& f = w.fragments[at];
-    switch (op.flow) {
-    case Flow::Branch: {
-      const std::uint32_t stay = f.lanes & ~mask;
-      if (mask == 0) {
-        ++f.pc;
-        return true;
-      }
-      if (stay == 0) {
-        f.pc = op.target;
-        return true;
-      }
-      f.lanes = mask;
-      const int next = f.pc + 1;
-      f.pc = op.target;
-      w.fragments.push_back({next, stay});
-      mergeAll(w);
-      return false;
-    }
-    case Flow::Exit:
-      w.exited |= mask;
-      f.lanes &= ~mask;
-      ++f.pc;
-      if (f.lanes != 0)
-        return true;
-      w.fragments.erase(w.fragments.begin() + static_cast<std::ptrdiff_t>(at));
-      for (Fragment& other : w.fragments) // .sync instructions no longer wait for those who left
-        if (!atBarrier(other))
-          other.waiting = false;
-      return false;
-    case Flow::Converge:
-      if (mask != (w.alive & ~w.exited) && w.fragments.size() > 1) {
-        f.waiting = true; // for the lanes that are elsewhere
-        const bool stuck = std::ranges::all_of(w.fragments, [](const Fragment& other) { return other.waiting; });
-        if (!stuck)
-          return false;
-        f.waiting = false; // everybody waits: it is a .sync of a part of the warp
-      }
-      if (op.run && mask)
-        op.run(w, op);
-      ++f.pc;
-      return true;
-    case Flow::Barrier: return barrier(w, f, op);
-    case Flow::Next: break;
-    }
-    return true;
-  }
-
-  static void mergeAll(Warp& w) {
-    for (std::size_t a = 0; a < w.fragments.size(); ++a)
-      for (std::size_t b = w.fragments.size(); --b > a;)
-        if (w.fragments[a].pc == w.fragments[b].pc && !w.fragments[a].waiting && !w.fragments[b].waiting) {
-          w.fragments[a].lanes |= w.fragments[b].lanes;
-          w.fragments.erase(w.fragments.begin() + static_cast<std::ptrdiff_t>(b));
-        }
-  }
-
-  bool atBarrier(const Fragment& f) const { return state_.program.ops[static_cast<std::size_t>(f.pc)].flow == Flow::Barrier; }
-
-  bool barrier(Warp& w, Fragment& f, const Op& op) {
-    Barrier& b = barriers_[static_cast<std::size_t>(op.immediate)];
-    const int expected = op.target ? op.target : threads_ - exitedThreads();
-    if (op.target && op.target % 32 != 0)
-      w.trap("a barrier's thread count must be a multiple of 32, got " + std::to_string(op.target));
-    if (b.arrived > 0 && op.target && b.expected != expected)
-      w.trap("barrier " + std::to_string(op.immediate) + " expects " + std::to_string(b.expected) + " threads for some and " + std::to_string(expected) + " for others");
-    b.expected = expected;
-    b.arrived += std::popcount(f.lanes);
-    if (op.shared) { // arrive
-      ++f.pc;
-      complete(op.immediate);
-      return true;
-    }
-    f.waiting = true;
-    b.waiting.emplace_back(w.index, static_cast<std::size_t>(f.pc));
-    return complete(op.immediate);
-  }
-
-  bool complete(std::int64_t which) {
-    Barrier& b = barriers_[static_cast<std::size_t>(which)];
-    if (b.arrived < b.expected)
-      return false;
-    for (const auto& [warp, pc] : b.waiting)
-      for (Fragment& f : warps_[static_cast<std::size_t>(warp)].fragments)
-        if (f.waiting && f.pc == static_cast<int>(pc)) {
-          f.waiting = false;
-          ++f.pc;
-        }
-    b = {};
-    return true;
-  }
-
-  int exitedThreads() const {
-    int count = 0;
-    for (const Warp& w : warps_)
-      count += std::popcount(w.exited);
-    return count;
-  }
-
-  /// Threads that have exited count as arrived at bar.sync without a count.
-  bool releaseByExit() {
-    bool any = false;
-    for (std::size_t n = 0; n < barriers_.size(); ++n)
-      if (!barriers_[n].waiting.empty()) {
-        const auto& [warp, pc] = barriers_[n].waiting.front();
-        if (state_.program.ops[pc].target == 0) {
-          barriers_[n].expected = threads_ - exitedThreads();
-          any |= complete(static_cast<std::int64_t>(n));
-        }
-      }
-    return any;
-  }
-
-  [[noreturn]] void deadlock() const {
-    std::string text = "kernel " + state_.program.name + ", block (" + std::to_string(state_.index.x) + ", " + std::to_string(state_.index.y) + ", " +
-                       std::to_string(state_.index.z) + ") is deadlocked:";
-    for (const Warp& w : warps_)
-      for (const Fragment& f : w.fragments)
-        text += " warp " + std::to_string(w.index) + " (" + std::to_string(std::popcount(f.lanes)) + " lanes) waits at PTX line " +
-                std::to_string(state_.program.ops[static_cast<std::size_t>(f.pc)].line) + " '" + state_.program.text[static_cast<std::size_t>(f.pc)] + "';";
-    for (std::size_t n = 0; n < barriers_.size(); ++n)
-      if (barriers_[n].arrived > 0)
-        text += " barrier " + std::to_string(n) + " has " + std::to_string(barriers_[n].arrived) + " of " + std::to_string(barriers_[n].expected) + " threads;";
-    throw DeviceError(text);
-  }
-
-  BlockState& state_;
-  std::deque<Warp> warps_;
-  std::array<Barrier, 16> barriers_;
-  int threads_ = 0;
-  std::uint64_t executed_ = 0;
-};
-
+std::byte* aligned(std::vector<std::byte>& storage) {
+  const auto address = reinterpret_cast<std::uintptr_t>(storage.data());
+  return storage.data() + (line_bytes - address % line_bytes) % line_bytes;
+}
 } // namespace
 
-void runBlock(BlockState& state) { Scheduler(state).run(); }
+Block::Block(const Launch& of, Tally& tally) : launch(of), count_memory(of.options->counters) {
+  const Program& program = *launch.program;
+  const Dim3 block = launch.config.block;
+  warps_.resize((std::size_t{block.x} * block.y * block.z + 31) / 32);
+  shared_bytes = program.static_shared + launch.config.dynamic_shared;
+  shared_storage.resize(shared_bytes + 1024);
+  const auto address = reinterpret_cast<std::uintptr_t>(shared_storage.data());
+  shared = shared_storage.data() + (1024 - address % 1024) % 1024;
+  register_storage_.resize(program.register_bytes * warps_.size() + line_bytes);
+  local_storage_.resize(program.local_bytes * 32 * warps_.size() + line_bytes);
+  for (std::size_t i = 0; i < warps_.size(); ++i) {
+    warps_[i].program = &program;
+    warps_[i].tally = &tally;
+    warps_[i].constants = program.constants.data();
+    warps_[i].registers = aligned(register_storage_) + i * program.register_bytes;
+    warps_[i].local = aligned(local_storage_) + i * program.local_bytes * 32;
+  }
+  if (launch.options->check_races)
+    races = std::make_unique<RaceDetector>(shared_bytes, warps_.size());
+}
+
+Block::~Block() = default;
+
+void Block::start(std::uint64_t index) {
+  const Dim3 grid = launch.config.grid, block = launch.config.block;
+  linear_index_ = index;
+  position = {static_cast<unsigned>(index % grid.x), static_cast<unsigned>(index / grid.x % grid.y),
+              static_cast<unsigned>(index / grid.x / grid.y)};
+  random.state = launch.options->seed * 0x2545f4914f6cdd1d + index;
+  poison({shared, shared_bytes}, random.next());
+  poison(register_storage_, random.next());
+  poison(local_storage_, random.next());
+  if (races)
+    races->reset();
+  for (Barrier& barrier : barriers_)
+    barrier = {};
+  const std::uint32_t threads = block.x * block.y * block.z;
+  for (unsigned i = 0; i < warps_.size(); ++i) {
+    const std::uint32_t lanes = std::min(threads - i * 32, 32u);
+    warps_[i].reset(*this, i, lanes == 32 ? ~0u : (1u << lanes) - 1);
+  }
+}
+
+void Block::run(std::uint64_t index) {
+  start(index);
+  std::uint64_t budget = launch.options->max_instructions;
+  std::vector<Warp*> ready;
+  for (;;) {
+    ready.clear();
+    for (Warp& warp : warps_)
+      if (warp.state == Warp::State::Ready)
+        ready.push_back(&warp);
+    if (ready.empty())
+      break;
+    for (std::size_t i = ready.size(); i > 1; --i)
+      std::swap(ready[i - 1], ready[random.below(static_cast<std::uint32_t>(i))]);
+    for (Warp* warp : ready) {
+      const std::uint64_t slice = 64 + random.below(4096);
+      try {
+        const std::uint64_t ran = warp->run(slice);
+        if (ran >= budget)
+          throw Fault{"the block has run " + std::to_string(launch.options->max_instructions) +
+                      " warp instructions and does not end (watchdog)"};
+        budget -= ran;
+      } catch (const Fault& fault) {
+        reportFault(*warp, fault);
+      }
+    }
+  }
+  for (const Warp& warp : warps_)
+    if (warp.state != Warp::State::Done)
+      reportDeadlock();
+}
+
+std::uint32_t Block::livingThreads() const {
+  std::uint32_t threads = 0;
+  for (const Warp& warp : warps_)
+    threads += warp.state == Warp::State::Done ? 0 : 32;
+  return threads;
+}
+
+void Block::barrier(Warp& warp, std::uint32_t id, std::uint32_t threads, bool arrive_only, BarrierOp op,
+                    std::uint32_t votes, Slot result) {
+  if (id >= barriers_.size())
+    throw Fault{"barrier " + std::to_string(id) + " does not exist: they are numbered 0 to 15"};
+  if (threads % 32 != 0)
+    throw Fault{"barrier " + std::to_string(id) + ": " + std::to_string(threads) + " threads is no multiple of a warp"};
+  Barrier& barrier = barriers_[id];
+  if (barrier.arrived == 0)
+    barrier.expected = threads;
+  else if (barrier.expected != threads)
+    throw Fault{"barrier " + std::to_string(id) + " waits for " + std::to_string(barrier.expected) +
+                " threads, and this warp names " + std::to_string(threads) + " (0: all)"};
+  barrier.arrived += 32;
+  barrier.lanes_true += static_cast<std::uint32_t>(std::popcount(votes & warp.exec));
+  barrier.lanes_seen += static_cast<std::uint32_t>(std::popcount(warp.exec));
+  barrier.arrivers.push_back(warp.index);
+  if (!arrive_only) {
+    warp.state = Warp::State::AtBarrier;
+    barrier.waiting.push_back({&warp, warp.exec, op, result});
+  }
+  releaseIfComplete(id);
+}
+
+void Block::releaseIfComplete(std::uint32_t id) {
+  Barrier& barrier = barriers_[id];
+  const std::uint32_t expected = barrier.expected != 0 ? barrier.expected : livingThreads();
+  if (barrier.arrived == 0 || barrier.arrived < expected)
+    return;
+  if (barrier.arrived > expected && barrier.expected != 0)
+    throw Fault{"barrier " + std::to_string(id) + " expects " + std::to_string(expected) + " threads, and " +
+                std::to_string(barrier.arrived) + " came"};
+  for (const Barrier::Waiter& waiter : barrier.waiting) {
+    waiter.warp->state = Warp::State::Ready;
+    if (waiter.op == BarrierOp::Popc) {
+      auto* out = waiter.warp->write<std::uint32_t>(waiter.result);
+      for (unsigned lane = 0; lane < 32; ++lane)
+        out[lane] = ((waiter.lanes >> lane) & 1) != 0 ? barrier.lanes_true : out[lane];
+    } else if (waiter.op != BarrierOp::Sync) {
+      const bool all = barrier.lanes_true == barrier.lanes_seen;
+      const bool value = waiter.op == BarrierOp::And ? all : barrier.lanes_true != 0;
+      auto* out = waiter.warp->write<std::uint32_t>(waiter.result);
+      *out = (*out & ~waiter.lanes) | (value ? waiter.lanes : 0);
+    }
+  }
+  if (races)
+    races->join(barrier.arrivers);
+  barrier = {};
+}
+
+void Block::exited(Warp&) {
+  for (std::uint32_t id = 0; id < barriers_.size(); ++id)
+    if (barriers_[id].arrived != 0 && barriers_[id].expected == 0)
+      releaseIfComplete(id);
+}
+
+std::string Block::name() const {
+  return "kernel '" + launch.program->kernel + "', block (" + std::to_string(position.x) + ", " +
+         std::to_string(position.y) + ", " + std::to_string(position.z) + ")";
+}
+
+void Block::reportDeadlock() const {
+  std::string text = name() + ": deadlock";
+  for (std::uint32_t id = 0; id < barriers_.size(); ++id) {
+    const Barrier& barrier = barriers_[id];
+    if (barrier.arrived == 0)
+      continue;
+    const std::uint32_t expected = barrier.expected != 0 ? barrier.expected : livingThreads();
+    text += "; barrier " + std::to_string(id) + " has " + std::to_string(barrier.arrived) + " of " +
+            std::to_string(expected) + " threads, waiting:";
+    for (const Barrier::Waiter& waiter : barrier.waiting)
+      text += " warp " + std::to_string(waiter.warp->index) + " (" + waiter.warp->where() + ")";
+  }
+  std::string gone;
+  for (const Warp& warp : warps_)
+    if (warp.state == Warp::State::Done)
+      gone += " " + std::to_string(warp.index);
+  throw DeviceError(text + (gone.empty() ? "" : "; warps that have ended:" + gone));
+}
+
+void Block::reportFault(const Warp& warp, const Fault& fault) const {
+  const Program& program = *launch.program;
+  const std::uint32_t at = warp.pc() > 0 ? warp.pc() - 1 : 0;
+  const std::uint32_t line = program.code[std::min<std::size_t>(at, program.code.size() - 1)].line;
+  std::string statement = line > 0 && line <= program.lines.size() ? program.lines[line - 1] : "";
+  statement.erase(0, statement.find_first_not_of(" \t"));
+  std::replace(statement.begin(), statement.end(), '\t', ' ');
+  std::string text = name() + ", warp " + std::to_string(warp.index);
+  if (fault.lane >= 0)
+    text += ", lane " + std::to_string(fault.lane);
+  throw DeviceError(text + ": " + fault.what + "; at PTX line " + std::to_string(line) + ": " + statement);
+}
 
 } // namespace attune::emulator

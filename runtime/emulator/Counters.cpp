@@ -1,45 +1,62 @@
 #include "runtime/emulator/Counters.h"
 
-#include <array>
-
 namespace attune::emulator {
 
-Counters summarise(const Program& program, const std::vector<Traffic>& traffic) {
-  constexpr std::array<const char*, static_cast<std::size_t>(Class::Count)> names = {
-      "alu", "fma", "sfu", "mma", "load_global", "store_global", "load_shared", "store_shared", "load_matrix", "copy_async", "other"};
-  Counters c;
-  for (const char* name : names)
-    c[std::string("instructions.") + name] = 0;
-  for (const Traffic& t : traffic) {
-    for (std::size_t pc = 0; pc < t.executed.size(); ++pc) {
-      const Op& op = program.ops[pc];
-      c["instructions"] += t.executed[pc];
-      c[std::string("instructions.") + names[static_cast<std::size_t>(op.kind)]] += t.executed[pc];
-      if (op.kind == Class::Mma)
-        c["tensor_flops"] += t.executed[pc] * 2 * 16 * 8 * static_cast<std::uint64_t>(op.target);
-      if (op.flow == Flow::Barrier)
-        c["barriers"] += t.executed[pc];
-    }
-    c["shared.wavefronts"] += t.wavefronts;
-    c["shared.wavefronts.minimum"] += t.wavefronts_minimum;
-    c["shared.ldmatrix.wavefronts"] += t.matrix_wavefronts;
-    c["shared.ldmatrix.wavefronts.minimum"] += t.matrix_wavefronts_minimum;
-    c["shared.copy.wavefronts"] += t.copy_wavefronts;
-    c["shared.copy.wavefronts.minimum"] += t.copy_wavefronts_minimum;
-    const auto add = [&](const std::string& direction, const auto& traffic_of) {
-      for (const auto& [buffer, moved] : traffic_of) {
-        c["global." + direction + ".bytes"] += moved.bytes;
-        c["global." + direction + ".sectors"] += moved.sectors;
-        if (buffer) {
-          c["global." + direction + ".bytes:" + buffer->name] += moved.bytes;
-          c["global." + direction + ".sectors:" + buffer->name] += moved.sectors;
-        }
-      }
-    };
-    add("read", t.read);
-    add("write", t.written);
+const char* className(Class which) {
+  static constexpr const char* names[] = {"alu",         "fma",          "sfu",          "convert",       "mma",
+                                          "load_global", "store_global", "load_shared",  "store_shared",  "load_local",
+                                          "store_local", "load_param",   "load_generic", "store_generic", "atomic",
+                                          "copy_async",  "load_matrix",  "shuffle",      "vote",          "barrier",
+                                          "branch",      "other"};
+  static_assert(std::size(names) == static_cast<std::size_t>(Class::Count));
+  return names[static_cast<std::size_t>(which)];
+}
+
+void Tally::add(const Tally& other) {
+  for (std::size_t i = 0; i < executions.size(); ++i)
+    executions[i] += other.executions[i];
+  for (std::size_t i = 0; i < reads.size(); ++i) {
+    reads[i].bytes += other.reads[i].bytes, reads[i].sectors += other.reads[i].sectors;
+    writes[i].bytes += other.writes[i].bytes, writes[i].sectors += other.writes[i].sectors;
   }
-  return c;
+  for (std::size_t i = 0; i < std::size(shared); ++i)
+    shared[i].taken += other.shared[i].taken, shared[i].minimum += other.shared[i].minimum;
+}
+
+Counters summarize(const Tally& tally, const Program& program, const MemoryView& memory) {
+  Counters counters;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(Class::Count); ++i)
+    counters[std::string("instructions.") + className(static_cast<Class>(i))] = 0;
+  for (std::size_t i = 0; i < program.code.size(); ++i) {
+    const Instr& instr = program.code[i];
+    counters["instructions"] += tally.executions[i];
+    counters[std::string("instructions.") + className(instr.category)] += tally.executions[i];
+    counters["barriers"] += instr.category == Class::Barrier ? tally.executions[i] : 0;
+    counters["tensor_flops"] += tally.executions[i] * instr.flops;
+    counters["sfu_ops"] += instr.category == Class::Sfu ? tally.executions[i] * 32 : 0;
+  }
+  const auto traffic = [&](const char* direction, const std::vector<Traffic>& all) {
+    const std::string prefix = std::string("global.") + direction;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      counters[prefix + ".bytes"] += all[i].bytes;
+      counters[prefix + ".sectors"] += all[i].sectors;
+      if (all[i].bytes == 0)
+        continue;
+      counters[prefix + ".bytes:" + memory[i].name] += all[i].bytes;
+      counters[prefix + ".sectors:" + memory[i].name] += all[i].sectors;
+    }
+  };
+  traffic("read", tally.reads);
+  traffic("write", tally.writes);
+  static constexpr const char* accesses[] = {"load", "store", "ldmatrix", "copy"};
+  for (std::size_t i = 0; i < std::size(tally.shared); ++i) {
+    counters["shared.wavefronts"] += tally.shared[i].taken;
+    counters["shared.wavefronts.minimum"] += tally.shared[i].minimum;
+    const std::string name = std::string("shared.") + accesses[i] + ".wavefronts";
+    counters[name] = tally.shared[i].taken;
+    counters[name + ".minimum"] = tally.shared[i].minimum;
+  }
+  return counters;
 }
 
 } // namespace attune::emulator

@@ -1,182 +1,252 @@
-#include "runtime/emulator/Program.h"
+#include "runtime/emulator/Decode.h"
 
-#include "attune/compiler/Error.h"
+#include "runtime/emulator/Decoder.h"
+#include "runtime/emulator/exec/Move.h"
+#include "runtime/emulator/ptx/Lexer.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 
 namespace attune::emulator {
 
 namespace {
-
-std::string spelled(const Operand& o) {
-  switch (o.kind) {
-  case Operand::Kind::Address: return "[" + o.name + (o.bits ? "+" + std::to_string(o.bits) : "") + "]";
-  case Operand::Kind::Integer: return std::to_string(static_cast<std::int64_t>(o.bits));
-  case Operand::Kind::Float: return std::to_string(std::bit_cast<double>(o.bits));
-  case Operand::Kind::Vector: {
-    std::string all = "{";
-    for (const Operand& part : o.parts)
-      all += (all.size() > 1 ? ", " : "") + spelled(part);
-    return all + "}";
-  }
-  default: return o.name;
-  }
-}
-
-std::string spelled(const Instruction& i) {
-  std::string all = i.guard.empty() ? "" : "@" + std::string(i.guard_negated ? "!" : "") + i.guard + " ";
-  all += i.opcode;
-  for (const std::string& m : i.modifiers)
-    all += "." + m;
-  for (std::size_t n = 0; n < i.operands.size(); ++n)
-    all += (n ? ", " : " ") + spelled(i.operands[n]);
-  return all;
-}
-
-/// IEEE bits of a double literal in the type that the instruction reads.
-std::uint64_t literal(std::uint64_t bits, Type type) {
-  return bytesOf(type) == 8 ? bits : std::bit_cast<std::uint32_t>(static_cast<float>(std::bit_cast<double>(bits)));
-}
-
+unsigned storageBits(unsigned bits) { return bits == 1 ? 1 : bits == 64 ? 64 : 32; }
 } // namespace
 
-Decoder::Decoder(const Entry& entry, const Module& module, Program& program)
-    : entry_(entry), module_(module), program_(program), allocation_(allocateRegisters(entry)) {
-  program_.register_bytes = allocation_.bytes;
-  program_.predicates = allocation_.predicates;
-}
-
-void Decoder::fail(const std::string& what) const { throw DeviceError("kernel " + entry_.name + ": " + what); }
-
-std::uint32_t Decoder::constant(std::uint64_t bits, bool wide) {
-  const auto [at, is_new] = constants_.try_emplace({bits, wide}, program_.register_bytes);
-  if (is_new) {
-    program_.constants.push_back({at->second, wide, bits});
-    program_.register_bytes += wide ? 256 : 128;
+Decode::Decode(Decoder& owner, const ptx::Statement& which)
+    : statement(which), decoder(owner), taken_(which.suffix.size()) {
+  instr.line = statement.line;
+  if (!statement.guard.empty()) {
+    const auto meaning = decoder.lookup(statement.guard, statement.scope);
+    if (meaning.kind != Decoder::Meaning::Kind::Register || meaning.bits != 1)
+      ptx::fail(statement.line, "'" + statement.guard + "' is no predicate");
+    instr.guard = meaning.register_number;
+    instr.guard_negated = statement.guard_negated;
   }
-  return at->second;
 }
 
-const Variable* Decoder::find(const std::string& name) const {
-  for (const auto* space : {&entry_.parameters, &entry_.shared, &entry_.local, &module_.shared})
-    for (const Variable& v : *space)
-      if (v.name == name)
-        return &v;
-  return nullptr;
+bool Decode::peek(std::string_view suffix) const {
+  for (std::size_t i = 0; i < taken_.size(); ++i)
+    if (!taken_[i] && statement.suffix[i] == suffix)
+      return true;
+  return false;
 }
 
-std::uint32_t Decoder::value(const Operand& operand, Type type) {
-  const bool wide = bytesOf(type) == 8;
-  switch (operand.kind) {
-  case Operand::Kind::Integer: return constant(wide ? operand.bits : operand.bits & 0xffffffffu, wide);
-  case Operand::Kind::Float: return constant(literal(operand.bits, type), wide);
-  case Operand::Kind::Register: {
-    if (const auto found = allocation_.place.find(operand.name); found != allocation_.place.end())
-      return found->second;
-    if (operand.name == "WARP_SZ")
-      return constant(32, wide);
-    if (entry_.registers.contains(operand.name)) // written nowhere that matters
-      return constant(0xffffffffffffffffu >> (wide ? 0 : 32), wide);
-    const auto [at, is_new] = specials_.try_emplace(operand.name + (wide ? "w" : ""), program_.register_bytes);
-    if (is_new) {
-      program_.specials.push_back({at->second, wide, operand.name});
-      program_.register_bytes += wide ? 256 : 128;
+bool Decode::take(std::string_view suffix) {
+  for (std::size_t i = 0; i < taken_.size(); ++i) {
+    if (!taken_[i] && statement.suffix[i] == suffix)
+      return taken_[i] = true;
+  }
+  return false;
+}
+
+Type Decode::takeType() {
+  Type type;
+  for (std::size_t i = 0; i < taken_.size(); ++i) {
+    if (!taken_[i] && ptx::parseType(statement.suffix[i], type)) {
+      taken_[i] = true;
+      return type;
     }
-    return at->second;
   }
-  case Operand::Kind::Symbol: {
-    if (operand.name == "WARP_SZ")
-      return constant(32, wide);
-    if (const Variable* v = find(operand.name)) {
-      const bool entry_shared = std::ranges::any_of(entry_.shared, [&](const Variable& s) { return &s == v; });
-      std::size_t base = 0;
-      if (entry_shared && !module_.shared.empty())
-        base = (module_.shared.back().offset + module_.shared.back().bytes + 1023) / 1024 * 1024;
-      return constant(base + v->offset, wide);
-    }
-    for (const Variable& v : module_.global)
-      if (v.name == operand.name) {
-        const auto [at, is_new] = pointers_.try_emplace(operand.name, program_.register_bytes);
-        if (is_new) {
-          program_.pointers.push_back({at->second, operand.name});
-          program_.register_bytes += 256;
-        }
-        return at->second;
-      }
-    fail("unknown symbol " + operand.name);
-  }
-  default: fail("an operand of this kind is not expected here");
-  }
+  unsupported("no type");
 }
 
-std::uint32_t Decoder::predicate(const Operand& operand) {
-  const auto found = allocation_.place.find(operand.name);
-  if (operand.kind != Operand::Kind::Register || found == allocation_.place.end())
-    fail("expected a predicate register, got '" + operand.name + "'");
-  return found->second;
+Space Decode::takeSpace() {
+  if (take("global"))
+    return Space::Global;
+  if (take("shared") || take("shared::cta"))
+    return Space::Shared;
+  if (take("local"))
+    return Space::Local;
+  if (take("const"))
+    return Space::Const;
+  if (take("param"))
+    return Space::Param;
+  return Space::Generic;
 }
 
-bool Decoder::isPredicate(const Operand& operand) const {
-  const auto found = entry_.registers.find(operand.name);
-  return operand.kind == Operand::Kind::Register && found != entry_.registers.end() && found->second == Type::Pred;
+bool Decode::takeCacheHints() {
+  bool policy = false;
+  for (std::size_t i = 0; i < taken_.size(); ++i) {
+    const std::string& suffix = statement.suffix[i];
+    static constexpr std::string_view operators[] = {
+        "ca",   "cg",      "cs",      "lu",      "cv", "wb",  "wt",  "nc",  "volatile", "relaxed",
+        "weak", "acquire", "release", "acq_rel", "sc", "cta", "gpu", "sys", "cluster",  "mmio"};
+    const bool is_operator = std::find(std::begin(operators), std::end(operators), suffix) != std::end(operators);
+    if (!taken_[i] && (is_operator || suffix.starts_with("L1::") || suffix.starts_with("L2::")))
+      taken_[i] = true;
+    policy |= suffix == "L2::cache_hint";
+  }
+  return policy;
 }
 
-void Decoder::values(const Instruction& i, Op& op, Type type, std::size_t first) {
-  for (std::size_t n = first; n < i.operands.size(); ++n) {
-    if (i.operands[n].kind == Operand::Kind::Vector)
-      for (const Operand& part : i.operands[n].parts)
-        op.r.push_back(value(part, type));
+const Operand& Decode::operand(std::size_t index) const {
+  if (index >= count())
+    unsupported(std::to_string(count()) + " operands");
+  return statement.operands[index];
+}
+
+void Decode::expectOperands(std::size_t least, std::size_t most) const {
+  if (count() < least || count() > most)
+    unsupported(std::to_string(count()) + " operands");
+}
+
+void Decode::push(Slot slot) {
+  if (instr.operands == instr.op.size())
+    unsupported("so many operands");
+  instr.op[instr.operands++] = slot;
+}
+
+Slot Decode::temporary(unsigned bits) { return decoder.newRegister(bits); }
+
+void Decode::carryFlag(bool write) {
+  push(decoder.carryRegister());
+  instr.writes = static_cast<std::uint8_t>(instr.writes + (write ? 1 : 0));
+}
+
+std::size_t Decode::widthOf(const Operand& operand) const {
+  if (operand.kind != Operand::Kind::Name)
+    return 0;
+  const auto meaning = decoder.lookup(operand.name, statement.scope);
+  return meaning.kind == Decoder::Meaning::Kind::Register ? meaning.bits : 0;
+}
+
+Space Decode::spaceOfName(const Operand& address) const {
+  if (address.kind != Operand::Kind::Address || address.elements.empty() ||
+      address.elements[0].kind != Operand::Kind::Name)
+    return Space::Generic;
+  return decoder.lookup(address.elements[0].name, statement.scope).space;
+}
+
+void Decode::destination(const Operand& operand, Type type) {
+  if (type.bits > 64)
+    unsupported("128-bit registers");
+  if (operand.kind == Operand::Kind::Name && operand.name == "_") {
+    push(temporary(type.bits));
+  } else {
+    const auto meaning =
+        operand.kind == Operand::Kind::Name ? decoder.lookup(operand.name, statement.scope) : Decoder::Meaning{};
+    if (meaning.kind != Decoder::Meaning::Kind::Register)
+      unsupported("a destination that is no register");
+    if (storageBits(meaning.bits) != storageBits(type.bits))
+      unsupported("register '" + operand.name + "' of " + std::to_string(meaning.bits) + " bits");
+    push(meaning.register_number);
+  }
+  instr.wide |= static_cast<std::uint8_t>(type.bits == 64 ? 1 << instr.writes : 0);
+  ++instr.writes;
+}
+
+void Decode::anyDestination(const Operand& operand, Type type) {
+  const std::size_t width = widthOf(operand);
+  if (width > type.bits)
+    type.bits = static_cast<unsigned>(width);
+  destination(operand, type);
+}
+
+void Decode::anySource(const Operand& operand, Type type) {
+  const std::size_t width = widthOf(operand);
+  if (width > type.bits)
+    type.bits = static_cast<unsigned>(width);
+  source(operand, type);
+}
+
+void Decode::source(const Operand& operand, Type type) {
+  using Kind = Operand::Kind;
+  if (type.bits > 64)
+    unsupported("128-bit registers");
+  if (operand.kind == Kind::Integer) {
+    push(decoder.constant(static_cast<std::uint64_t>(operand.value), type.bits));
+    return;
+  }
+  if (operand.kind == Kind::Float) {
+    const double value = std::bit_cast<double>(operand.value);
+    if (type.bits == 64)
+      push(decoder.constant(std::bit_cast<std::uint64_t>(value), 64));
+    else if (type.bits == 32)
+      push(decoder.constant(std::bit_cast<std::uint32_t>(static_cast<float>(value)), 32));
     else
-      op.r.push_back(value(i.operands[n], type));
+      unsupported("a floating-point literal here");
+    return;
   }
+  if (operand.kind != Kind::Name)
+    unsupported("this operand");
+  const auto meaning = decoder.lookup(operand.name, statement.scope);
+  using Meaning = Decoder::Meaning::Kind;
+  if (meaning.kind == Meaning::None)
+    unsupported("unknown name '" + operand.name + "'");
+  if (meaning.kind == Meaning::Address) {
+    push(decoder.constant(meaning.address + static_cast<std::uint64_t>(operand.value), storageBits(type.bits)));
+    return;
+  }
+  Slot slot = meaning.register_number;
+  if (meaning.kind == Meaning::Special) {
+    Instr move = instr; // special registers are read by an instruction of their own
+    slot = temporary(storageBits(type.bits));
+    move.op[0] = slot;
+    move.writes = move.operands = 1;
+    move.category = Class::Alu;
+    move.wide = type.bits == 64;
+    if (!exec::specialRegister(operand.name, move))
+      unsupported("special register '" + operand.name + "'");
+    decoder.append(move);
+  } else if (storageBits(meaning.bits) != storageBits(type.bits)) {
+    unsupported("register '" + operand.name + "' of " + std::to_string(meaning.bits) + " bits");
+  }
+  if (operand.negated) {
+    Instr invert = instr;
+    invert.op[1] = slot;
+    slot = invert.op[0] = temporary(1);
+    invert.writes = 1, invert.operands = 2;
+    invert.category = Class::Alu;
+    invert.run = &exec::invertPredicate;
+    decoder.append(invert);
+  }
+  push(slot);
 }
 
-Program decode(const Entry& entry, const Module& module) {
-  Program program;
-  program.name = entry.name;
-  program.parameters = entry.parameters;
-  program.max_threads = entry.max_threads;
-  for (const Variable& v : entry.parameters)
-    program.parameter_bytes = std::max(program.parameter_bytes, v.offset + v.bytes);
-  for (const Variable& v : entry.local)
-    program.local_bytes = std::max(program.local_bytes, v.offset + v.bytes);
-  for (const Variable& v : module.shared)
-    program.static_shared = std::max(program.static_shared, v.offset + v.bytes);
-  if (!entry.shared.empty()) {
-    if (program.static_shared > 0)
-      program.static_shared = (program.static_shared + 1023) / 1024 * 1024;
-    program.static_shared += entry.shared.back().offset + entry.shared.back().bytes;
-  }
-  Decoder decoder(entry, module, program);
-  constexpr std::array<Selector, 6> selectors = {selectArithmetic, selectFloat, selectConvert, selectMemory, selectMatrix, selectWarpwide};
-  for (const Instruction& i : entry.body) {
-    Op op;
-    op.line = i.line;
-    program.text.push_back(spelled(i));
-    const auto where = [&] { return "line " + std::to_string(i.line) + ": '" + program.text.back() + "'"; };
-    if (!i.guard.empty()) {
-      Operand guard;
-      guard.kind = Operand::Kind::Register;
-      guard.name = i.guard;
-      op.guard = decoder.predicate(guard);
-      op.guard_negated = i.guard_negated;
-    }
-    try {
-      if (!std::ranges::any_of(selectors, [&](Selector select) { return select(i, decoder, op); }))
-        decoder.fail("instruction not supported by the emulated device");
-    } catch (const DeviceError& error) {
-      throw DeviceError(std::string(error.what()) + ", at PTX " + where());
-    }
-    program.ops.push_back(std::move(op));
-  }
-  Op end;
-  end.flow = Flow::Exit;
-  end.kind = Class::Other;
-  program.ops.push_back(end);
-  program.text.emplace_back("end of kernel");
-  return program;
+void Decode::sources(std::size_t first, std::size_t number, Type type) {
+  for (std::size_t i = first; i < first + number; ++i)
+    source(operand(i), type);
+}
+
+void Decode::address(const Operand& operand) {
+  if (operand.kind != Operand::Kind::Address || operand.elements.empty())
+    unsupported("an operand that is no address");
+  const Operand& base = operand.elements[0];
+  instr.immediate = operand.value;
+  const std::size_t width = widthOf(base);
+  instr.wide_address = width != 32;
+  source(base, {'b', instr.wide_address ? 64u : 32u});
+}
+
+std::uint32_t Decode::constantOf(const Operand& operand) const {
+  if (operand.kind != Operand::Kind::Integer)
+    unsupported("an operand that must be a constant");
+  return static_cast<std::uint32_t>(operand.value);
+}
+
+void Decode::emit() {
+  decoder.append(instr);
+  Instr next;
+  next.guard = instr.guard;
+  next.guard_negated = instr.guard_negated;
+  next.line = instr.line;
+  instr = next;
+}
+
+void Decode::unsupported(const std::string& what) const {
+  std::string text = statement.opcode;
+  for (const std::string& suffix : statement.suffix)
+    text += "." + suffix;
+  ptx::fail(statement.line, "instruction '" + text + "' is not supported with " + what);
+}
+
+void Decode::finish() {
+  for (std::size_t i = 0; i < taken_.size(); ++i)
+    if (!taken_[i])
+      unsupported("'." + statement.suffix[i] + "'");
+  if (instr.run != nullptr)
+    emit();
 }
 
 } // namespace attune::emulator

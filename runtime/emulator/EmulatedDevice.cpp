@@ -1,180 +1,234 @@
 #include "runtime/emulator/EmulatedDevice.h"
 
-#include "runtime/emulator/Counters.h"
-#include "runtime/emulator/Warp.h"
-
 #include "attune/compiler/Error.h"
+#include "runtime/emulator/Block.h"
+#include "runtime/emulator/Decode.h"
+#include "runtime/emulator/Races.h"
 
 #include <algorithm>
-#include <array>
 #include <atomic>
+#include <cstring>
 #include <exception>
-#include <mutex>
 #include <thread>
 
 namespace attune::emulator {
 
 namespace {
 
-struct Limits {
-  std::string_view target;
+/// Limits of the GPUs that it can stand in for (CUDA C++ Programming Guide, compute capabilities).
+struct TargetLimits {
+  const char* name;
+  unsigned number;
+  int multiprocessors;
   std::size_t shared_per_block, shared_per_multiprocessor;
-  int multiprocessors, threads_per_multiprocessor;
+  int max_threads;
+  std::size_t l2_bytes, memory_bytes;
 };
-// CUDA C++ Programming Guide, "Technical Specifications per Compute Capability"; multiprocessors of a common card of each
-constexpr std::array<Limits, 6> limits{{{"sm_80", 163 << 10, 164 << 10, 108, 2048},
-                                        {"sm_86", 99 << 10, 100 << 10, 84, 1536},
-                                        {"sm_89", 99 << 10, 100 << 10, 128, 1536},
-                                        {"sm_90", 227 << 10, 228 << 10, 132, 2048},
-                                        {"sm_100", 227 << 10, 228 << 10, 148, 2048},
-                                        {"sm_120", 99 << 10, 100 << 10, 170, 1536}}};
+constexpr std::size_t kib = 1024, mib = 1024 * kib, gib = 1024 * mib;
+constexpr TargetLimits targets[] = {
+    {"sm_80", 80, 108, 163 * kib, 164 * kib, 2048, 40 * mib, 40 * gib}, // A100
+    {"sm_86", 86, 84, 99 * kib, 100 * kib, 1536, 6 * mib, 24 * gib},    // A10
+    {"sm_89", 89, 128, 99 * kib, 100 * kib, 1536, 72 * mib, 24 * gib},  // RTX 4090
+    {"sm_90", 90, 132, 227 * kib, 228 * kib, 2048, 50 * mib, 80 * gib}, // H100
+    {"sm_90a", 90, 132, 227 * kib, 228 * kib, 2048, 50 * mib, 80 * gib},
+    {"sm_100", 100, 148, 227 * kib, 228 * kib, 2048, 126 * mib, 192 * gib}, // B200
+    {"sm_120", 120, 170, 99 * kib, 100 * kib, 1536, 96 * mib, 32 * gib},    // RTX 5090
+};
 
-struct Kernel final : DeviceKernel {
+const TargetLimits& limitsOf(const std::string& name) {
+  for (const TargetLimits& target : targets)
+    if (name == target.name)
+      return target;
+  throw DeviceError("the emulated device knows no target '" + name + "'");
+}
+
+/// A module's variables in global memory, for as long as a kernel of it lives.
+class LoadedKernel final : public DeviceKernel {
+public:
+  LoadedKernel(GlobalMemory& memory, const ptx::Module& module, const std::string& name) : memory_(memory) {
+    try {
+      GlobalAddresses addresses;
+      for (const ptx::Variable& variable : module.variables)
+        place(variable, addresses);
+      for (const auto& [function_name, function] : module.functions)
+        for (const ptx::Variable& variable : function.variables)
+          place(variable, addresses);
+      for (const auto& [variable, pointer] : placed_)
+        initialize(*variable, pointer, addresses);
+      program = decode(module, name, addresses);
+    } catch (...) {
+      releaseAll();
+      throw;
+    }
+  }
+  ~LoadedKernel() override { releaseAll(); }
+
   Program program;
+
+private:
+  void place(const ptx::Variable& variable, GlobalAddresses& addresses) {
+    if (variable.space != ptx::Space::Global && variable.space != ptx::Space::Const)
+      return;
+    const DevicePtr pointer = memory_.allocate(variable.bytes, variable.name);
+    placed_.emplace_back(&variable, pointer);
+    addresses[variable.name] = pointer;
+  }
+  void initialize(const ptx::Variable& variable, DevicePtr pointer, const GlobalAddresses& addresses) {
+    std::vector<std::byte> bytes = variable.initial;
+    bytes.resize(variable.bytes); // PTX: without an initialiser it is zero
+    for (const ptx::Relocation& relocation : variable.relocations) {
+      const auto found = addresses.find(relocation.symbol);
+      if (found == addresses.end())
+        throw DeviceError("variable '" + variable.name + "' is initialised with the address of '" + relocation.symbol +
+                          "', which is not in global memory");
+      const std::uint64_t value = found->second + static_cast<std::uint64_t>(relocation.addend);
+      std::memcpy(bytes.data() + relocation.offset, &value, relocation.bytes);
+    }
+    memory_.write(pointer, bytes);
+    if (variable.space == ptx::Space::Const)
+      memory_.protect(pointer);
+  }
+  void releaseAll() noexcept {
+    for (const auto& [variable, pointer] : placed_)
+      memory_.release(pointer);
+  }
+
+  GlobalMemory& memory_;
+  std::vector<std::pair<const ptx::Variable*, DevicePtr>> placed_;
 };
 
 class EmulatedDevice final : public Device {
 public:
-  explicit EmulatedDevice(const Options& options) : options_(options) {
-    const auto* found = std::ranges::find(limits, options.target, &Limits::target);
-    if (found == limits.end())
-      throw UserError(UserError::Kind::Unsupported, "emulated device '" + options.target + "'", "it stands in for sm_80, 86, 89, 90, 100 or 120", "name one of these");
-#if defined(__x86_64__)
+  explicit EmulatedDevice(const Options& options)
+      : options_(options), limits_(limitsOf(options.target)), memory_(options.seed) {
+#ifdef __AVX2__
+#  error "only the files of exec/ are built for AVX2"
+#endif
+#ifdef __x86_64__
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
       throw DeviceError("the emulated device needs a CPU with AVX2 and FMA");
 #endif
     properties_.name = "emulated " + options.target;
     properties_.arch = options.target;
     properties_.emulated = true;
-    properties_.multiprocessors = found->multiprocessors;
-    properties_.shared_per_block = found->shared_per_block;
-    properties_.shared_per_multiprocessor = found->shared_per_multiprocessor;
+    properties_.multiprocessors = limits_.multiprocessors;
+    properties_.shared_per_block = limits_.shared_per_block;
+    properties_.shared_per_multiprocessor = limits_.shared_per_multiprocessor;
     properties_.registers_per_multiprocessor = 65536;
-    properties_.max_threads_per_multiprocessor = found->threads_per_multiprocessor;
-    properties_.l2_bytes = std::size_t{40} << 20;
-    properties_.memory_bytes = std::size_t{1} << 36;
+    properties_.max_threads_per_multiprocessor = limits_.max_threads;
+    properties_.l2_bytes = limits_.l2_bytes;
+    properties_.memory_bytes = limits_.memory_bytes;
   }
 
   const DeviceProperties& properties() const override { return properties_; }
-
-  DevicePtr allocate(std::size_t bytes, std::string_view name) override {
-    const std::scoped_lock lock(mutex_);
-    return memory_.allocate(bytes, name);
-  }
-  void release(DevicePtr pointer) noexcept override {
-    const std::scoped_lock lock(mutex_);
-    memory_.release(pointer);
-  }
+  DevicePtr allocate(std::size_t bytes, std::string_view name) override { return memory_.allocate(bytes, name); }
+  void release(DevicePtr pointer) noexcept override { memory_.release(pointer); }
   void copyToDevice(DevicePtr destination, std::span<const std::byte> source) override {
-    const std::scoped_lock lock(mutex_);
-    std::ranges::copy(source, place(destination, source.size()));
+    memory_.write(destination, source);
   }
-  void copyToHost(std::span<std::byte> destination, DevicePtr source) override {
-    const std::scoped_lock lock(mutex_);
-    std::copy_n(place(source, destination.size()), destination.size(), destination.begin());
-  }
+  void copyToHost(std::span<std::byte> destination, DevicePtr source) override { memory_.read(destination, source); }
 
   std::shared_ptr<DeviceKernel> load(const Image& image, std::string_view kernel_name) override {
     if (image.kind != Image::Kind::Ptx)
-      throw DeviceError("the emulated device runs PTX, not cubins");
-    const Module module = parsePtx(image.bytes);
-    const auto entry = std::ranges::find(module.entries, kernel_name, &Entry::name);
-    if (entry == module.entries.end())
-      throw DeviceError("the image has no kernel '" + std::string(kernel_name) + "'");
-    auto kernel = std::make_shared<Kernel>();
-    kernel->program = decode(*entry, module);
-    for (const Program::Pointer& p : kernel->program.pointers) {
-      const auto v = std::ranges::find(module.global, p.variable, &Variable::name);
-      const DevicePtr at = allocate(v->bytes, p.variable);
-      if (!v->initial.empty())
-        copyToDevice(at, v->initial);
-      kernel->program.constants.push_back({p.offset, true, at});
-    }
-    return kernel;
+      throw DeviceError("kernel '" + std::string(kernel_name) + "': the emulated device loads PTX, not cubins");
+    const ptx::Module module = ptx::parse(image.bytes);
+    if (module.target > limits_.number)
+      throw DeviceError("kernel '" + std::string(kernel_name) + "' is PTX for sm_" + std::to_string(module.target) +
+                        "; this device stands in for " + options_.target);
+    return std::make_shared<LoadedKernel>(memory_, module, std::string(kernel_name));
   }
 
-  void launch(const DeviceKernel& kernel, const LaunchConfig& config, std::span<void* const> arguments, void*) override {
-    const std::scoped_lock lock(mutex_);
-    const Program& program = dynamic_cast<const Kernel&>(kernel).program;
-    check(program, config, arguments);
-    std::vector<std::byte> parameters(program.parameter_bytes);
-    for (std::size_t n = 0; n < arguments.size(); ++n)
-      std::copy_n(static_cast<const std::byte*>(arguments[n]), program.parameters[n].bytes, parameters.begin() + static_cast<std::ptrdiff_t>(program.parameters[n].offset));
-    run(program, config, parameters);
-  }
-
+  void launch(const DeviceKernel& kernel, const LaunchConfig& config, std::span<void* const> arguments, void*) override;
   void synchronize() override {}
-
   Counters counters() const override {
-    const std::scoped_lock lock(mutex_);
+    const std::lock_guard lock(mutex_);
     return counters_;
   }
 
 private:
-  std::byte* place(DevicePtr address, std::size_t bytes) {
-    const Buffer* b = memory_.find(address, bytes);
-    if (!b)
-      throw DeviceError("copy of " + std::to_string(bytes) + " bytes outside every buffer: " + memory_.describe(address));
-    return b->data.get() + (address - b->address);
-  }
-
-  void check(const Program& program, const LaunchConfig& config, std::span<void* const> arguments) const {
-    const std::size_t threads = std::size_t{config.block.x} * config.block.y * config.block.z;
-    const std::size_t shared = program.static_shared + config.dynamic_shared;
-    if (arguments.size() != program.parameters.size())
-      throw DeviceError("kernel " + program.name + " takes " + std::to_string(program.parameters.size()) + " arguments, got " + std::to_string(arguments.size()));
-    if (threads == 0 || threads > static_cast<std::size_t>(program.max_threads))
-      throw DeviceError("kernel " + program.name + " runs with at most " + std::to_string(program.max_threads) + " threads a block, got " + std::to_string(threads));
-    if (shared > properties_.shared_per_block)
-      throw DeviceError("kernel " + program.name + " asks for " + std::to_string(shared) + " bytes of shared memory, " + properties_.name + " has " + std::to_string(properties_.shared_per_block));
-    if (config.grid.x == 0 || config.grid.y == 0 || config.grid.z == 0 || config.grid.y > 65535 || config.grid.z > 65535)
-      throw DeviceError("kernel " + program.name + ": a grid of " + std::to_string(config.grid.x) + " x " + std::to_string(config.grid.y) + " x " + std::to_string(config.grid.z) + " blocks is not legal");
-  }
-
-  void run(const Program& program, const LaunchConfig& config, const std::vector<std::byte>& parameters) {
-    const std::uint64_t blocks = std::uint64_t{config.grid.x} * config.grid.y * config.grid.z;
-    const unsigned count = static_cast<unsigned>(std::min<std::uint64_t>(blocks, options_.threads ? options_.threads : std::max(1u, std::thread::hardware_concurrency())));
-    std::vector<Traffic> traffic(count);
-    std::atomic<std::uint64_t> next = 0;
-    std::exception_ptr failure;
-    std::uint64_t failed_at = ~0ull; // the first block in order is reported, so that the message is the same in every run
-    std::mutex failing;
-    const auto work = [&](Traffic& mine) {
-      mine.executed.resize(program.ops.size());
-      for (std::uint64_t n; (n = next++) < blocks;) {
-        const Dim3 index{static_cast<unsigned>(n % config.grid.x), static_cast<unsigned>(n / config.grid.x % config.grid.y), static_cast<unsigned>(n / config.grid.x / config.grid.y)};
-        try {
-          BlockState state{program, memory_, options_, parameters, config.grid, config.block, index,
-                           std::vector<std::byte>(program.static_shared + config.dynamic_shared, std::byte{0xff}), mine,
-                           std::mt19937_64(options_.seed * 0x9e3779b97f4a7c15ull + n)};
-          runBlock(state);
-        } catch (...) {
-          const std::scoped_lock lock(failing);
-          if (n < failed_at) {
-            failed_at = n;
-            failure = std::current_exception();
-          }
-          next = blocks;
-        }
-      }
-    };
-    std::vector<std::thread> helpers;
-    for (unsigned t = 1; t < count; ++t)
-      helpers.emplace_back(work, std::ref(traffic[t]));
-    work(traffic[0]);
-    for (std::thread& t : helpers)
-      t.join();
-    counters_ = summarise(program, traffic);
-    if (failure)
-      std::rethrow_exception(failure);
-  }
+  void check(const Program& program, const LaunchConfig& config, std::size_t arguments) const;
+  Tally runBlocks(const Launch& launch) const;
 
   Options options_;
+  const TargetLimits& limits_;
   DeviceProperties properties_;
-  mutable std::mutex mutex_;
-  Memory memory_;
+  GlobalMemory memory_;
+  mutable std::mutex mutex_; ///< launches run one after the other
   Counters counters_;
 };
+
+void EmulatedDevice::check(const Program& program, const LaunchConfig& config, std::size_t arguments) const {
+  const std::string who = "kernel '" + program.kernel + "': ";
+  if (arguments != program.parameters.size())
+    throw DeviceError(who + "takes " + std::to_string(program.parameters.size()) + " arguments, got " +
+                      std::to_string(arguments));
+  const Dim3 block = config.block, grid = config.grid;
+  const std::uint64_t threads = std::uint64_t{block.x} * block.y * block.z;
+  if (threads == 0 || threads > 1024 || block.z > 64)
+    throw DeviceError(who + "a block of " + std::to_string(threads) + " threads; the limit is 1024");
+  if (grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.x > 0x7fffffff || grid.y > 65535 || grid.z > 65535)
+    throw DeviceError(who + "a grid of " + std::to_string(grid.x) + " x " + std::to_string(grid.y) + " x " +
+                      std::to_string(grid.z) + "; the limits are 2147483647 x 65535 x 65535 and nothing may be zero");
+  if (program.static_shared + config.dynamic_shared > limits_.shared_per_block)
+    throw DeviceError(who + std::to_string(program.static_shared + config.dynamic_shared) +
+                      " bytes of shared memory; the limit of " + options_.target + " is " +
+                      std::to_string(limits_.shared_per_block));
+}
+
+/// Blocks go in order to whichever host thread is free. Of several errors that of the lowest block is reported.
+Tally EmulatedDevice::runBlocks(const Launch& launch) const {
+  const Dim3 grid = launch.config.grid;
+  const std::uint64_t blocks = std::uint64_t{grid.x} * grid.y * grid.z;
+  std::atomic<std::uint64_t> next{0};
+  std::atomic<bool> failed{false};
+  std::mutex merge;
+  Tally total(launch.program->code.size(), launch.memory->size());
+  std::exception_ptr error;
+  std::uint64_t error_block = blocks;
+  const auto work = [&] {
+    Tally tally(launch.program->code.size(), launch.memory->size());
+    std::uint64_t index = 0;
+    try {
+      Block block(launch, tally);
+      while (!failed && (index = next++) < blocks)
+        block.run(index);
+    } catch (...) {
+      const std::lock_guard lock(merge);
+      if (!error || index < error_block)
+        error = std::current_exception(), error_block = index;
+      failed = true;
+    }
+    const std::lock_guard lock(merge);
+    total.add(tally);
+  };
+  const unsigned cores = options_.threads != 0 ? options_.threads : std::max(std::thread::hardware_concurrency(), 1u);
+  const auto count = static_cast<unsigned>(std::min<std::uint64_t>(cores, blocks));
+  std::vector<std::jthread> threads;
+  for (unsigned i = 1; i < count; ++i)
+    threads.emplace_back(work);
+  work();
+  threads.clear();
+  if (error)
+    std::rethrow_exception(error);
+  return total;
+}
+
+void EmulatedDevice::launch(const DeviceKernel& kernel, const LaunchConfig& config, std::span<void* const> arguments,
+                            void*) {
+  const auto* loaded = dynamic_cast<const LoadedKernel*>(&kernel);
+  if (loaded == nullptr)
+    throw DeviceError("a kernel that was loaded on another device");
+  const Program& program = loaded->program;
+  check(program, config, arguments.size());
+  const std::lock_guard lock(mutex_);
+  counters_.clear();
+  const MemoryView view = memory_.view();
+  Launch launch{&program, &view, &memory_, &options_, config, {}};
+  launch.parameters.resize(program.parameter_bytes);
+  for (std::size_t i = 0; i < arguments.size(); ++i)
+    std::memcpy(launch.parameters.data() + program.parameters[i].offset, arguments[i], program.parameters[i].bytes);
+  counters_ = summarize(runBlocks(launch), program, view);
+}
 
 } // namespace
 

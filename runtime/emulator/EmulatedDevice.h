@@ -9,15 +9,17 @@
 namespace attune::emulator {
 
 struct Options {
-  std::string target = "sm_80"; ///< whose limits it has, and what it says it is
-  std::uint64_t seed = 0;       ///< of warp order and of when copies land
+  std::string target = "sm_80"; ///< whose limits it has, and the newest PTX target that it loads
+  std::uint64_t seed = 0;       ///< of poison, of warp order and of when copies land: same seed, same run
   unsigned threads = 0;         ///< host threads; 0: one per core
   bool random_landing = false;  ///< asynchronous copies land at a random legal moment instead of the latest
-  bool counters = true;         ///< account for memory traffic and bank conflicts too
+  bool counters = true;         ///< account for memory traffic and bank conflicts too; instructions always are
+  bool check_races = false;     ///< report shared memory that two warps touch with no barrier in between
   std::uint64_t max_instructions = 1ull << 40; ///< of one block, before it counts as hanging
 };
 
-/// A device that runs PTX on the host. It is the same for every run of one seed. launch() returns when the kernel is done.
+/// A device that runs PTX on the host. launch() returns when the kernel is done, and throws what went wrong in it.
+/// Throws DeviceError for an unknown target or a CPU without AVX2.
 std::unique_ptr<Device> makeEmulatedDevice(const Options& options = {});
 
 } // namespace attune::emulator

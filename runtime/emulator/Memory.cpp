@@ -1,5 +1,4 @@
 #include "runtime/emulator/Memory.h"
-#include "runtime/emulator/Program.h"
 
 #include "attune/compiler/Error.h"
 
@@ -9,42 +8,110 @@
 
 namespace attune::emulator {
 
-std::uint64_t Memory::allocate(std::size_t bytes, std::string_view name) {
-  constexpr std::uint64_t guard = 1 << 16; // stray accesses of a tile or two stay in it
-  std::unique_ptr<std::byte[]> data(new (std::nothrow) std::byte[std::max<std::size_t>(bytes, 1)]);
-  if (!data)
-    throw DeviceError("emulated device: no host memory for buffer '" + std::string(name) + "' of " + std::to_string(bytes) + " bytes");
-  std::memset(data.get(), 0xff, bytes);
-  if (next_ == 0)
-    next_ = global_window;
-  const std::uint64_t address = next_;
-  next_ += (bytes + 255) / 256 * 256 + guard;
-  buffers_.push_back(std::make_unique<Buffer>(Buffer{address, bytes, std::string(name), std::move(data)}));
-  return address;
+namespace {
+constexpr DevicePtr guard_bytes = 1 << 20;
+constexpr std::size_t remembered_releases = 4096;
+} // namespace
+
+std::size_t MemoryView::find(DevicePtr address, std::size_t length) const {
+  const auto after = std::upper_bound(buffers_.begin(), buffers_.end(), address,
+                                      [](DevicePtr at, const auto& buffer) { return at < buffer->base; });
+  if (after == buffers_.begin() || !(*(after - 1))->contains(address, length))
+    return nowhere;
+  return static_cast<std::size_t>(after - buffers_.begin()) - 1;
 }
 
-void Memory::release(std::uint64_t address) noexcept {
-  std::erase_if(buffers_, [&](const auto& b) { return b->address == address; });
+DevicePtr GlobalMemory::allocate(std::size_t bytes, std::string_view name) {
+  auto buffer = std::make_shared<Buffer>();
+  buffer->name = name;
+  buffer->bytes = bytes;
+  buffer->data.reset(new (std::nothrow) std::byte[std::max<std::size_t>(bytes, 1)]);
+  if (!buffer->data)
+    throw DeviceError("buffer '" + buffer->name + "': no memory for " + std::to_string(bytes) + " bytes");
+  const std::lock_guard lock(mutex_);
+  poison({buffer->data.get(), bytes}, seed_ ^ next_);
+  buffer->base = next_;
+  next_ += (bytes + 255) / 256 * 256 + guard_bytes;
+  buffers_.push_back(buffer);
+  return buffer->base;
 }
 
-const Buffer* Memory::find(std::uint64_t address, std::size_t bytes) const {
-  auto after = std::ranges::upper_bound(buffers_, address, {}, [](const auto& b) { return b->address; });
-  if (after == buffers_.begin())
-    return nullptr;
-  const Buffer& b = **std::prev(after);
-  return address - b.address <= b.bytes && bytes <= b.bytes - (address - b.address) ? &b : nullptr;
+void GlobalMemory::release(DevicePtr pointer) noexcept {
+  const std::lock_guard lock(mutex_);
+  const auto found =
+      std::find_if(buffers_.begin(), buffers_.end(), [&](const auto& buffer) { return buffer->base == pointer; });
+  if (found == buffers_.end())
+    return;
+  if (released_.size() == remembered_releases)
+    released_.erase(released_.begin());
+  released_.push_back({std::move((*found)->name), (*found)->base, (*found)->bytes});
+  (*found)->name = released_.back().name;
+  buffers_.erase(found);
 }
 
-std::string Memory::describe(std::uint64_t address) const {
-  auto after = std::ranges::upper_bound(buffers_, address, {}, [](const auto& b) { return b->address; });
-  std::string text;
-  if (after != buffers_.begin()) {
-    const Buffer& b = **std::prev(after);
-    text = std::to_string(address - b.address) + " bytes from the start of '" + b.name + "' (" + std::to_string(b.bytes) + " bytes)";
+void GlobalMemory::protect(DevicePtr pointer) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& buffer : buffers_)
+    buffer->read_only |= buffer->base == pointer;
+}
+
+std::byte* GlobalMemory::locate(DevicePtr address, std::size_t bytes, const char* what) const {
+  const std::lock_guard lock(mutex_);
+  for (const auto& buffer : buffers_)
+    if (address >= buffer->base && buffer->contains(address, bytes))
+      return buffer->data.get() + (address - buffer->base);
+  throw DeviceError(std::string(what) + " of " + std::to_string(bytes) + " bytes is not inside one buffer: it begins " +
+                    describe(address));
+}
+
+void GlobalMemory::write(DevicePtr destination, std::span<const std::byte> source) {
+  if (!source.empty())
+    std::memcpy(locate(destination, source.size(), "a copy to the device"), source.data(), source.size());
+}
+
+void GlobalMemory::read(std::span<std::byte> destination, DevicePtr source) const {
+  if (!destination.empty())
+    std::memcpy(destination.data(), locate(source, destination.size(), "a copy to the host"), destination.size());
+}
+
+MemoryView GlobalMemory::view() const {
+  const std::lock_guard lock(mutex_);
+  return MemoryView(buffers_);
+}
+
+std::string GlobalMemory::describe(DevicePtr address) const {
+  std::string nearest;
+  DevicePtr distance = ~DevicePtr{0};
+  const auto consider = [&](const std::string& name, DevicePtr base, std::size_t bytes, const char* state) {
+    const DevicePtr end = base + bytes;
+    const DevicePtr away = address < base ? base - address : address >= end ? address - end : 0;
+    if (away >= distance && !(address >= base && address < end))
+      return;
+    distance = away;
+    const std::string whom = "'" + name + "' (" + std::to_string(bytes) + " bytes" + state + ")";
+    if (address < base)
+      nearest = std::to_string(away) + " bytes before " + whom;
+    else if (address >= end)
+      nearest = std::to_string(away) + " bytes past the end of " + whom;
+    else
+      nearest = "at offset " + std::to_string(address - base) + " of " + whom;
+  };
+  for (const Released& old : released_)
+    consider(old.name, old.base, old.bytes, ", released");
+  for (const auto& buffer : buffers_)
+    consider(buffer->name, buffer->base, buffer->bytes, buffer->read_only ? ", read-only" : "");
+  return nearest.empty() ? "far from any buffer" : nearest;
+}
+
+void poison(std::span<std::byte> bytes, std::uint64_t seed) {
+  Random random{seed};
+  std::size_t at = 0;
+  for (; at + 8 <= bytes.size(); at += 8) {
+    const std::uint64_t value = (random.next() & 0x807f807f807f807f) | 0x7f817f817f817f81;
+    std::memcpy(bytes.data() + at, &value, 8);
   }
-  if (after != buffers_.end() && (*after)->address - address < (1 << 20))
-    text += (text.empty() ? "" : ", ") + std::to_string((*after)->address - address) + " bytes before '" + (*after)->name + "'";
-  return text.empty() ? "near no buffer" : text;
+  for (; at < bytes.size(); ++at)
+    bytes[at] = std::byte{0x7f};
 }
 
 } // namespace attune::emulator

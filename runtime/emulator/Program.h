@@ -1,122 +1,90 @@
 #pragma once
 
-#include "runtime/emulator/Ptx.h"
+#include "runtime/emulator/ptx/Ast.h"
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
 namespace attune::emulator {
 
 class Warp;
-struct Op;
-using Handler = void (*)(Warp&, const Op&);
+struct Instr;
 
-/// What the counters tell apart.
-enum class Class : std::uint8_t { Alu, Fma, Sfu, Mma, LoadGlobal, StoreGlobal, LoadShared, StoreShared, LoadMatrix, CopyAsync, Other, Count };
+/// Runs one instruction for the lanes in `Warp::exec`.
+using Handler = void (*)(Warp&, const Instr&);
 
-/// What the scheduler must do with an instruction beyond calling its handler.
-enum class Flow : std::uint8_t { Next, Branch, Exit, Barrier, Converge };
+/// Where a value of 32 lanes lives: byte offset into the warp's registers, or ~offset into the program's constants.
+using Slot = std::int32_t;
+constexpr Slot no_slot = std::numeric_limits<Slot>::max();
 
-constexpr std::uint32_t no_guard = ~0u;
+/// What the counters call an instruction.
+enum class Class : std::uint8_t {
+  Alu,
+  Fma,
+  Sfu,
+  Convert,
+  Mma,
+  LoadGlobal,
+  StoreGlobal,
+  LoadShared,
+  StoreShared,
+  LoadLocal,
+  StoreLocal,
+  LoadParam,
+  LoadGeneric,
+  StoreGeneric,
+  Atomic,
+  AsyncCopy,
+  Ldmatrix,
+  Shuffle,
+  Vote,
+  Barrier,
+  Branch,
+  Other,
+  Count
+};
+const char* className(Class which);
 
-/// A decoded instruction. Operands are byte offsets into the warp's register file (of predicates: indices), destination first.
-struct Op {
+/// One decoded instruction: a function specialised for operation and type, and where its operands are.
+struct Instr {
   Handler run = nullptr;
-  std::vector<std::uint32_t> r;
-  std::int64_t immediate = 0; ///< address offset, shift of a modifier, comparison, ...
-  int target = -1;            ///< of a branch
-  std::uint32_t guard = no_guard;
+  Slot guard = no_slot;
   bool guard_negated = false;
-  bool wide_address = false;  ///< atomics: the address register has 64 bits
-  bool shared = false;        ///< atomics: in shared memory
-  Flow flow = Flow::Next;
-  Class kind = Class::Alu;
-  int line = 0;
+  Class category = Class::Other;
+  std::uint8_t writes = 0;   ///< op[0 .. writes) are destinations
+  std::uint8_t operands = 0; ///< op[writes .. operands) are sources
+  bool wide_address = false; ///< the address operand has 64-bit lanes
+  std::uint8_t wide = 0;     ///< bit i: destination i has 64-bit lanes
+  std::uint16_t detail = 0;  ///< what the handler wants to know besides
+  std::uint32_t target = 0;  ///< of a branch
+  std::int64_t immediate = 0;
+  std::uint32_t flops = 0; ///< of tensor work per execution
+  std::uint32_t line = 0;
+  std::array<Slot, 14> op{};
 };
 
-/// A kernel, ready to run. Register file: 32 lanes of 4 or 8 bytes per register; constants are registers that are filled once.
-struct Program {
+struct NamedRange {
   std::string name;
-  std::vector<Op> ops;
-  std::vector<std::string> text; ///< of each op, for messages
-  std::uint32_t register_bytes = 0;
-  std::uint32_t predicates = 0;
-  struct Constant {
-    std::uint32_t offset;
-    bool wide;
-    std::uint64_t bits;
-  };
-  std::vector<Constant> constants;
-  struct Special { ///< a special register that is read: "%tid.x"
-    std::uint32_t offset;
-    bool wide;
-    std::string name;
-  };
-  std::vector<Special> specials;
-  struct Pointer { ///< a constant that is the address of a module variable, known at load
-    std::uint32_t offset;
-    std::string variable;
-  };
-  std::vector<Pointer> pointers;
-  std::vector<Variable> parameters;
-  std::size_t parameter_bytes = 0;
+  std::size_t offset = 0, bytes = 0;
+};
+
+/// A kernel, ready to run. Immutable: all blocks share it.
+struct Program {
+  std::string kernel;
+  std::vector<Instr> code;
+  std::vector<std::vector<std::uint32_t>> jump_tables;
+  std::vector<std::byte> constants; ///< every immediate, once per lane
+  std::size_t register_bytes = 0;   ///< of one warp
+  std::size_t local_bytes = 0;      ///< per thread
   std::size_t static_shared = 0;
-  std::size_t local_bytes = 0; ///< per thread
-  int max_threads = 1024;
+  std::vector<NamedRange> shared_variables;
+  std::vector<NamedRange> parameters;
+  std::size_t parameter_bytes = 0;
+  std::vector<std::string> lines; ///< the PTX text
 };
-
-/// Where each virtual register lives: registers whose live ranges do not meet share a place, so that a warp's file fits the cache.
-struct Allocation {
-  std::map<std::string, std::uint32_t> place; ///< byte offset; of predicates: index
-  std::uint32_t bytes = 0;
-  std::uint32_t predicates = 0;
-};
-Allocation allocateRegisters(const Entry& entry);
-
-/// Throws DeviceError for an instruction that the emulator does not know, with its text and line.
-Program decode(const Entry& entry, const Module& module);
-
-/// What an instruction selector sees: the text, and the places of its operands.
-class Decoder;
-using Selector = bool (*)(const Instruction&, Decoder&, Op&);
-bool selectArithmetic(const Instruction&, Decoder&, Op&);
-bool selectFloat(const Instruction&, Decoder&, Op&);
-bool selectConvert(const Instruction&, Decoder&, Op&);
-bool selectMemory(const Instruction&, Decoder&, Op&);
-bool selectMatrix(const Instruction&, Decoder&, Op&);
-bool selectWarpwide(const Instruction&, Decoder&, Op&);
-
-/// Places of operands while an entry is decoded.
-class Decoder {
-public:
-  Decoder(const Entry& entry, const Module& module, Program& program);
-
-  /// Place of a value operand; constants get a place of their own. `type` is how the instruction reads it.
-  std::uint32_t value(const Operand& operand, Type type);
-  std::uint32_t predicate(const Operand& operand);
-  std::uint32_t constant(std::uint64_t bits, bool wide);
-  bool isPredicate(const Operand& operand) const;
-  /// Appends places of the operands (vectors flattened) to op.r, all read as `type`.
-  void values(const Instruction& i, Op& op, Type type, std::size_t first = 0);
-  /// Offset of a variable of the named space, or nothing.
-  const Variable* find(const std::string& name) const;
-  const Entry& entry() const { return entry_; }
-  [[noreturn]] void fail(const std::string& what) const;
-
-private:
-  const Entry& entry_;
-  const Module& module_;
-  Program& program_;
-  Allocation allocation_;
-  std::map<std::pair<std::uint64_t, bool>, std::uint32_t> constants_;
-  std::map<std::string, std::uint32_t> specials_;
-  std::map<std::string, std::uint32_t> pointers_;
-};
-
-// The windows of generic addresses. Global memory lies above them.
-constexpr std::uint64_t shared_window = 0x0100'0000'0000;
-constexpr std::uint64_t local_window = 0x0200'0000'0000;
-constexpr std::uint64_t global_window = 0x7000'0000'0000;
 
 } // namespace attune::emulator

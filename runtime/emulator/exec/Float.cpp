@@ -1,143 +1,307 @@
-// Floating-point arithmetic (PTX ISA, "Floating Point Instructions", "Half Precision Floating Point Instructions").
-#include "runtime/emulator/exec/Elementwise.h"
-#include "runtime/emulator/exec/Half.h"
+#include "runtime/emulator/exec/Arithmetic.h"
+#include "runtime/emulator/exec/Lanes.h"
+#include "runtime/emulator/exec/Special.h"
 
-#include <cmath>
-#include <limits>
+#include <cfenv>
 
-namespace attune::emulator {
+namespace attune::emulator::exec {
 
 namespace {
 
-using u32 = std::uint32_t;
+template <class T>
+using Bits = std::conditional_t<sizeof(T) == 8, std::uint64_t, std::uint32_t>;
+template <class T>
+constexpr Bits<T> sign_bit = Bits<T>{1} << (8 * sizeof(T) - 1);
 
-/// min and max return the number when one operand is NaN, and order -0 below +0.
-template <class T> T minimum(T a, T b) { return a != a ? b : b != b ? a : a == b ? (std::signbit(a) ? a : b) : a < b ? a : b; }
-template <class T> T maximum(T a, T b) { return a != a ? b : b != b ? a : a == b ? (std::signbit(a) ? b : a) : a > b ? a : b; }
+struct FloatAdd {
+  template <class T>
+  T operator()(T a, T b) const {
+    return a + b;
+  }
+};
+struct FloatSubtract {
+  template <class T>
+  T operator()(T a, T b) const {
+    return a - b;
+  }
+};
+struct FloatMultiply {
+  template <class T>
+  T operator()(T a, T b) const {
+    return a * b;
+  }
+};
+struct FloatDivide {
+  template <class T>
+  T operator()(T a, T b) const {
+    return a / b;
+  }
+};
+struct FloatFma {
+  float operator()(float a, float b, float c) const { return __builtin_fmaf(a, b, c); }
+  double operator()(double a, double b, double c) const { return __builtin_fma(a, b, c); }
+};
+struct Reciprocal {
+  template <class T>
+  T operator()(T a) const {
+    return T{1} / a;
+  }
+};
+struct SquareRoot {
+  float operator()(float a) const { return __builtin_sqrtf(a); }
+  double operator()(double a) const { return __builtin_sqrt(a); }
+};
 
-float flush(float a) { return std::fabs(a) < std::numeric_limits<float>::min() ? std::copysign(0.0f, a) : a; }
+/// Flushes subnormals, clamps, and makes NaN the one that PTX names.
+template <class Op, bool Ftz, bool Saturate = false>
+struct Finished {
+  template <class T, class... Rest>
+  T operator()(T a, Rest... rest) const {
+    T result = flushIf<Ftz>(Op{}(flushIf<Ftz>(a), flushIf<Ftz>(rest)...));
+    if constexpr (Saturate)
+      return result > T{0} ? (result < T{1} ? result : T{1}) : T{0};
+    return canonical(result);
+  }
+};
 
-/// 2^a by a polynomial on [-1/2, 1/2]: Taylor to degree 7, relative error below 2^-24, inside the bound of ex2.approx (2^-22.5).
-float exp2Approx(float a) {
-  const float clamped = a > 200.0f ? 200.0f : a < -200.0f ? -200.0f : a;
-  const float whole = std::nearbyint(clamped);
-  const float f = clamped - whole;
-  float p = 1.525273380405984e-5f;
-  p = p * f + 1.540353039338161e-4f;
-  p = p * f + 1.333355814642844e-3f;
-  p = p * f + 9.618129107628477e-3f;
-  p = p * f + 5.550410866482158e-2f;
-  p = p * f + 2.402265069591007e-1f;
-  p = p * f + 6.931471805599453e-1f;
-  p = p * f + 1.0f;
-  const int n = static_cast<int>(whole);
-  const int half = n / 2; // two factors: 2^n alone may not be a normal number
-  const float scale_a = std::bit_cast<float>(static_cast<u32>(half + 127) << 23), scale_b = std::bit_cast<float>(static_cast<u32>(n - half + 127) << 23);
-  const float value = p * scale_a * scale_b;
-  return a != a ? a : value;
+/// min and max: NaN loses, or with .NaN wins; -0 < +0. With .xorsign.abs magnitudes are compared.
+template <bool Max, bool Ftz, bool PropagateNan, bool XorSign>
+struct Extremum {
+  template <class T>
+  T operator()(T a, T b) const {
+    a = flushIf<Ftz>(a), b = flushIf<Ftz>(b);
+    const Bits<T> sign = (std::bit_cast<Bits<T>>(a) ^ std::bit_cast<Bits<T>>(b)) & sign_bit<T>;
+    if constexpr (XorSign) {
+      a = std::bit_cast<T>(std::bit_cast<Bits<T>>(a) & ~sign_bit<T>);
+      b = std::bit_cast<T>(std::bit_cast<Bits<T>>(b) & ~sign_bit<T>);
+    }
+    const Bits<T> x = std::bit_cast<Bits<T>>(a), y = std::bit_cast<Bits<T>>(b);
+    const T equal = std::bit_cast<T>(Max ? x & y : x | y); // of two zeros
+    T result = Max ? (a > b ? a : b) : (a < b ? a : b);
+    result = a == b ? equal : result;
+    if constexpr (PropagateNan) {
+      result = (a != a) || (b != b) ? std::numeric_limits<T>::quiet_NaN() : result;
+    } else {
+      result = a != a ? b : result;
+      result = b != b ? a : result;
+    }
+    if constexpr (XorSign)
+      result = std::bit_cast<T>(std::bit_cast<Bits<T>>(result) | sign);
+    return canonical(result);
+  }
+};
+
+struct Negate {
+  template <class T>
+  T operator()(T a) const {
+    return std::bit_cast<T>(std::bit_cast<Bits<T>>(a) ^ sign_bit<T>);
+  }
+};
+struct Absolute {
+  template <class T>
+  T operator()(T a) const {
+    return std::bit_cast<T>(std::bit_cast<Bits<T>>(a) & ~sign_bit<T>);
+  }
+};
+struct CopySign { ///< sign of a, magnitude of b
+  template <class T>
+  T operator()(T a, T b) const {
+    return std::bit_cast<T>((std::bit_cast<Bits<T>>(a) & sign_bit<T>) | (std::bit_cast<Bits<T>>(b) & ~sign_bit<T>));
+  }
+};
+
+/// Directed rounding: the host's rounding mode, one lane after the other. Rare, so not fast.
+template <class T, class Op, unsigned Number, bool Ftz>
+[[gnu::noinline]] void directed(Warp& warp, const Instr& instr) {
+  const auto* a = warp.read<Bits<T>>(instr.op[1]);
+  const auto* b = warp.read<Bits<T>>(instr.op[Number > 1 ? 2 : 1]);
+  const auto* c = warp.read<Bits<T>>(instr.op[Number > 2 ? 3 : 1]);
+  volatile T results[lanes];
+  const int before = std::fegetround();
+  std::fesetround(instr.detail);
+  for (unsigned i = 0; i < lanes; ++i) {
+    volatile T x = flushIf<Ftz>(std::bit_cast<T>(a[i])), y = flushIf<Ftz>(std::bit_cast<T>(b[i])),
+               z = flushIf<Ftz>(std::bit_cast<T>(c[i]));
+    if constexpr (Number == 1)
+      results[i] = Op{}(T{x});
+    else if constexpr (Number == 2)
+      results[i] = Op{}(T{x}, T{y});
+    else
+      results[i] = Op{}(T{x}, T{y}, T{z});
+  }
+  std::fesetround(before);
+  forLanes<T>(warp, instr.op[0], [&](unsigned i) -> T { return canonical(flushIf<Ftz>(T{results[i]})); });
 }
 
-template <class T> Handler floatHandler(const Instruction& i) {
-  const std::string& o = i.opcode;
-  if (o == "add") return lanewise<T(T, T)>([](T a, T b) { return a + b; });
-  if (o == "sub") return lanewise<T(T, T)>([](T a, T b) { return a - b; });
-  if (o == "mul") return lanewise<T(T, T)>([](T a, T b) { return a * b; });
-  if (o == "div") return lanewise<T(T, T)>([](T a, T b) { return a / b; });
-  if (o == "fma" || o == "mad") return lanewise<T(T, T, T)>([](T a, T b, T c) { return std::fma(a, b, c); });
-  if (o == "neg") return lanewise<T(T)>([](T a) { return -a; });
-  if (o == "abs") return lanewise<T(T)>([](T a) { return std::fabs(a); });
-  if (o == "sqrt") return lanewise<T(T)>([](T a) { return std::sqrt(a); });
-  if (o == "rsqrt") return lanewise<T(T)>([](T a) { return T(1) / std::sqrt(a); });
-  if (o == "rcp") return lanewise<T(T)>([](T a) { return T(1) / a; });
-  const bool nan = i.has("NaN");
-  if (o == "min") return nan ? lanewise<T(T, T)>([](T a, T b) { return a != a || b != b ? std::numeric_limits<T>::quiet_NaN() : minimum(a, b); })
-                             : lanewise<T(T, T)>([](T a, T b) { return minimum(a, b); });
-  if (o == "max") return nan ? lanewise<T(T, T)>([](T a, T b) { return a != a || b != b ? std::numeric_limits<T>::quiet_NaN() : maximum(a, b); })
-                             : lanewise<T(T, T)>([](T a, T b) { return maximum(a, b); });
-  if (o == "copysign") return lanewise<T(T, T)>([](T a, T b) { return std::copysign(b, a); });
-  return nullptr;
+template <class T, class Op, unsigned Number, bool Ftz, bool Saturate>
+Handler nearest() {
+  if constexpr (Number == 1)
+    return &unary<T, Finished<Op, Ftz, Saturate>>;
+  else if constexpr (Number == 2)
+    return &binary<T, Finished<Op, Ftz, Saturate>>;
+  else
+    return &ternary<T, Finished<Op, Ftz, Saturate>>;
 }
 
-Handler flushing(const std::string& o) {
-  if (o == "add") return lanewise<float(float, float)>([](float a, float b) { return flush(flush(a) + flush(b)); });
-  if (o == "sub") return lanewise<float(float, float)>([](float a, float b) { return flush(flush(a) - flush(b)); });
-  if (o == "mul") return lanewise<float(float, float)>([](float a, float b) { return flush(flush(a) * flush(b)); });
-  if (o == "fma") return lanewise<float(float, float, float)>([](float a, float b, float c) { return flush(std::fma(flush(a), flush(b), flush(c))); });
-  if (o == "ex2") return lanewise<float(float)>([](float a) { return flush(exp2Approx(flush(a))); });
-  if (o == "lg2") return lanewise<float(float)>([](float a) { return std::log2(flush(a)); });
-  if (o == "rcp") return lanewise<float(float)>([](float a) { return flush(1.0f / flush(a)); });
-  if (o == "div") return lanewise<float(float, float)>([](float a, float b) { return flush(flush(a) / flush(b)); });
-  return nullptr;
+/// An operation that PTX rounds: .rn, .rz, .rm, .rp, .ftz, .sat.
+template <class Op, unsigned Number>
+void rounded(Decode& decode, Type type, Class category) {
+  const bool ftz = decode.take("ftz"), saturate = decode.take("sat");
+  int mode = FE_TONEAREST;
+  if (decode.take("rz"))
+    mode = FE_TOWARDZERO;
+  else if (decode.take("rm"))
+    mode = FE_DOWNWARD;
+  else if (decode.take("rp"))
+    mode = FE_UPWARD;
+  else
+    decode.take("rn");
+  Handler run = nullptr;
+  if (mode != FE_TONEAREST) {
+    if (saturate)
+      decode.unsupported(".sat and directed rounding");
+    run = type.bits == 64 ? &directed<double, Op, Number, false>
+          : ftz           ? &directed<float, Op, Number, true>
+                          : &directed<float, Op, Number, false>;
+    decode.instr.detail = static_cast<std::uint16_t>(mode);
+  } else if (type.bits == 64) {
+    run = nearest<double, Op, Number, false, false>();
+  } else if (ftz) {
+    run = saturate ? nearest<float, Op, Number, true, true>() : nearest<float, Op, Number, true, false>();
+  } else {
+    run = saturate ? nearest<float, Op, Number, false, true>() : nearest<float, Op, Number, false, false>();
+  }
+  plain(decode, type, Number, run, category);
 }
 
-Handler special(const std::string& o) {
-  if (o == "ex2") return lanewise<float(float)>([](float a) { return exp2Approx(a); });
-  if (o == "lg2") return lanewise<float(float)>([](float a) { return std::log2(a); });
-  if (o == "sin") return lanewise<float(float)>([](float a) { return std::sin(a); });
-  if (o == "cos") return lanewise<float(float)>([](float a) { return std::cos(a); });
-  if (o == "tanh") return lanewise<float(float)>([](float a) { return std::tanh(a); });
-  return nullptr;
+template <bool Max>
+void extremum(Decode& decode, Type type) {
+  const bool ftz = decode.take("ftz"), nan = decode.take("NaN"), xor_sign = decode.take("xorsign");
+  if (xor_sign && !decode.take("abs"))
+    decode.unsupported(".xorsign without .abs");
+  const auto choose = [&]<bool Ftz>(std::bool_constant<Ftz>) -> Handler {
+    if (xor_sign)
+      return nan ? &binary<float, Extremum<Max, Ftz, true, true>> : &binary<float, Extremum<Max, Ftz, false, true>>;
+    return nan ? &binary<float, Extremum<Max, Ftz, true, false>> : &binary<float, Extremum<Max, Ftz, false, false>>;
+  };
+  Handler run = ftz ? choose(std::true_type{}) : choose(std::false_type{});
+  if (type.bits == 64)
+    run = &binary<double, Extremum<Max, false, false, false>>;
+  if (decode.count() == 4) { // the largest of three: two steps
+    if (type.bits != 32)
+      decode.unsupported("three operands");
+    const Slot between = decode.temporary(32);
+    decode.sources(1, 2, type);
+    decode.instr.op = {between, decode.instr.op[0], decode.instr.op[1]};
+    decode.instr.writes = 1, decode.instr.operands = 3;
+    decode.handler(run, Class::Alu);
+    decode.emit();
+    decode.destination(decode.operand(0), type);
+    decode.instr.op[decode.instr.operands++] = between;
+    decode.source(decode.operand(3), type);
+    return decode.handler(run, Class::Alu);
+  }
+  plain(decode, type, 2, run);
 }
 
-/// 16-bit and packed 16-bit arithmetic: each half by way of fp32, which is exact for one operation of these formats.
-template <bool Brain> float widen(u32 bits) { return Brain ? fromBf16(bits & 0xffff) : fromF16(bits & 0xffff); }
-template <bool Brain> u32 narrow(float value) { return Brain ? toBf16(value) : toF16(value); }
+template <class Op>
+void sign(Decode& decode, Type type) {
+  const bool ftz = decode.take("ftz");
+  plain(decode, type, 1,
+        type.bits == 64 ? &unary<double, Op>
+        : ftz           ? &unary<float, Finished<Op, true>>
+                        : &unary<float, Op>);
+}
 
-template <bool Brain, bool Packed, class F> Handler half2(F) {
-  return lanewise<u32(u32, u32)>([](u32 a, u32 b) {
-    const u32 low = narrow<Brain>(F{}(widen<Brain>(a), widen<Brain>(b)));
-    return Packed ? low | narrow<Brain>(F{}(widen<Brain>(a >> 16), widen<Brain>(b >> 16))) << 16 : low;
-  });
+void copySign(Decode& decode, Type type) {
+  plain(decode, type, 2, type.bits == 64 ? &binary<double, CopySign> : &binary<float, CopySign>);
 }
-template <bool Brain, bool Packed, class F> Handler half3(F) {
-  return lanewise<u32(u32, u32, u32)>([](u32 a, u32 b, u32 c) {
-    const auto one = [](u32 x, u32 y, u32 z) {
-      return narrow<Brain>(static_cast<float>(F{}(widen<Brain>(x), widen<Brain>(y), widen<Brain>(z))));
-    };
-    return Packed ? one(a, b, c) | one(a >> 16, b >> 16, c >> 16) << 16 : one(a, b, c);
-  });
+
+template <class Op>
+void approximate(Decode& decode, Type type) {
+  const bool ftz = decode.take("ftz");
+  decode.take("approx");
+  if (type.bits != 32)
+    decode.unsupported("f64");
+  plain(decode, type, 1, ftz ? &unary<float, Finished<Op, true>> : &unary<float, Finished<Op, false>>, Class::Sfu);
 }
-template <bool Brain, bool Packed> Handler halfHandler(const Instruction& i) {
-  const std::string& o = i.opcode;
-  if (i.has("NaN") || i.has("sat") || i.has("relu")) return nullptr;
-  if (o == "add") return half2<Brain, Packed>([](float a, float b) { return a + b; });
-  if (o == "sub") return half2<Brain, Packed>([](float a, float b) { return a - b; });
-  if (o == "mul") return half2<Brain, Packed>([](float a, float b) { return a * b; });
-  if (o == "min") return half2<Brain, Packed>([](float a, float b) { return minimum(a, b); });
-  if (o == "max") return half2<Brain, Packed>([](float a, float b) { return maximum(a, b); });
-  // the product of two such numbers is exact in fp64, and rounding the sum twice only meets ties it cannot hit
-  if (o == "fma") return half3<Brain, Packed>([](float a, float b, float c) { return static_cast<double>(a) * b + c; });
-  if (o == "neg") return Packed ? lanewise<u32(u32)>([](u32 a) { return a ^ 0x80008000u; }) : lanewise<u32(u32)>([](u32 a) { return (a ^ 0x8000u) & 0xffff; });
-  if (o == "abs") return Packed ? lanewise<u32(u32)>([](u32 a) { return a & 0x7fff7fffu; }) : lanewise<u32(u32)>([](u32 a) { return a & 0x7fffu; });
-  return nullptr;
+
+template <class T>
+void testProperty(Warp& warp, const Instr& instr) {
+  const auto* a = warp.read<Bits<T>>(instr.op[1]);
+  const auto property = [&](unsigned i) {
+    switch (instr.detail) {
+    case 0:
+      return static_cast<bool>(std::isfinite(std::bit_cast<T>(a[i])));
+    case 1:
+      return static_cast<bool>(std::isinf(std::bit_cast<T>(a[i])));
+    case 2:
+      return !std::isnan(std::bit_cast<T>(a[i]));
+    case 3:
+      return static_cast<bool>(std::isnan(std::bit_cast<T>(a[i])));
+    case 4:
+      return static_cast<bool>(std::isnormal(std::bit_cast<T>(a[i])));
+    default:
+      return std::fpclassify(std::bit_cast<T>(a[i])) == FP_SUBNORMAL;
+    }
+  };
+  warp.setPredicate(instr.op[0], lanesWhere(property));
+}
+
+void decodeTestProperty(Decode& decode, Type type) {
+  static constexpr const char* properties[] = {"finite", "infinite", "number", "notanumber", "normal", "subnormal"};
+  for (std::uint16_t i = 0; i < 6; ++i)
+    if (decode.take(properties[i]))
+      decode.instr.detail = i;
+  decode.expectOperands(2, 2);
+  decode.destination(decode.operand(0), {'p', 1});
+  decode.source(decode.operand(1), type);
+  decode.handler(type.bits == 64 ? &testProperty<double> : &testProperty<float>, Class::Alu);
+}
+
+/// div.approx, div.full and rcp, sqrt of f64 with .approx compute the rounded value: within the bounds PTX states.
+template <class Op, unsigned Number>
+void divisionLike(Decode& decode, Type type) {
+  const bool approx = decode.take("approx") || decode.take("full");
+  rounded<Op, Number>(decode, type, approx ? Class::Sfu : Class::Alu);
 }
 
 } // namespace
 
-bool selectFloat(const Instruction& i, Decoder& d, Op& op) {
-  const Type type = i.type();
-  Handler run = nullptr;
-  switch (type) {
-  case Type::F32:
-    if (i.has("sat")) return false;
-    if (i.has("ftz")) run = flushing(i.opcode);
-    if (!run) run = special(i.opcode);
-    if (!run) run = floatHandler<float>(i);
-    break;
-  case Type::F64: run = floatHandler<double>(i); break;
-  case Type::F16: run = halfHandler<false, false>(i); break;
-  case Type::F16x2: run = halfHandler<false, true>(i); break;
-  case Type::BF16: run = halfHandler<true, false>(i); break;
-  case Type::BF16x2: run = halfHandler<true, true>(i); break;
-  default: return false;
-  }
-  if (!run)
-    return false;
-  const std::string& o = i.opcode;
-  op.kind = o == "fma" || o == "mad" ? Class::Fma : o == "ex2" || o == "lg2" || o == "rcp" || o == "rsqrt" || o == "sin" || o == "cos" || o == "tanh" || o == "sqrt" ? Class::Sfu : Class::Alu;
-  d.values(i, op, type);
-  op.run = run;
-  return true;
+void floatArithmetic(Decode& decode, Type type) {
+  using Decoding = void (*)(Decode&, Type);
+  static const std::unordered_map<std::string, Decoding> table = {
+      {"add", [](Decode& d, Type t) { rounded<FloatAdd, 2>(d, t, Class::Fma); }},
+      {"sub", [](Decode& d, Type t) { rounded<FloatSubtract, 2>(d, t, Class::Fma); }},
+      {"mul", [](Decode& d, Type t) { rounded<FloatMultiply, 2>(d, t, Class::Fma); }},
+      {"mad", [](Decode& d, Type t) { rounded<FloatFma, 3>(d, t, Class::Fma); }},
+      {"fma", [](Decode& d, Type t) { rounded<FloatFma, 3>(d, t, Class::Fma); }},
+      {"div", &divisionLike<FloatDivide, 2>},
+      {"rcp", &divisionLike<Reciprocal, 1>},
+      {"sqrt", &divisionLike<SquareRoot, 1>},
+      {"min", &extremum<false>},
+      {"max", &extremum<true>},
+      {"neg", &sign<Negate>},
+      {"abs", &sign<Absolute>},
+      {"copysign", &copySign},
+      {"ex2", &approximate<Exp2>},
+      {"lg2", &approximate<Log2>},
+      {"sin", &approximate<Sine>},
+      {"cos", &approximate<Cosine>},
+      {"tanh", &approximate<Tanh>},
+      {"rsqrt",
+       [](Decode& d, Type t) {
+         if (t.bits == 32)
+           return approximate<ReciprocalRoot>(d, t);
+         d.take("approx"), d.take("ftz");
+         plain(d, t, 1, &unary<double, ReciprocalRoot>, Class::Sfu);
+       }},
+      {"testp", &decodeTestProperty},
+  };
+  const auto found = table.find(decode.statement.opcode);
+  if (found == table.end())
+    decode.unsupported("this type");
+  found->second(decode, type);
 }
 
-} // namespace attune::emulator
+} // namespace attune::emulator::exec

@@ -1,172 +1,237 @@
-// What lanes do together, and control flow (PTX ISA, "Control Flow", "Parallel Synchronization and Communication").
-#include "runtime/emulator/exec/Elementwise.h"
+#include "runtime/emulator/exec/Lanes.h"
 
-namespace attune::emulator {
+#include <cstring>
+
+namespace attune::emulator::exec {
 
 namespace {
 
-using u32 = std::uint32_t;
+enum class Shuffle : std::uint8_t { Up, Down, Butterfly, Index };
 
-enum class Shuffle { Up, Down, Butterfly, Index };
+/// The lanes named by a membermask operand, which all lanes here must agree on.
+std::uint32_t members(const Warp& warp, Slot slot) {
+  const auto* mask = warp.read<std::uint32_t>(slot);
+  const auto first = static_cast<unsigned>(std::countr_zero(warp.exec));
+  if (!has(mask[first], first))
+    throw Fault{"a lane that is not in its own membermask", static_cast<int>(first)};
+  return mask[first];
+}
 
-/// op.r: destination, value, b, c [, predicate].
-template <Shuffle How> void shuffle(Warp& w, const Op& op) {
-  u32 from[32];
-  for (int l = 0; l < 32; ++l)
-    from[l] = w.lane<u32>(op.r[1])[l];
-  u32 result[32], inside = 0;
-  for (int l = 0; l < 32; ++l) {
-    const u32 c = w.lane<u32>(op.r[3])[l];
-    const int b = static_cast<int>(w.lane<u32>(op.r[2])[l] & 31);
-    const int segment = static_cast<int>(c >> 8 & 31), clamp = static_cast<int>(c & 31);
-    const int highest = (l & segment) | (clamp & ~segment), lowest = l & segment;
-    int j = 0;
-    bool valid = false;
-    if constexpr (How == Shuffle::Up) j = l - b, valid = j >= highest;
-    if constexpr (How == Shuffle::Down) j = l + b, valid = j <= highest;
-    if constexpr (How == Shuffle::Butterfly) j = l ^ b, valid = j <= highest;
-    if constexpr (How == Shuffle::Index) j = lowest | (b & ~segment), valid = j <= highest;
-    if (!valid)
-      j = l;
-    result[l] = from[j];
-    inside |= static_cast<u32>(valid) << l;
-    if ((w.mask >> l & 1) && !(w.mask >> j & 1))
-      result[l] = 0xdeadbeef; // PTX: undefined when the source lane does not take part
+/// op: d, p, a, b, c, membermask
+template <Shuffle Mode>
+void shuffle(Warp& warp, const Instr& instr) {
+  if (!warp.converge(members(warp, instr.op[5])))
+    return;
+  std::uint32_t source[lanes];
+  std::memcpy(source, warp.read<std::uint32_t>(instr.op[2]), sizeof(source));
+  const auto* b = warp.read<std::uint32_t>(instr.op[3]);
+  const auto* c = warp.read<std::uint32_t>(instr.op[4]);
+  std::uint32_t result[lanes], valid = 0;
+  for (unsigned lane = 0; lane < lanes; ++lane) {
+    const int by = static_cast<int>(b[lane] & 31), clamp = static_cast<int>(c[lane] & 31),
+              segment = static_cast<int>(c[lane] >> 8 & 31);
+    const int self = static_cast<int>(lane);
+    const int most = (self & segment) | (clamp & ~segment), least = self & segment;
+    int from = self;
+    bool inside = false;
+    switch (Mode) {
+    case Shuffle::Up:
+      from = self - by, inside = from >= most;
+      break;
+    case Shuffle::Down:
+      from = self + by, inside = from <= most;
+      break;
+    case Shuffle::Butterfly:
+      from = self ^ by, inside = from <= most;
+      break;
+    case Shuffle::Index:
+      from = least | (by & ~segment), inside = from <= most;
+      break;
+    }
+    from = inside ? from : self;
+    valid |= inside ? 1u << lane : 0;
+    result[lane] = source[from & 31];
+    if (has(warp.exec, lane) && !has(warp.exec, static_cast<unsigned>(from)))
+      result[lane] = 0x7fc0dead; // reading a lane that is not here is undefined: poison
   }
-  for (int l = 0; l < 32; ++l)
-    if (w.mask >> l & 1)
-      w.lane<u32>(op.r[0])[l] = result[l];
-  if (op.r.size() > 4) {
-    u32& p = w.predicate(op.r[4]);
-    p = (p & ~w.mask) | (inside & w.mask);
+  forLanes<std::uint32_t>(warp, instr.op[0], [&](unsigned i) { return result[i]; });
+  warp.setPredicate(instr.op[1], valid);
+}
+
+void decodeShuffle(Decode& decode) {
+  const bool sync = decode.take("sync");
+  const Shuffle mode = decode.take("up")     ? Shuffle::Up
+                       : decode.take("down") ? Shuffle::Down
+                       : decode.take("bfly") ? Shuffle::Butterfly
+                                             : Shuffle::Index;
+  decode.take("idx");
+  decode.takeType();
+  decode.expectOperands(sync ? 5 : 4, sync ? 5 : 4);
+  const Operand& to = decode.operand(0);
+  const bool pair = to.kind == Operand::Kind::Pair;
+  Operand sink;
+  sink.kind = Operand::Kind::Name;
+  sink.name = "_";
+  decode.destination(pair ? to.elements[0] : to, {'b', 32});
+  decode.destination(pair ? to.elements[1] : sink, {'p', 1});
+  decode.sources(1, 3, {'b', 32});
+  if (!sync)
+    decode.unsupported("no .sync");
+  decode.source(decode.operand(4), {'b', 32});
+  static constexpr Handler handlers[] = {&shuffle<Shuffle::Up>, &shuffle<Shuffle::Down>, &shuffle<Shuffle::Butterfly>,
+                                         &shuffle<Shuffle::Index>};
+  decode.handler(handlers[static_cast<std::size_t>(mode)], Class::Shuffle);
+}
+
+enum class Vote : std::uint16_t { All, Any, Uniform, Ballot };
+
+void vote(Warp& warp, const Instr& instr) {
+  if (!warp.converge(members(warp, instr.op[2])))
+    return;
+  const std::uint32_t yes = warp.predicate(instr.op[1]) & warp.exec;
+  switch (static_cast<Vote>(instr.detail)) {
+  case Vote::All:
+    warp.setPredicate(instr.op[0], yes == warp.exec ? ~0u : 0);
+    return;
+  case Vote::Any:
+    warp.setPredicate(instr.op[0], yes != 0 ? ~0u : 0);
+    return;
+  case Vote::Uniform:
+    warp.setPredicate(instr.op[0], yes == 0 || yes == warp.exec ? ~0u : 0);
+    return;
+  case Vote::Ballot:
+    forLanes<std::uint32_t>(warp, instr.op[0], [=](unsigned) { return yes; });
+    return;
   }
 }
 
-bool selectShuffle(const Instruction& i, Decoder& d, Op& op) {
-  if (!i.has("sync") || i.type() != Type::B32)
-    return false;
-  const bool with_predicate = i.operands.size() == 6;
-  const std::size_t at = with_predicate ? 2 : 1;
-  op.r.push_back(d.value(i.operands.at(0), Type::B32));
-  for (std::size_t n = at; n < at + 3; ++n)
-    op.r.push_back(d.value(i.operands.at(n), Type::B32));
-  if (with_predicate)
-    op.r.push_back(d.predicate(i.operands[1]));
-  op.run = i.has("up") ? &shuffle<Shuffle::Up> : i.has("down") ? &shuffle<Shuffle::Down> : i.has("bfly") ? &shuffle<Shuffle::Butterfly> : &shuffle<Shuffle::Index>;
-  op.flow = Flow::Converge;
-  op.kind = Class::Other;
-  return true;
+void decodeVote(Decode& decode) {
+  if (!decode.take("sync"))
+    decode.unsupported("no .sync");
+  const Vote kind = decode.take("all")   ? Vote::All
+                    : decode.take("any") ? Vote::Any
+                    : decode.take("uni") ? Vote::Uniform
+                                         : Vote::Ballot;
+  decode.take("ballot");
+  const Type type = decode.takeType();
+  decode.expectOperands(3, 3);
+  decode.destination(decode.operand(0), type);
+  decode.source(decode.operand(1), {'p', 1});
+  decode.source(decode.operand(2), {'b', 32});
+  decode.instr.detail = static_cast<std::uint16_t>(kind);
+  decode.handler(&vote, Class::Vote);
 }
 
-bool selectVote(const Instruction& i, Decoder& d, Op& op) {
-  if (!i.has("sync"))
-    return false;
-  op.flow = Flow::Converge;
-  op.kind = Class::Other;
-  const bool ballot = i.has("ballot");
-  op.r = {ballot ? d.value(i.operands.at(0), Type::B32) : d.predicate(i.operands.at(0)), d.predicate(i.operands.at(1))};
-  if (ballot)
-    op.run = [](Warp& w, const Op& o) {
-      const u32 votes = w.predicate(o.r[1]) & w.mask;
-      for (int l = 0; l < 32; ++l)
-        if (w.mask >> l & 1)
-          w.lane<u32>(o.r[0])[l] = votes;
-    };
-  else {
-    op.immediate = i.has("any") ? 0 : i.has("all") ? 1 : 2;
-    op.run = [](Warp& w, const Op& o) {
-      const u32 votes = w.predicate(o.r[1]) & w.mask;
-      const bool yes = o.immediate == 0 ? votes != 0 : o.immediate == 1 ? votes == w.mask : votes == 0 || votes == w.mask;
-      u32& p = w.predicate(o.r[0]);
-      p = yes ? p | w.mask : p & ~w.mask;
-    };
+void activeMask(Warp& warp, const Instr& instr) {
+  const std::uint32_t mask = warp.exec;
+  forLanes<std::uint32_t>(warp, instr.op[0], [=](unsigned) { return mask; });
+}
+
+/// op: d, p, a, membermask
+template <class T, bool All>
+void match(Warp& warp, const Instr& instr) {
+  if (!warp.converge(members(warp, instr.op[3])))
+    return;
+  T a[lanes];
+  std::memcpy(a, warp.read<T>(instr.op[2]), sizeof(a));
+  std::uint32_t same[lanes];
+  for (unsigned i = 0; i < lanes; ++i) {
+    same[i] = 0;
+    for (unsigned j = 0; j < lanes; ++j)
+      same[i] |= has(warp.exec, j) && a[i] == a[j] ? 1u << j : 0;
   }
-  return true;
+  const bool agreed = same[std::countr_zero(warp.exec)] == warp.exec;
+  forLanes<std::uint32_t>(warp, instr.op[0], [&](unsigned i) { return All ? (agreed ? warp.exec : 0) : same[i]; });
+  if (All)
+    warp.setPredicate(instr.op[1], agreed ? ~0u : 0);
 }
 
-bool selectReduce(const Instruction& i, Decoder& d, Op& op) {
-  const auto make = [&](auto combine) {
-    using F = decltype(combine);
-    op.run = [](Warp& w, const Op& o) {
-      bool first = true;
-      u32 all = 0;
-      for (int l = 0; l < 32; ++l)
-        if (w.mask >> l & 1) {
-          const u32 value = w.lane<u32>(o.r[1])[l];
-          all = first ? value : F{}(all, value);
-          first = false;
-        }
-      for (int l = 0; l < 32; ++l)
-        if (w.mask >> l & 1)
-          w.lane<u32>(o.r[0])[l] = all;
-    };
-  };
-  const bool is_signed = i.type() == Type::S32;
-  if (i.has("add")) make([](u32 a, u32 b) { return a + b; });
-  else if (i.has("and")) make([](u32 a, u32 b) { return a & b; });
-  else if (i.has("or")) make([](u32 a, u32 b) { return a | b; });
-  else if (i.has("xor")) make([](u32 a, u32 b) { return a ^ b; });
-  else if (i.has("min") && is_signed) make([](u32 a, u32 b) { return static_cast<std::int32_t>(a) < static_cast<std::int32_t>(b) ? a : b; });
-  else if (i.has("max") && is_signed) make([](u32 a, u32 b) { return static_cast<std::int32_t>(a) > static_cast<std::int32_t>(b) ? a : b; });
-  else if (i.has("min")) make([](u32 a, u32 b) { return a < b ? a : b; });
-  else if (i.has("max")) make([](u32 a, u32 b) { return a > b ? a : b; });
-  else return false;
-  op.r = {d.value(i.operands.at(0), Type::B32), d.value(i.operands.at(1), Type::B32)};
-  op.flow = Flow::Converge;
-  op.kind = Class::Other;
-  return true;
+void decodeMatch(Decode& decode) {
+  const bool all = decode.take("all");
+  decode.take("any");
+  if (!decode.take("sync"))
+    decode.unsupported("no .sync");
+  const Type type = decode.takeType();
+  decode.expectOperands(3, 3);
+  const Operand& to = decode.operand(0);
+  const bool pair = to.kind == Operand::Kind::Pair;
+  Operand sink;
+  sink.kind = Operand::Kind::Name;
+  sink.name = "_";
+  decode.destination(pair ? to.elements[0] : to, {'b', 32});
+  decode.destination(pair ? to.elements[1] : sink, {'p', 1});
+  decode.source(decode.operand(1), type);
+  decode.source(decode.operand(2), {'b', 32});
+  const bool wide = type.bits == 64;
+  decode.handler(all ? (wide ? &match<std::uint64_t, true> : &match<std::uint32_t, true>)
+                     : (wide ? &match<std::uint64_t, false> : &match<std::uint32_t, false>),
+                 Class::Vote);
+}
+
+enum class Reduction : std::uint8_t { Add, Min, Max, And, Or, Xor };
+
+template <class T, Reduction R>
+void reduce(Warp& warp, const Instr& instr) {
+  if (!warp.converge(members(warp, instr.op[2])))
+    return;
+  const auto* a = warp.read<std::uint32_t>(instr.op[1]);
+  bool first = true;
+  T total{};
+  for (std::uint32_t rest = warp.exec; rest != 0; rest &= rest - 1, first = false) {
+    const T value = static_cast<T>(a[std::countr_zero(rest)]);
+    if (first)
+      total = value;
+    else if constexpr (R == Reduction::Add)
+      total = static_cast<T>(static_cast<std::uint32_t>(total) + static_cast<std::uint32_t>(value));
+    else if constexpr (R == Reduction::Min)
+      total = value < total ? value : total;
+    else if constexpr (R == Reduction::Max)
+      total = value > total ? value : total;
+    else
+      total = static_cast<T>(R == Reduction::And ? total & value : R == Reduction::Or ? total | value : total ^ value);
+  }
+  forLanes<std::uint32_t>(warp, instr.op[0], [=](unsigned) { return static_cast<std::uint32_t>(total); });
+}
+
+void decodeReduce(Decode& decode) {
+  if (!decode.take("sync"))
+    decode.unsupported("no .sync");
+  Handler run = nullptr;
+  const bool is_signed = decode.peek("s32");
+  if (decode.take("add"))
+    run = &reduce<std::uint32_t, Reduction::Add>;
+  else if (decode.take("min"))
+    run = is_signed ? &reduce<std::int32_t, Reduction::Min> : &reduce<std::uint32_t, Reduction::Min>;
+  else if (decode.take("max"))
+    run = is_signed ? &reduce<std::int32_t, Reduction::Max> : &reduce<std::uint32_t, Reduction::Max>;
+  else if (decode.take("and"))
+    run = &reduce<std::uint32_t, Reduction::And>;
+  else if (decode.take("or"))
+    run = &reduce<std::uint32_t, Reduction::Or>;
+  else if (decode.take("xor"))
+    run = &reduce<std::uint32_t, Reduction::Xor>;
+  const Type type = decode.takeType();
+  if (type.kind == 'f')
+    run = nullptr;
+  plain(decode, type, 2, run, Class::Vote);
 }
 
 } // namespace
 
-bool selectWarpwide(const Instruction& i, Decoder& d, Op& op) {
-  op.kind = Class::Other;
-  if (i.opcode == "shfl")
-    return selectShuffle(i, d, op);
-  if (i.opcode == "vote")
-    return selectVote(i, d, op);
-  if (i.opcode == "redux")
-    return selectReduce(i, d, op);
-  if (i.opcode == "activemask") {
-    op.r = {d.value(i.operands.at(0), Type::B32)};
-    op.run = [](Warp& w, const Op& o) {
-      for (int l = 0; l < 32; ++l)
-        if (w.mask >> l & 1)
-          w.lane<u32>(o.r[0])[l] = w.lanes;
-    };
-    return true;
-  }
-  if (i.opcode == "bra") {
-    const auto label = d.entry().labels.find(i.operands.at(0).name);
-    if (label == d.entry().labels.end())
-      return false;
-    op.flow = Flow::Branch;
-    op.target = label->second;
-    return true;
-  }
-  if (i.opcode == "ret" || i.opcode == "exit") {
-    op.flow = Flow::Exit;
-    return true;
-  }
-  if (i.opcode == "trap") {
-    op.run = [](Warp& w, const Op&) { w.trap("the kernel trapped"); };
-    return true;
-  }
-  if ((i.opcode == "bar" || i.opcode == "barrier") && (i.has("sync") || i.has("arrive")) && !i.has("cluster") && !i.has("red")) {
-    if (i.has("warp")) {
-      op.flow = Flow::Converge;
-      return true;
-    }
-    for (const Operand& o : i.operands)
-      if (o.kind != Operand::Kind::Integer)
-        return false;
-    op.flow = Flow::Barrier;
-    op.immediate = static_cast<std::int64_t>(i.operands.at(0).bits);
-    op.target = i.operands.size() > 1 ? static_cast<int>(i.operands[1].bits) : 0;
-    op.shared = i.has("arrive");
-    return op.immediate >= 0 && op.immediate < 16;
-  }
-  return i.opcode == "membar" || i.opcode == "fence" || i.opcode == "nanosleep" || i.opcode == "griddepcontrol" || i.opcode == "pmevent";
+} // namespace attune::emulator::exec
+
+namespace attune::emulator {
+
+void addWarpRules(Rules& rules) {
+  using namespace exec;
+  rules["shfl"] = &decodeShuffle;
+  rules["vote"] = &decodeVote;
+  rules["match"] = &decodeMatch;
+  rules["redux"] = &decodeReduce;
+  rules["activemask"] = [](Decode& decode) {
+    decode.destination(decode.operand(0), decode.takeType());
+    decode.handler(&activeMask, Class::Vote);
+  };
 }
 
 } // namespace attune::emulator

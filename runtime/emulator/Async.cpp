@@ -1,0 +1,51 @@
+#include "runtime/emulator/Async.h"
+
+#include <cstring>
+
+namespace attune::emulator {
+
+void AsyncQueue::reset() {
+  copies_.clear();
+  committed_.fill(0);
+}
+
+void AsyncQueue::issue(const AsyncCopy& copy) {
+  copies_.push_back(copy);
+  copies_.back().group = committed_[copy.lane];
+  std::memset(copy.destination, 0x7f, copy.bytes); // NaN, whatever the type
+}
+
+void AsyncQueue::commit(std::uint32_t lanes) {
+  for (unsigned lane = 0; lane < 32; ++lane)
+    committed_[lane] += (lanes >> lane) & 1;
+}
+
+template <class Predicate>
+void AsyncQueue::landIf(Predicate due) {
+  std::size_t kept = 0;
+  for (const AsyncCopy& copy : copies_) {
+    if (!due(copy)) {
+      copies_[kept++] = copy;
+      continue;
+    }
+    std::memcpy(copy.destination, copy.source, copy.source_bytes);
+    std::memset(copy.destination + copy.source_bytes, 0, copy.bytes - copy.source_bytes);
+  }
+  copies_.resize(kept);
+}
+
+void AsyncQueue::wait(std::uint32_t lanes, std::uint32_t keep) {
+  landIf([&](const AsyncCopy& copy) {
+    return ((lanes >> copy.lane) & 1) != 0 && std::uint64_t{copy.group} + keep < committed_[copy.lane];
+  });
+}
+
+void AsyncQueue::landAll(std::uint32_t lanes) {
+  landIf([&](const AsyncCopy& copy) { return ((lanes >> copy.lane) & 1) != 0; });
+}
+
+void AsyncQueue::landSome(Random& random) {
+  landIf([&](const AsyncCopy&) { return random.below(4) == 0; });
+}
+
+} // namespace attune::emulator

@@ -1,0 +1,225 @@
+#include "runtime/emulator/exec/Access.h"
+
+#include "runtime/emulator/Races.h"
+
+#include <algorithm>
+
+namespace attune::emulator::exec {
+
+namespace {
+
+std::string hex(std::uint64_t value) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string text;
+  do {
+    text.insert(text.begin(), digits[value & 15]);
+    value >>= 4;
+  } while (value != 0);
+  return "0x" + text;
+}
+
+const char* verb(Direction direction) {
+  return direction == Direction::Read ? "read" : direction == Direction::Write ? "write" : "atomic access";
+}
+
+[[noreturn]] void stray(unsigned lane, std::uint64_t address, unsigned bytes, Direction direction,
+                        const std::string& where) {
+  const bool misaligned = address % bytes != 0;
+  throw Fault{std::string(misaligned ? "misaligned " : "stray ") + verb(direction) + " of " + std::to_string(bytes) +
+                  " bytes at " + hex(address) + ": " + where,
+              static_cast<int>(lane)};
+}
+
+std::string describeShared(const Block& block, std::uint64_t address) {
+  std::string where = "shared memory of this block has " + std::to_string(block.shared_bytes) + " bytes";
+  for (const NamedRange& variable : block.launch.program->shared_variables)
+    if (address >= variable.offset && address < variable.offset + variable.bytes + 256)
+      where += ", offset " + std::to_string(address - variable.offset) + " of '" + variable.name + "' (" +
+               std::to_string(variable.bytes) + " bytes)";
+  return where;
+}
+
+void checkRace(Warp& warp, unsigned lane, std::uint32_t address, unsigned bytes, Direction direction) {
+  RaceDetector& races = *warp.block->races;
+  auto other = direction == Direction::Read ? races.read(warp.index, address, bytes) : std::optional<unsigned>{};
+  if (direction == Direction::Write)
+    other = races.write(warp.index, address, bytes); // atomics do not race with one another
+  if (other)
+    throw Fault{"race on shared memory: " + std::string(verb(direction)) + " at " + hex(address) +
+                    " and an access of warp " + std::to_string(*other) + " with no barrier in between",
+                static_cast<int>(lane)};
+}
+
+void sharedLane(Warp& warp, unsigned lane, std::uint64_t offset, unsigned bytes, Direction direction, Access& access) {
+  const Block& block = *warp.block;
+  if (offset % bytes != 0 || offset > block.shared_bytes || block.shared_bytes - offset < bytes)
+    stray(lane, offset, bytes, direction, describeShared(block, offset));
+  access.host[lane] = block.shared + offset;
+  if (block.races)
+    checkRace(warp, lane, static_cast<std::uint32_t>(offset), bytes, direction);
+}
+
+void localLane(Warp& warp, unsigned lane, std::uint64_t offset, unsigned bytes, Direction direction, Access& access) {
+  const std::size_t size = warp.program->local_bytes;
+  if (offset % bytes != 0 || offset > size || size - offset < bytes)
+    stray(lane, offset, bytes, direction, "local memory of a thread has " + std::to_string(size) + " bytes");
+  access.host[lane] = warp.local + lane * size + offset;
+}
+
+void globalLane(Warp& warp, unsigned lane, std::uint64_t address, unsigned bytes, Direction direction, Access& access) {
+  const Launch& launch = warp.block->launch;
+  const MemoryView& memory = *launch.memory;
+  if (warp.recent >= memory.size() || !memory[warp.recent].contains(address, bytes)) {
+    warp.recent = memory.find(address, bytes);
+    if (warp.recent == MemoryView::nowhere)
+      stray(lane, address, bytes, direction, launch.global->describe(address));
+  }
+  const Buffer& buffer = memory[warp.recent];
+  if (address % bytes != 0 || (buffer.read_only && direction != Direction::Read))
+    stray(lane, address, bytes, direction, launch.global->describe(address));
+  access.host[lane] = buffer.data.get() + (address - buffer.base);
+}
+
+/// Bytes and sectors of each buffer that the warp touched.
+void accountGlobal(Warp& warp, unsigned bytes, Direction direction, const Access& access) {
+  const MemoryView& memory = *warp.block->launch.memory;
+  std::uint32_t left = warp.exec;
+  while (left != 0) {
+    const auto first = static_cast<unsigned>(std::countr_zero(left));
+    const std::size_t index = memory[warp.recent].contains(access.address[first], bytes)
+                                  ? warp.recent
+                                  : memory.find(access.address[first], bytes);
+    std::uint32_t here = 0;
+    for (std::uint32_t rest = left; rest != 0; rest &= rest - 1) {
+      const auto lane = static_cast<unsigned>(std::countr_zero(rest));
+      here |= memory[index].contains(access.address[lane], bytes) ? 1u << lane : 0;
+    }
+    const Traffic traffic{static_cast<std::uint64_t>(std::popcount(here)) * bytes,
+                          sectors(access.address, here, bytes)};
+    const auto add = [&](Traffic& to) { to.bytes += traffic.bytes, to.sectors += traffic.sectors; };
+    if (direction != Direction::Write)
+      add(warp.tally->reads[index]);
+    if (direction != Direction::Read)
+      add(warp.tally->writes[index]);
+    left &= ~here;
+  }
+}
+
+void accountShared(Warp& warp, unsigned bytes, SharedAccess kind, const std::uint64_t* address, std::uint32_t exec) {
+  const Wavefronts counted = wavefronts(address, exec, bytes);
+  Wavefronts& total = warp.tally->shared[static_cast<std::size_t>(kind)];
+  total.taken += counted.taken;
+  total.minimum += counted.minimum;
+}
+
+template <class F>
+void each(std::uint32_t exec, F f) {
+  for (; exec != 0; exec &= exec - 1)
+    f(static_cast<unsigned>(std::countr_zero(exec)));
+}
+
+} // namespace
+
+void addresses(const Warp& warp, const Instr& instr, Slot operand, Access& access) {
+  const auto offset = static_cast<std::uint64_t>(instr.immediate);
+  if (instr.wide_address) {
+    const auto* base = warp.read<std::uint64_t>(operand);
+    for (unsigned i = 0; i < lanes; ++i)
+      access.address[i] = base[i] + offset;
+  } else {
+    const auto* base = warp.read<std::uint32_t>(operand);
+    for (unsigned i = 0; i < lanes; ++i)
+      access.address[i] = static_cast<std::uint32_t>(base[i] + static_cast<std::uint32_t>(offset));
+  }
+}
+
+void resolveShared(Warp& warp, unsigned bytes, Direction direction, SharedAccess kind, Access& access) {
+  each(warp.exec, [&](unsigned lane) { sharedLane(warp, lane, access.address[lane], bytes, direction, access); });
+  if (warp.block->count_memory)
+    accountShared(warp, bytes, kind, access.address, warp.exec);
+}
+
+void resolve(Warp& warp, Space space, unsigned bytes, Direction direction, Access& access) {
+  const SharedAccess kind = direction == Direction::Read ? SharedAccess::Load : SharedAccess::Store;
+  switch (space) {
+  case Space::Global:
+  case Space::Const:
+    each(warp.exec, [&](unsigned lane) { globalLane(warp, lane, access.address[lane], bytes, direction, access); });
+    if (warp.block->count_memory)
+      accountGlobal(warp, bytes, direction, access);
+    return;
+  case Space::Shared:
+    return resolveShared(warp, bytes, direction, kind, access);
+  case Space::Local:
+    each(warp.exec, [&](unsigned lane) { localLane(warp, lane, access.address[lane], bytes, direction, access); });
+    return;
+  default:
+    break;
+  }
+  // Generic: each lane by its window, the rest as global memory
+  const std::uint32_t all = warp.exec;
+  std::uint32_t shared = 0, local = 0;
+  each(all, [&](unsigned lane) {
+    shared |= access.address[lane] - shared_window < window_bytes ? 1u << lane : 0;
+    local |= access.address[lane] - local_window < window_bytes ? 1u << lane : 0;
+  });
+  const auto part = [&](std::uint32_t which, Space of, DevicePtr window) {
+    if (which == 0)
+      return;
+    each(which, [&](unsigned lane) { access.address[lane] -= window; });
+    warp.exec = which;
+    resolve(warp, of, bytes, direction, access);
+    warp.exec = all;
+  };
+  part(shared, Space::Shared, shared_window);
+  part(local, Space::Local, local_window);
+  part(all & ~shared & ~local, Space::Global, 0);
+}
+
+Wavefronts wavefronts(const std::uint64_t* address, std::uint32_t exec, unsigned bytes) {
+  const unsigned phases = bytes > 4 ? bytes / 4 : 1;
+  const unsigned per_phase = lanes / phases;
+  Wavefronts total;
+  for (unsigned phase = 0; phase < phases; ++phase) {
+    const std::uint32_t members = exec & ((per_phase == 32 ? all_lanes : (1u << per_phase) - 1) << (phase * per_phase));
+    if (members == 0)
+      continue;
+    // the unit of conflict is what one lane takes: 1, 2 or 4 neighbouring banks
+    const unsigned unit = bytes > 4 ? bytes : 4, units = 128 / unit;
+    std::uint32_t banks = 0; // the common case first: every lane in banks of its own
+    each(members, [&](unsigned lane) { banks |= 1u << (address[lane] / unit % units); });
+    if (std::popcount(banks) == std::popcount(members)) {
+      ++total.taken, ++total.minimum;
+      continue;
+    }
+    std::uint64_t seen[lanes];
+    std::uint8_t depth[lanes] = {};
+    unsigned count = 0, deepest = 0;
+    each(members, [&](unsigned lane) {
+      const std::uint64_t word = address[lane] / unit;
+      for (unsigned i = count; i-- > 0;)
+        if (seen[i] == word)
+          return;
+      seen[count++] = word;
+      deepest = std::max<unsigned>(deepest, ++depth[word % units]);
+    });
+    total.taken += deepest;
+    total.minimum += (count + units - 1) / units;
+  }
+  return total;
+}
+
+std::uint64_t sectors(const std::uint64_t* address, std::uint32_t exec, unsigned) {
+  std::uint64_t seen[lanes];
+  unsigned count = 0;
+  each(exec, [&](unsigned lane) { // an aligned access of at most 32 bytes lies in one sector
+    const std::uint64_t sector = address[lane] / 32;
+    for (unsigned i = count; i-- > 0;)
+      if (seen[i] == sector)
+        return;
+    seen[count++] = sector;
+  });
+  return count;
+}
+
+} // namespace attune::emulator::exec

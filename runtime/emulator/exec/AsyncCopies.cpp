@@ -1,0 +1,110 @@
+#include "runtime/emulator/exec/Access.h"
+
+namespace attune::emulator::exec {
+
+namespace {
+
+/// op: shared address, global address, source size. Both sides are checked now, the source is read at landing.
+/// The shared address may have 64-bit lanes: bit 0 of `wide`.
+void copy(Warp& warp, const Instr& instr) {
+  const unsigned bytes = instr.detail;
+  Access to, from;
+  Instr part = instr;
+  part.immediate = instr.target;
+  part.wide_address = (instr.wide & 1) != 0;
+  addresses(warp, part, instr.op[0], to);
+  addresses(warp, instr, instr.op[1], from);
+  for (unsigned i = 0; i < lanes && part.wide_address; ++i)
+    to.address[i] -= to.address[i] - shared_window < window_bytes ? shared_window : 0;
+  resolveShared(warp, bytes, Direction::Write, SharedAccess::AsyncCopy, to);
+  const auto* size = warp.read<std::uint32_t>(instr.op[2]);
+  const std::uint32_t all = warp.exec;
+  // a source that is all zero fill is never read: PTX lets its address be anything
+  std::uint32_t reads = 0;
+  for (std::uint32_t rest = all; rest != 0; rest &= rest - 1) {
+    const auto lane = static_cast<unsigned>(std::countr_zero(rest));
+    if (size[lane] > bytes)
+      throw Fault{"source size " + std::to_string(size[lane]) + " is larger than the copy of " + std::to_string(bytes) +
+                      " bytes",
+                  static_cast<int>(lane)};
+    reads |= size[lane] != 0 ? 1u << lane : 0;
+  }
+  warp.exec = reads;
+  if (reads != 0)
+    resolve(warp, Space::Global, bytes, Direction::Read, from);
+  warp.exec = all;
+  for (std::uint32_t rest = all; rest != 0; rest &= rest - 1) {
+    const auto lane = static_cast<unsigned>(std::countr_zero(rest));
+    AsyncCopy made;
+    made.source = has(reads, lane) ? from.host[lane] : nullptr;
+    made.destination = to.host[lane];
+    made.shared = static_cast<std::uint32_t>(to.address[lane]);
+    made.lane = static_cast<std::uint8_t>(lane);
+    made.bytes = static_cast<std::uint8_t>(bytes);
+    made.source_bytes = static_cast<std::uint8_t>(size[lane]);
+    warp.async.issue(made);
+  }
+}
+
+void landEarly(Warp& warp) {
+  if (warp.block->launch.options->random_landing)
+    warp.async.landSome(warp.block->random);
+}
+
+void commit(Warp& warp, const Instr&) {
+  warp.async.commit(warp.exec);
+  landEarly(warp);
+}
+
+void waitGroup(Warp& warp, const Instr& instr) { warp.async.wait(warp.exec, instr.target); }
+void waitAll(Warp& warp, const Instr&) { warp.async.landAll(warp.exec); }
+
+void decodeCopy(Decode& decode) {
+  if (decode.take("commit_group"))
+    return decode.handler(&commit, Class::AsyncCopy);
+  if (decode.take("wait_all"))
+    return decode.handler(&waitAll, Class::AsyncCopy);
+  if (decode.take("wait_group")) {
+    decode.instr.target = decode.constantOf(decode.operand(0));
+    return decode.handler(&waitGroup, Class::AsyncCopy);
+  }
+  const bool policy = decode.takeCacheHints();
+  const bool shared = decode.take("shared") || decode.take("shared::cta");
+  if (!shared || !decode.take("global"))
+    decode.unsupported("these spaces");
+  decode.expectOperands(3, 5);
+  const std::uint32_t bytes = decode.constantOf(decode.operand(2));
+  if (bytes != 4 && bytes != 8 && bytes != 16)
+    decode.unsupported("a size of " + std::to_string(bytes) + " bytes");
+  decode.instr.detail = static_cast<std::uint16_t>(bytes);
+  decode.address(decode.operand(0));
+  const bool wide_shared = decode.instr.wide_address;
+  decode.instr.target = static_cast<std::uint32_t>(decode.instr.immediate);
+  decode.address(decode.operand(1));
+  if (!decode.instr.wide_address)
+    decode.unsupported("a 32-bit global address");
+  decode.instr.wide = wide_shared;
+  const bool has_size = decode.count() == (policy ? 5 : 4);
+  if (has_size && decode.widthOf(decode.operand(3)) == 1)
+    decode.unsupported("an ignore-src predicate");
+  Operand whole;
+  whole.value = bytes;
+  decode.source(has_size ? decode.operand(3) : whole, {'u', 32});
+  decode.handler(&copy, Class::AsyncCopy);
+}
+
+} // namespace
+
+} // namespace attune::emulator::exec
+
+namespace attune::emulator {
+
+void addAsyncRules(Rules& rules) {
+  rules["cp"] = [](Decode& decode) {
+    if (!decode.take("async"))
+      decode.unsupported("this form");
+    exec::decodeCopy(decode);
+  };
+}
+
+} // namespace attune::emulator
