@@ -1,60 +1,88 @@
 #include "compiler/spec/MaskText.h"
 
-#include "attune/compiler/Error.h"
+#include "compiler/spec/Refuse.h"
 
+#include <algorithm>
 #include <cctype>
 #include <string>
+#include <utility>
 
 namespace attune {
 
 namespace {
 
-constexpr std::int64_t largest = std::int64_t{1} << 31;
+constexpr std::size_t longest_text = 1024;
+constexpr std::int64_t farthest_position = std::int64_t{1} << 20;
+constexpr std::int64_t largest_value = (std::int64_t{1} << 31) - 1;
 
-MaskExpr constant(std::int64_t value) { return {MaskExpr::Kind::Constant, value, {}}; }
-MaskExpr scaled(MaskExpr expr, std::int64_t factor) {
-  if (expr.kind == MaskExpr::Kind::Constant)
-    return constant(expr.value * factor);
-  return {MaskExpr::Kind::Mul, factor, {std::move(expr)}};
-}
-MaskExpr sum(MaskExpr a, MaskExpr b) {
-  if (a.kind == MaskExpr::Kind::Constant && b.kind == MaskExpr::Kind::Constant)
-    return constant(a.value + b.value);
-  return {MaskExpr::Kind::Add, 0, {std::move(a), std::move(b)}};
-}
+using Kind = MaskExpr::Kind;
 
+/// The grammar, from the loosest to the tightest binding. Every expression is built by a function that checks its
+/// range.
 class Parser {
 public:
   explicit Parser(std::string_view text) : text_(text) {}
 
   MaskConjunction parse() {
+    if (text_.size() > longest_text)
+      fail(longest_text, "a mask has at most 1024 characters", "drop comparisons that others imply");
     MaskConjunction result;
     do
       comparison(result);
     while (accept("and"));
-    skip();
-    if (at_ != text_.size())
-      fail("expected 'and' or the end");
+    if (token() != text_.size()) {
+      if (accept("or"))
+        fail(at_ - 2, "a set has no 'or'", "a union is a list: write each set as a string of its own");
+      fail(at_, "expected 'and' or the end", help);
+    }
     return result;
   }
 
 private:
-  [[noreturn]] void fail(const std::string& rule) const {
-    throw UserError(UserError::Kind::Invalid, "mask \"" + std::string(text_) + "\", column " + std::to_string(at_ + 1), rule,
-                    "write comparisons of q, k, sq, sk and integers joined by 'and', such as \"k <= q + sk - sq and k % 2 == 0\"");
+  static constexpr const char* help =
+      "write comparisons of q, k, sq, sk and integers joined by 'and', such as \"k <= q + sk - sq and k % 2 == 0\"";
+
+  /// An expression and the largest magnitude it takes for positions up to farthest_position.
+  struct Bounded {
+    MaskExpr expr;
+    std::int64_t magnitude = 0;
+  };
+
+  [[noreturn]] void fail(std::size_t at, const std::string& rule, const std::string& remedy) const {
+    invalid("mask \"" + std::string(text_.substr(0, longest_text)) + "\", column " + std::to_string(at + 1), rule,
+            remedy);
   }
 
-  void skip() {
+  Bounded checked(MaskExpr expr, std::int64_t magnitude) const {
+    if (magnitude > largest_value)
+      fail(at_, "the value up to here leaves 32 bits for positions up to 2^20", "use smaller factors");
+    return {std::move(expr), magnitude};
+  }
+  Bounded constant(std::int64_t value) const { return checked({Kind::Constant, value, {}}, std::abs(value)); }
+  static Bounded position(Kind kind) { return {{kind, 0, {}}, farthest_position}; }
+  Bounded scaled(Bounded a, std::int64_t factor) const {
+    if (a.expr.kind == Kind::Constant)
+      return constant(a.expr.value * factor);
+    return checked({Kind::Mul, factor, {std::move(a.expr)}}, a.magnitude * std::abs(factor));
+  }
+  Bounded sum(Bounded a, Bounded b) const {
+    if (a.expr.kind == Kind::Constant && b.expr.kind == Kind::Constant)
+      return constant(a.expr.value + b.expr.value);
+    return checked({Kind::Add, 0, {std::move(a.expr), std::move(b.expr)}}, a.magnitude + b.magnitude);
+  }
+
+  /// The column of the next token.
+  std::size_t token() {
     while (at_ < text_.size() && std::isspace(static_cast<unsigned char>(text_[at_])))
       ++at_;
+    return at_;
   }
 
-  bool accept(std::string_view token) {
-    skip();
-    if (!text_.substr(at_).starts_with(token))
+  bool accept(std::string_view wanted) {
+    if (!text_.substr(token()).starts_with(wanted))
       return false;
-    const bool word = std::isalpha(static_cast<unsigned char>(token.front()));
-    const std::size_t end = at_ + token.size();
+    const bool word = std::isalpha(static_cast<unsigned char>(wanted.front()));
+    const std::size_t end = at_ + wanted.size();
     if (word && end < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[end])) || text_[end] == '_'))
       return false;
     at_ = end;
@@ -62,26 +90,29 @@ private:
   }
 
   void comparison(MaskConjunction& result) {
-    const MaskExpr left = expression();
-    const auto atLeast = [&](MaskExpr a, MaskExpr b, std::int64_t margin) { // a >= b + margin
-      result.push_back({sum(sum(std::move(a), scaled(std::move(b), -1)), constant(-margin)), false});
+    const Bounded left = expression();
+    const auto atLeast = [&](const Bounded& a, const Bounded& b, std::int64_t margin) { // a >= b + margin
+      result.push_back({sum(sum(a, scaled(b, -1)), constant(-margin)).expr, false});
     };
+    const std::size_t at = token();
     if (accept("<="))
       atLeast(expression(), left, 0);
     else if (accept(">="))
       atLeast(left, expression(), 0);
     else if (accept("=="))
-      result.push_back({sum(left, scaled(expression(), -1)), true});
+      result.push_back({sum(left, scaled(expression(), -1)).expr, true});
     else if (accept("<"))
       atLeast(expression(), left, 1);
     else if (accept(">"))
       atLeast(left, expression(), 1);
+    else if (accept("!="))
+      fail(at, "a set has no '!='", "write two sets of a union, one with < and one with >");
     else
-      fail("expected a comparison: < <= > >= ==");
+      fail(at, "expected a comparison: < <= > >= ==", help);
   }
 
-  MaskExpr expression() {
-    MaskExpr left = term();
+  Bounded expression() {
+    Bounded left = term();
     for (;;)
       if (accept("+"))
         left = sum(std::move(left), term());
@@ -91,20 +122,23 @@ private:
         return left;
   }
 
-  MaskExpr term() {
-    MaskExpr left = factor();
+  Bounded term() {
+    Bounded left = factor();
     for (;;) {
+      const std::size_t at = token();
       if (accept("*")) {
-        MaskExpr right = factor();
-        if (left.kind == MaskExpr::Kind::Constant)
+        Bounded right = factor();
+        if (left.expr.kind == Kind::Constant)
           std::swap(left, right);
-        if (right.kind != MaskExpr::Kind::Constant)
-          fail("a product needs an integer on one side: the mask must be affine");
-        left = scaled(std::move(left), right.value);
+        if (right.expr.kind != Kind::Constant)
+          fail(at, "a product needs an integer on one side: the mask must be affine", help);
+        left = scaled(std::move(left), right.expr.value);
       } else if (accept("//")) {
-        left = {MaskExpr::Kind::FloorDiv, divisor(), {std::move(left)}};
+        const std::int64_t by = divisor();
+        left = {{Kind::FloorDiv, by, {std::move(left.expr)}}, left.magnitude / by + 1};
       } else if (accept("%")) {
-        left = {MaskExpr::Kind::Mod, divisor(), {std::move(left)}};
+        const std::int64_t by = divisor();
+        left = {{Kind::Mod, by, {std::move(left.expr)}}, by - 1};
       } else {
         return left;
       }
@@ -112,51 +146,48 @@ private:
   }
 
   std::int64_t divisor() {
-    const MaskExpr d = factor();
-    if (d.kind != MaskExpr::Kind::Constant || d.value <= 0)
-      fail("a divisor must be a positive integer");
-    return d.value;
+    const std::size_t at = token();
+    const Bounded by = factor();
+    if (by.expr.kind != Kind::Constant || by.expr.value <= 0)
+      fail(at, "a divisor must be a positive integer", help);
+    return by.expr.value;
   }
 
-  MaskExpr factor() {
+  Bounded factor() {
     if (++depth_ > 64)
-      fail("nested too deeply");
-    MaskExpr result = primary();
+      fail(token(), "nested more than 64 deep", "drop parentheses");
+    Bounded result = primary();
     --depth_;
     return result;
   }
 
-  MaskExpr primary() {
-    if (accept("("))
-      return parenthesised();
+  Bounded primary() {
+    if (accept("(")) {
+      Bounded inner = expression();
+      if (!accept(")"))
+        fail(at_, "expected ')'", help);
+      return inner;
+    }
     if (accept("-"))
       return scaled(factor(), -1);
     if (accept("sq"))
-      return {MaskExpr::Kind::QueryLength, 0, {}};
+      return position(Kind::QueryLength);
     if (accept("sk"))
-      return {MaskExpr::Kind::KeyLength, 0, {}};
+      return position(Kind::KeyLength);
     if (accept("q"))
-      return {MaskExpr::Kind::Query, 0, {}};
+      return position(Kind::Query);
     if (accept("k"))
-      return {MaskExpr::Kind::Key, 0, {}};
-    skip();
+      return position(Kind::Key);
+    const std::size_t begin = token();
     std::int64_t value = 0;
-    const std::size_t begin = at_;
     for (; at_ < text_.size() && std::isdigit(static_cast<unsigned char>(text_[at_])); ++at_) {
       value = value * 10 + (text_[at_] - '0');
-      if (value > largest)
-        fail("integers go up to 2^31");
+      if (value > largest_value)
+        fail(begin, "integers go up to 2^31 - 1", "leave the comparison out if it never holds back a key");
     }
     if (at_ == begin)
-      fail("expected q, k, sq, sk, an integer or '('");
+      fail(begin, "expected q, k, sq, sk, an integer or '('", help);
     return constant(value);
-  }
-
-  MaskExpr parenthesised() {
-    MaskExpr inner = expression();
-    if (!accept(")"))
-      fail("expected ')'");
-    return inner;
   }
 
   std::string_view text_;
@@ -173,15 +204,24 @@ MaskConjunction parseMask(std::string_view text) { return Parser(text).parse(); 
 std::int64_t evaluate(const MaskExpr& e, std::int64_t q, std::int64_t k, std::int64_t sq, std::int64_t sk) {
   const auto part = [&](std::size_t n) { return evaluate(e.parts[n], q, k, sq, sk); };
   switch (e.kind) {
-  case MaskExpr::Kind::Query: return q;
-  case MaskExpr::Kind::Key: return k;
-  case MaskExpr::Kind::QueryLength: return sq;
-  case MaskExpr::Kind::KeyLength: return sk;
-  case MaskExpr::Kind::Constant: return e.value;
-  case MaskExpr::Kind::Add: return part(0) + part(1);
-  case MaskExpr::Kind::Mul: return part(0) * e.value;
-  case MaskExpr::Kind::FloorDiv: return floorDiv(part(0), e.value);
-  case MaskExpr::Kind::Mod: return part(0) - floorDiv(part(0), e.value) * e.value;
+  case Kind::Query:
+    return q;
+  case Kind::Key:
+    return k;
+  case Kind::QueryLength:
+    return sq;
+  case Kind::KeyLength:
+    return sk;
+  case Kind::Constant:
+    return e.value;
+  case Kind::Add:
+    return part(0) + part(1);
+  case Kind::Mul:
+    return part(0) * e.value;
+  case Kind::FloorDiv:
+    return floorDiv(part(0), e.value);
+  case Kind::Mod:
+    return part(0) - floorDiv(part(0), e.value) * e.value;
   }
   return 0;
 }

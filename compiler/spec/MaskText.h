@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -22,8 +21,10 @@ struct MaskConstraint {
 };
 using MaskConjunction = std::vector<MaskConstraint>;
 
-/// Reads one conjunction: comparisons (<, <=, >, >=, ==) joined by `and`, over sums of q, k, sq, sk and integers, with * by an integer, and
-/// // (rounds down) and % by a positive integer. Throws UserError that names the column.
+/// Reads one conjunction: comparisons (<, <=, >, >=, ==) joined by `and`, over sums of q, k, sq, sk and integers, with
+/// * by an integer, and
+/// // (rounds down) and % by a positive integer. At most 1024 characters, and for positions up to 2^20 no value leaves
+/// 32 bits, since kernels evaluate masks in 32 bits. Throws UserError that names the column.
 MaskConjunction parseMask(std::string_view text);
 
 /// The value for one pair; divisions round down.

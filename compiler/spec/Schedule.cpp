@@ -1,7 +1,7 @@
 #include "attune/compiler/DefaultSchedule.h"
 
-#include "attune/compiler/Error.h"
 #include "compiler/spec/Nearest.h"
+#include "compiler/spec/Refuse.h"
 
 #include <fmt/format.h>
 
@@ -13,16 +13,13 @@ namespace attune {
 
 namespace {
 
-[[noreturn]] void invalid(const std::string& value, const std::string& rule, const std::string& remedy) {
-  throw UserError(UserError::Kind::Invalid, value, rule, remedy);
-}
-
 std::int64_t padded(int dim) { return (dim + 15) / 16 * 16; }
 
 } // namespace
 
 std::string toText(const Schedule& s) {
-  return fmt::format("q_tile={} kv_tile={} warps={} stages={} pack_gqa={} split_kv={}", s.q_tile, s.kv_tile, s.warps, s.stages, int{s.pack_gqa}, int{s.split_kv});
+  return fmt::format("q_tile={} kv_tile={} warps={} stages={} pack_gqa={} split_kv={}", s.q_tile, s.kv_tile, s.warps,
+                     s.stages, int{s.pack_gqa}, int{s.split_kv});
 }
 
 Schedule scheduleFromText(std::string_view text) {
@@ -49,12 +46,18 @@ Schedule scheduleFromText(std::string_view text) {
   }
   for (const std::string& name : known)
     if (!values.contains(name))
-      invalid("schedule \"" + std::string(text) + "\"", name + " is missing", "write all fields, such as \"" + toText({}) + "\"");
-  const Schedule s{values["q_tile"], values["kv_tile"], values["warps"], values["stages"], values["pack_gqa"] != 0, values["split_kv"] != 0};
+      invalid("schedule \"" + std::string(text) + "\"", name + " is missing",
+              "write all fields, such as \"" + toText({}) + "\"");
+  for (const char* flag : {"pack_gqa", "split_kv"})
+    if (values[flag] != 0 && values[flag] != 1)
+      invalid(fmt::format("{}={}", flag, values[flag]), "it is 0 or 1", "use 1 for yes");
+  const Schedule s{values["q_tile"], values["kv_tile"],       values["warps"],
+                   values["stages"], values["pack_gqa"] != 0, values["split_kv"] != 0};
   if (s.warps < 1 || s.warps > 16)
     invalid(fmt::format("warps={}", s.warps), "a block has 1 to 16 warps", "use 4");
   if (s.q_tile < 16 || s.q_tile > 512 || s.q_tile % (16 * s.warps) != 0)
-    invalid(fmt::format("q_tile={}", s.q_tile), "each warp owns a multiple of 16 rows, and a block at most 512", fmt::format("use a multiple of {}", 16 * s.warps));
+    invalid(fmt::format("q_tile={}", s.q_tile), "each warp owns a multiple of 16 rows, and a block at most 512",
+            fmt::format("use a multiple of {}", 16 * s.warps));
   if (s.kv_tile < 16 || s.kv_tile > 256 || s.kv_tile % 16 != 0)
     invalid(fmt::format("kv_tile={}", s.kv_tile), "it is a multiple of 16 up to 256", "use 64");
   if (s.stages < 1 || s.stages > 8)
@@ -72,12 +75,13 @@ Schedule defaultSchedule(const AttentionSpec& spec, const Target& target, std::i
   const int widest = std::max(spec.head_dim, spec.head_dim_v);
   Schedule s;
   s.split_kv = split_kv;
-  // Few queries: the q heads of a kv head share its keys, so that K and V are read once. 32 queries fill tiles on their own.
+  // Few queries: the q heads of a kv head share its keys, so that K and V are read once. 32 queries fill tiles on their
+  // own.
   s.pack_gqa = group > 1 && q_len <= 32;
   const std::int64_t rows = s.pack_gqa ? q_len * group : q_len;
 
-  // 16 rows per warp: the accumulators (head_dim_v / 2 registers) and scores (kv_tile / 2) then leave room up to head dim 256; 32 rows
-  // spill from head dim 128 on.
+  // 16 rows per warp: the accumulators (head_dim_v / 2 registers) and scores (kv_tile / 2) then leave room up to head
+  // dim 256; 32 rows spill from head dim 128 on.
   const int most_rows = widest <= 128 ? 128 : 64;
   s.q_tile = static_cast<int>(std::clamp<std::int64_t>((rows + 15) / 16 * 16, 16, most_rows));
   if (s.q_tile > 64) // whole warps of a power of two: 80 rows would leave a thread count that divides no tile
@@ -87,7 +91,8 @@ Schedule defaultSchedule(const AttentionSpec& spec, const Target& target, std::i
   s.warps = s.q_tile / 16;
   s.kv_tile = 64;
 
-  // As many stages as leave two blocks per multiprocessor; a memory-bound kernel wants bytes in flight, others little more than one tile.
+  // As many stages as leave two blocks per multiprocessor; a memory-bound kernel wants bytes in flight, others little
+  // more than one tile.
   const int most_stages = rows <= 64 ? 4 : 2;
   s.stages = 1;
   while (s.stages < most_stages) {

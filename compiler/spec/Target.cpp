@@ -1,16 +1,17 @@
 #include "attune/compiler/Target.h"
 
-#include "attune/compiler/Error.h"
 #include "compiler/spec/Nearest.h"
+#include "compiler/spec/Refuse.h"
 
 namespace attune {
 
-// CUDA C++ Programming Guide, "Technical Specifications per Compute Capability": opt-in shared memory of a block (1 KiB of the
-// multiprocessor's is the system's), and threads.
+// CUDA C++ Programming Guide, "Technical Specifications per Compute Capability": opt-in shared memory of a block (1 KiB
+// of the multiprocessor's is the system's), and threads.
 const std::vector<Target>& targets() {
   static const std::vector<Target> all = {
-      {"sm_80", 163 << 10, 164 << 10, 65536, 2048}, {"sm_86", 99 << 10, 100 << 10, 65536, 1536},   {"sm_89", 99 << 10, 100 << 10, 65536, 1536},
-      {"sm_90", 227 << 10, 228 << 10, 65536, 2048}, {"sm_90a", 227 << 10, 228 << 10, 65536, 2048}, {"sm_100", 227 << 10, 228 << 10, 65536, 2048},
+      {"sm_80", 163 << 10, 164 << 10, 65536, 2048},  {"sm_86", 99 << 10, 100 << 10, 65536, 1536},
+      {"sm_89", 99 << 10, 100 << 10, 65536, 1536},   {"sm_90", 227 << 10, 228 << 10, 65536, 2048},
+      {"sm_90a", 227 << 10, 228 << 10, 65536, 2048}, {"sm_100", 227 << 10, 228 << 10, 65536, 2048},
       {"sm_120", 99 << 10, 100 << 10, 65536, 1536},
   };
   return all;
@@ -23,7 +24,8 @@ const Target& target(std::string_view name) {
       return t;
     known.push_back(t.name);
   }
-  throw UserError(UserError::Kind::Unsupported, "target '" + std::string(name) + "'", "it is none that Attune generates code for", didYouMean(name, known));
+  unsupported("target '" + std::string(name) + "'", "it is none that Attune generates code for",
+              didYouMean(name, known));
 }
 
 } // namespace attune

@@ -8,8 +8,8 @@
 
 namespace attune {
 
-/// A schedule that fits the target and spills no register, chosen without measuring. `q_len`: queries per sequence (the longest).
-/// `split_kv` says whether the keys are to be cut into chunks.
+/// A schedule that fits the target and spills no register, chosen without measuring. `q_len`: queries per sequence (the
+/// longest). `split_kv` says whether the keys are to be cut into chunks.
 Schedule defaultSchedule(const AttentionSpec& spec, const Target& target, std::int64_t q_len, bool split_kv);
 
 /// Dynamic shared memory of a schedule, in bytes: Q, and `stages` slots of K and of V. O takes Q's place.

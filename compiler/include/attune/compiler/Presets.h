@@ -10,7 +10,8 @@ namespace attune {
 
 /// The attention of one kind of layer of a published model, from its configuration file.
 struct Preset {
-  std::string name; ///< "qwen2.5-7b"; models with several kinds of layer have "gemma-3-27b:local" and "gemma-3-27b:global"
+  std::string
+      name; ///< "qwen2.5-7b"; models with several kinds of layer have "gemma-3-27b:local" and "gemma-3-27b:global"
   AttentionSpec spec;
 };
 

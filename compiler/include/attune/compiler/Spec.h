@@ -46,17 +46,19 @@ struct AttentionSpec {
   Window window;
   std::optional<std::int64_t> chunk;  ///< chunked-local: floor(p / chunk) == floor(k / chunk)
   std::optional<std::int64_t> prefix; ///< prefix-LM: keys below it are visible to every query
-  /// A union of conjunctions of affine constraints in q, k, sq, sk, e.g. {"k <= q + sk - sq and k % 2 == 0"}. Excludes the four above.
+  /// A union of conjunctions of affine constraints in q, k, sq, sk, e.g. {"k <= q + sk - sq and k % 2 == 0"}. Excludes
+  /// the four above.
   std::vector<std::string> mask;
 
   double softcap = 0; ///< 0: none
   Alibi alibi = Alibi::None;
-  bool sink = false; ///< one more logit per q head, input of shape (q_heads), fp32
+  bool sink = false;           ///< one more logit per q head, input of shape (q_heads), fp32
   std::optional<double> scale; ///< default 1/sqrt(head_dim); > 0
 
   Layout layout = Layout::Bshd;
-  bool varlen = false; ///< Q, K, V packed as (total, heads, dim) with cu_seqlens_q, cu_seqlens_k of shape (batch + 1), int32
-  bool lse = true;     ///< also write LSE, natural log, fp32, (batch, q_heads, sq); varlen: (q_heads, total_q)
+  bool varlen =
+      false; ///< Q, K, V packed as (total, heads, dim) with cu_seqlens_q, cu_seqlens_k of shape (batch + 1), int32
+  bool lse = true; ///< also write LSE, natural log, fp32, (batch, q_heads, sq); varlen: (q_heads, total_q)
 
   bool deterministic = true;    ///< same spec and shapes give the same bits
   bool batch_invariant = false; ///< a row's bits do not depend on the batch it is in

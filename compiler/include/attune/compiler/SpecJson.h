@@ -7,17 +7,29 @@
 
 namespace attune {
 
-/// Reads a spec. Keys: dtype, q_heads, kv_heads, head_dim, head_dim_v, causal ("none", "bottom_right", "top_left", or a bool: true is
-/// bottom_right), window {left, right}, chunk, prefix, mask (list of strings), softcap, alibi (false, true: per head, or "per_batch_head"),
-/// sink, scale, layout ("bshd", "bhsd", "strided"), varlen, outputs (["o"] or ["o", "lse"]), deterministic, batch_invariant.
-/// kv_heads defaults to q_heads. The result is valid. Throws UserError (Invalid) that names the key, its value, the rule and the remedy;
-/// unknown keys are refused with the nearest known one.
+/// Reads a spec. Required keys: q_heads, head_dim. The others default as in AttentionSpec, and kv_heads to q_heads,
+/// head_dim_v to head_dim:
+///   dtype            "bf16", "fp16"
+///   causal           "none", "bottom_right", "top_left"; true is bottom_right
+///   window           {"left": integer, "right": integer}: inclusive distances, an absent side is unlimited
+///   chunk, prefix    integers
+///   mask             a list of strings, one per set of the union: ["k <= q + sk - sq and k % 2 == 0"]
+///   softcap, scale   numbers
+///   alibi            "none", "per_head", "per_batch_head"; true is per_head
+///   layout           "bshd", "bhsd", "strided"
+///   outputs          ["o"], ["o", "lse"]
+///   sink, varlen, deterministic, batch_invariant    bools
+/// The result is valid. Throws UserError that names the key, its value, the rule and the remedy; unknown keys are
+/// refused with the nearest known one, and so are duplicates.
 AttentionSpec specFromJson(std::string_view text);
 
-/// The canonical form: every key, in a fixed order, one line. Equal specs give equal text.
+/// The canonical form, fit for a cache key: every key, in a fixed order, one line, numbers in their shortest exact
+/// form. Equal specs give equal text, and specFromJson reads it back. Defaults are written out: a default that changes
+/// one day must not change what old text means.
 std::string specToJson(const AttentionSpec& spec);
 
-/// Throws UserError for the first rule that the spec breaks.
+/// Throws UserError for the first rule that the spec breaks: Invalid, or Unsupported where the rule is a limit of
+/// Attune.
 void validate(const AttentionSpec& spec);
 
 } // namespace attune
