@@ -1,12 +1,16 @@
 #include "compiler/spec/Nearest.h"
 
 #include <algorithm>
+#include <cctype>
 #include <vector>
 
 namespace attune {
 
 namespace {
 
+int lower(char c) { return std::tolower(static_cast<unsigned char>(c)); }
+
+/// Letters of either case are one.
 std::size_t editDistance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j)
@@ -16,7 +20,7 @@ std::size_t editDistance(std::string_view a, std::string_view b) {
     row[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
       const std::size_t above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
+      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (lower(a[i - 1]) != lower(b[j - 1]))});
       diagonal = above;
     }
   }

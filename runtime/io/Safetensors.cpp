@@ -47,6 +47,14 @@ std::optional<std::uint64_t> bytesOf(std::span<const std::int64_t> shape, int el
   return static_cast<std::uint64_t>(bytes);
 }
 
+bool isUtf8(const std::string& text) {
+  try {
+    return !Json(text).dump().empty();
+  } catch (const Json::type_error&) {
+    return false;
+  }
+}
+
 struct Entry {
   StoredTensor tensor;
   std::uint64_t begin, end; // in the data
@@ -202,6 +210,8 @@ void writeSafetensors(const std::filesystem::path& path, std::span<const StoredT
               "give as many bytes as the shape has elements times their size");
     if (tensor.name == "__metadata__" || !names.insert(tensor.name).second)
       invalid("tensor '" + tensor.name + "'", "the name is taken", "rename it");
+    if (!isUtf8(tensor.name))
+      invalid("tensor '" + tensor.name + "'", "its name is not UTF-8", "rename it");
     order.push_back(&tensor);
   }
   // widest elements first, as the format's library does: then each tensor is aligned without gaps
