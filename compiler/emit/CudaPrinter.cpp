@@ -288,7 +288,7 @@ llvm::FailureOr<std::string> CudaPrinter::print(tile::KernelOp kernel) {
     std::string type = spell(argument.getType());
     return (isa<tile::PtrType>(argument.getType()) ? type + " const " : "const " + type + " ") + argumentName(argument).str();
   });
-  out_.open(kernel.getSymName().str() + "(" + llvm::join(parameters, ", ") + ") {");
+  out_.open("    " + kernel.getSymName().str() + "(" + llvm::join(parameters, ", ") + ") {");
   if (failed(block(kernel.getBody().front())))
     return failure();
   out_.close();

@@ -11,9 +11,11 @@ static constexpr std::size_t columns = 120;
 
 /// Where to break a line that is too long: after the last comma or logical operator that fits, at the outermost depth.
 /// `align` is the column of what follows; it stays as it is where the line opens no parenthesis.
-static std::size_t breakPoint(const std::string& line, std::size_t& align) {
+static std::size_t breakPoint(const std::string& line, bool continued, std::size_t& align) {
   std::size_t best = std::string::npos;
   std::vector<std::size_t> parens;
+  if (continued)
+    parens.push_back(align); // opened on a line before
   int outermost = INT_MAX;
   for (std::size_t i = 0; i < line.size() && i < columns; ++i) {
     bool spaced = i > 0 && line[i - 1] == ' '; // a comparison, not a template argument list
@@ -41,8 +43,8 @@ void Layout::line(const std::string& text) {
   }
   std::string rest = indented(text);
   std::size_t align = rest.find_first_not_of(' ') + 4;
-  while (rest.size() > columns) {
-    std::size_t at = breakPoint(rest, align);
+  for (bool continued = false; rest.size() > columns; continued = true) {
+    std::size_t at = breakPoint(rest, continued, align);
     if (at == std::string::npos)
       break;
     text_ += rest.substr(0, at) + "\n";
