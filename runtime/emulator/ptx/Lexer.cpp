@@ -21,7 +21,8 @@ bool continuesWord(char c) { return startsWord(c) || std::isdigit(static_cast<un
 
 class Lexer {
 public:
-  explicit Lexer(std::string_view text) : text_(text) {}
+  /// PTX is a C string to NVRTC and the driver: it ends at a NUL.
+  explicit Lexer(std::string_view text) : text_(text.substr(0, text.find('\0'))) {}
 
   std::vector<Token> run() {
     std::vector<Token> tokens;
