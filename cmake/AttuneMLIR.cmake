@@ -37,7 +37,6 @@ function(attune_mlir name)
   add_library(${name} INTERFACE)
   target_include_directories(${name} SYSTEM INTERFACE ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
   target_link_libraries(${name} INTERFACE ${ARGN})
-  target_link_options(${name} INTERFACE -Wl,--exclude-libs,ALL)
 endfunction()
 
 # attune_tablegen(target td-file (output generator-flag)...): runs mlir-tblgen; `target` is what sources depend on.

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace attune {
+namespace [[gnu::visibility("default")]] attune {
 
 /// An address in the memory of a device.
 using DevicePtr = std::uint64_t;

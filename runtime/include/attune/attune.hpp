@@ -16,7 +16,7 @@
 #include <string_view>
 #include <vector>
 
-namespace attune {
+namespace [[gnu::visibility("default")]] attune {
 
 /// "auto" (a GPU if there is one, else the emulated device), "cuda:0", "emulated" or "emulated:sm_90".
 /// Throws UserError for another name and DeviceError if that device is not there.

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace attune {
+namespace [[gnu::visibility("default")]] attune {
 
 struct CompileOptions {
   bool dump_stages = false; ///< keep the IR after each pass in CompileResult::stages

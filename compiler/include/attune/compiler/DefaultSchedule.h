@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-namespace attune {
+namespace [[gnu::visibility("default")]] attune {
 
 /// A schedule that fits the target and spills no register, chosen without measuring. `q_len`: queries per sequence (the
 /// longest). `split_kv` says whether the keys are to be cut into chunks.

@@ -3,7 +3,7 @@
 #include <stdexcept>
 #include <string>
 
-namespace attune {
+namespace [[gnu::visibility("default")]] attune {
 
 /// The caller asked for something that is wrong or that Attune does not do. The text names the value, the rule it
 /// breaks, and the remedy: one of each, in that order.

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-namespace attune {
+namespace [[gnu::visibility("default")]] attune {
 
 /// One kernel parameter, in the order of the kernel's parameter list. `name` says which value: "q", "sk", "scale", ...
 struct Parameter {

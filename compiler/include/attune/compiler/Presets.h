@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace attune {
+namespace [[gnu::visibility("default")]] attune {
 
 /// The attention of one kind of layer of a published model, from its configuration file.
 struct Preset {

@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-namespace attune {
+namespace [[gnu::visibility("default")]] attune {
 
 /// The tuner's choice for one kernel. Text form: "q_tile=128 kv_tile=64 warps=4 stages=1 pack_gqa=0 split_kv=0".
 struct Schedule {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace attune {
+namespace [[gnu::visibility("default")]] attune {
 
 enum class DType { F16, BF16 };
 

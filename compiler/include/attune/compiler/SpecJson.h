@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace attune {
+namespace [[gnu::visibility("default")]] attune {
 
 /// Reads a spec. Required keys: q_heads, head_dim. The others default as in AttentionSpec, and kv_heads to q_heads,
 /// head_dim_v to head_dim:

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-namespace attune {
+namespace [[gnu::visibility("default")]] attune {
 
 /// What differs per GPU, as far as code generation is concerned. Sizes in bytes.
 struct Target {

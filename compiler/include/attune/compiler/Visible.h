@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <functional>
 
-namespace attune {
+namespace [[gnu::visibility("default")]] attune {
 
 /// The semantics of a spec's mask, pair by pair: what references and tests go by. Custom masks are parsed once, here.
 /// The result says whether query q of sq sees key k of sk. Throws UserError for a custom mask that cannot be read.
