@@ -59,12 +59,10 @@ public:
     return nvrtc_.nvrtcCompileProgram(program_, static_cast<int>(arguments.size()), arguments.data());
   }
   std::string log() const {
-    std::string text = read(nvrtc_.nvrtcGetProgramLogSize, nvrtc_.nvrtcGetProgramLog);
-    text.resize(std::min(text.size(), text.find('\0')));
-    return text;
+    return text(nvrtc_.nvrtcGetProgramLogSize, nvrtc_.nvrtcGetProgramLog);
   }
   std::string image(Image::Kind kind) const {
-    return kind == Image::Kind::Ptx ? read(nvrtc_.nvrtcGetPTXSize, nvrtc_.nvrtcGetPTX)
+    return kind == Image::Kind::Ptx ? text(nvrtc_.nvrtcGetPTXSize, nvrtc_.nvrtcGetPTX)
                                     : read(nvrtc_.nvrtcGetCUBINSize, nvrtc_.nvrtcGetCUBIN);
   }
 
@@ -73,8 +71,14 @@ private:
     std::size_t bytes = 0;
     if (size(program_, &bytes) != 0)
       return {};
-    std::string text(bytes, '\0');
-    return get(program_, text.data()) == 0 ? text : std::string();
+    std::string contents(bytes, '\0');
+    return get(program_, contents.data()) == 0 ? contents : std::string();
+  }
+  /// Texts come with their terminating zero.
+  std::string text(int (*size)(NvrtcProgram*, std::size_t*), int (*get)(NvrtcProgram*, char*)) const {
+    std::string contents = read(size, get);
+    contents.resize(std::min(contents.size(), contents.find('\0')));
+    return contents;
   }
 
   const Nvrtc& nvrtc_;

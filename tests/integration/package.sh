@@ -6,7 +6,7 @@ build=$1 source=$2
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cmake --install "$build" --prefix "$scratch/prefix" --strip >/dev/null
-library=$(echo "$scratch"/prefix/lib*/libattune.so "$scratch"/prefix/lib/*/libattune.so | tr ' ' '\n' | xargs ls 2>/dev/null | head -n 1)
+library=$(find "$scratch/prefix" -name libattune.so)
 
 if ldd "$library" | grep -q 'libLLVM\|libMLIR'; then
   echo "libattune.so needs a shared LLVM"; exit 1
