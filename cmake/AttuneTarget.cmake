@@ -14,7 +14,7 @@ target_compile_options(attune_options INTERFACE -Wall -Wextra -Wpedantic -Wshado
 target_link_options(attune_options INTERFACE -Wl,--gc-sections $<$<BOOL:${ATTUNE_MOLD}>:-fuse-ld=mold>)
 target_compile_options(attune_options INTERFACE -ffunction-sections -fdata-sections)
 if(ATTUNE_SANITIZE)
-  target_compile_options(attune_options INTERFACE -fsanitize=${ATTUNE_SANITIZE} -fno-omit-frame-pointer)
+  target_compile_options(attune_options INTERFACE -fsanitize=${ATTUNE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(attune_options INTERFACE -fsanitize=${ATTUNE_SANITIZE})
 endif()
 

@@ -200,7 +200,6 @@ const StoredTensor& SafetensorsFile::at(std::string_view name) const {
 }
 
 void writeSafetensors(const std::filesystem::path& path, std::span<const StoredTensor> tensors) {
-  std::vector<const StoredTensor*> order;
   std::set<std::string_view> names;
   for (const StoredTensor& tensor : tensors) {
     const int element_bytes = safetensorsElementBytes(tensor.dtype);
@@ -212,11 +211,13 @@ void writeSafetensors(const std::filesystem::path& path, std::span<const StoredT
       invalid("tensor '" + tensor.name + "'", "the name is taken", "rename it");
     if (!isUtf8(tensor.name))
       invalid("tensor '" + tensor.name + "'", "its name is not UTF-8", "rename it");
-    order.push_back(&tensor);
   }
-  // widest elements first, as the format's library does: then each tensor is aligned without gaps
-  std::ranges::stable_sort(order, std::greater(),
-                           [](const StoredTensor* t) { return safetensorsElementBytes(t->dtype); });
+  std::vector<const StoredTensor*> order;
+  for (const int width :
+       {8, 4, 2, 1}) // widest elements first, as the format's library does: then each tensor is aligned without gaps
+    for (const StoredTensor& tensor : tensors)
+      if (safetensorsElementBytes(tensor.dtype) == width)
+        order.push_back(&tensor);
 
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   std::uint64_t at = 0;
