@@ -80,16 +80,13 @@ Schedule defaultSchedule(const AttentionSpec& spec, const Target& target, std::i
   s.pack_gqa = group > 1 && q_len <= 32;
   const std::int64_t rows = s.pack_gqa ? q_len * group : q_len;
 
-  // 16 rows per warp: the accumulators (head_dim_v / 2 registers) and scores (kv_tile / 2) then leave room up to head
-  // dim 256; 32 rows spill from head dim 128 on.
-  const int most_rows = widest <= 128 ? 128 : 64;
-  s.q_tile = static_cast<int>(std::clamp<std::int64_t>((rows + 15) / 16 * 16, 16, most_rows));
-  if (s.q_tile > 64) // whole warps of a power of two: 80 rows would leave a thread count that divides no tile
-    s.q_tile = most_rows;
-  else if (s.q_tile == 48)
-    s.q_tile = 64;
-  s.warps = s.q_tile / 16;
-  s.kv_tile = 64;
+  // Four warps of 16 rows fill a block when there are few rows: a single warp would issue all copies of a key tile itself, which
+  // unrolls into more code and addresses than its registers hold. With many rows, up to head dim 64 a warp has registers for 32 of
+  // them; from there on for 16, and beyond 128 shared memory has room for 64 in all. (Eight warps at head dim 64 are no choice:
+  // ptxas then aims for 128 registers and spills.)
+  s.q_tile = rows <= 64 || widest > 128 ? 64 : 128;
+  s.warps = s.q_tile == 64 || widest <= 64 ? 4 : 8;
+  s.kv_tile = s.pack_gqa && widest > 192 ? 32 : 64; // addresses of packed rows take the registers of half the scores
 
   // As many stages as leave two blocks per multiprocessor; a memory-bound kernel wants bytes in flight, others little
   // more than one tile.

@@ -1,0 +1,96 @@
+// Every default schedule compiles for every target, and spills nothing. Compile only: no device.
+#include "attune/compiler/Compile.h"
+#include "attune/compiler/DefaultSchedule.h"
+#include "attune/compiler/SpecJson.h"
+#include "runtime/toolchain/Toolchain.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+namespace attune {
+namespace {
+
+bool full() { return std::getenv("ATTUNE_FULL") != nullptr; }
+
+AttentionSpec causal(int head_dim, int head_dim_v) {
+  AttentionSpec s;
+  s.q_heads = 8;
+  s.kv_heads = 2;
+  s.head_dim = head_dim;
+  s.head_dim_v = head_dim_v;
+  s.causal = Causal::BottomRight;
+  return s;
+}
+
+void expectNoSpill(const AttentionSpec& spec, std::string_view arch, std::int64_t q_len, bool split) {
+  const Target& where = target(arch);
+  const Schedule schedule = defaultSchedule(spec, where, q_len, split);
+  SCOPED_TRACE(std::string(arch) + " " + toText(schedule) + " " + specToJson(spec));
+  ASSERT_LE(sharedBytes(spec, schedule), where.shared_per_block);
+  for (const KernelSource& kernel : compile(spec, schedule, where).kernels) {
+    EXPECT_LE(kernel.manifest.shared_bytes, where.shared_per_block);
+    const Build build = Toolchain::shared()->build(kernel.cuda, arch, Image::Kind::Cubin, kernel.manifest.name);
+    ASSERT_TRUE(build.log.resources) << build.log.text;
+    EXPECT_EQ(build.log.resources->spill_bytes, 0) << kernel.manifest.name << " with " << build.log.resources->registers << " registers";
+    EXPECT_EQ(build.log.resources->local_bytes, 0) << kernel.manifest.name;
+    EXPECT_TRUE(build.log.warnings.empty()) << build.log.warnings.front();
+  }
+}
+
+class DefaultSchedules : public testing::TestWithParam<int> {};
+
+TEST_P(DefaultSchedules, SpillNothing) {
+  const int head_dim = GetParam();
+  const std::vector<std::string> archs = full() ? std::vector<std::string>{"sm_80", "sm_86", "sm_89", "sm_90", "sm_100", "sm_120"}
+                                                : std::vector<std::string>{head_dim % 16 ? "sm_80" : "sm_90"};
+  for (const std::string& arch : archs) {
+    expectNoSpill(causal(head_dim, head_dim), arch, 1024, false);
+    if (full() || head_dim % 64 == 0)
+      expectNoSpill(causal(head_dim, head_dim), arch, 1, true);
+  }
+}
+
+std::vector<int> headDims() {
+  std::vector<int> dims;
+  for (int d = 8; d <= 256; d += 8)
+    if (full() || d % 64 == 0 || d == 8 || d == 40 || d == 96 || d == 248)
+      dims.push_back(d);
+  return dims;
+}
+INSTANTIATE_TEST_SUITE_P(HeadDim, DefaultSchedules, testing::ValuesIn(headDims()));
+
+/// Each variation of the score, of the outputs and of the mask, on the head dims with the fewest registers to spare.
+class Variants : public testing::TestWithParam<std::string> {};
+
+TEST_P(Variants, SpillNothing) {
+  const std::vector<std::string> dims = full() ? std::vector<std::string>{"64", "128", "192", "256"} : std::vector<std::string>{"128", "256"};
+  for (const std::string& dim : dims)
+    for (const char* arch : {"sm_80", "sm_90", "sm_120"})
+      if (full() || arch == (dim == "128" ? std::string("sm_90") : std::string("sm_80")))
+        expectNoSpill(specFromJson(R"({"q_heads": 8, "kv_heads": 2, "head_dim": )" + dim + ", " + GetParam() + "}"), arch, 1024, false);
+}
+
+INSTANTIATE_TEST_SUITE_P(Spec, Variants,
+                         testing::Values(R"("dtype": "fp16")", R"("causal": true, "window": {"left": 100})", R"("causal": true, "softcap": 50)",
+                                         R"("causal": true, "alibi": true)", R"("causal": true, "sink": true)", R"("causal": true, "varlen": true)",
+                                         R"("causal": true, "chunk": 100)", R"("causal": true, "prefix": 100)", R"("head_dim_v": 64)",
+                                         R"("mask": ["k <= q + sk - sq and k % 2 == 0"])",
+                                         R"("causal": true, "window": {"left": 100}, "softcap": 30, "alibi": true, "sink": true, "varlen": true)"));
+
+/// The hand-written kernel that the compiler's output is measured against.
+TEST(HandWritten, PrefillCausalCompiles) {
+  std::ifstream file(ATTUNE_KERNELS "/prefill_causal.cu");
+  std::stringstream text;
+  text << file.rdbuf();
+  for (const char* arch : {"sm_80", "sm_90"}) {
+    const Build build = Toolchain::shared()->build(text.str(), arch, Image::Kind::Cubin, "prefill_causal");
+    EXPECT_EQ(build.log.resources->spill_bytes, 0);
+  }
+}
+
+} // namespace
+} // namespace attune
