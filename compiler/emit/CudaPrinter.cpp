@@ -28,7 +28,7 @@ std::string spell(Type type) {
   auto number = [](std::int64_t value) { return std::to_string(value); };
   return llvm::TypeSwitch<Type, std::string>(type)
       .Case([&](tile::GlType gl) { return arguments("gl", {element(gl.getElement()), number(gl.getCols())}); })
-      .Case([&](tile::PtrType ptr) { return (ptr.getIsConst() ? "const " : "") + element(ptr.getElement()) + "*"; })
+      .Case([&](tile::PtrType ptr) { return "const " + element(ptr.getElement()) + "*"; })
       .Case([&](tile::StType st) {
         auto one = arguments("st", {element(st.getElement()), number(st.getRows()), number(st.getCols())});
         return st.getStages() == 1 ? one : one + "[" + number(st.getStages()) + "]";

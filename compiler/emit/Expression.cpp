@@ -153,6 +153,10 @@ std::string ExpressionPrinter::condition(AffineExpr expr, bool equality, AffineE
     right.constant = 0;
     sign = flip ? " < " : " > ";
   }
+  if (!equality && flip && right.terms.empty() && right.constant > 0) { // key <= 9 reads key < 10
+    ++right.constant;
+    sign = " < ";
+  }
   return print(left) + sign + print(right);
 }
 

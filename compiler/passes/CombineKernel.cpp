@@ -17,9 +17,9 @@ KernelOp buildCombineKernel(const KernelPlan& plan, OpBuilder& outer, Location l
   if (plan.lse)
     list.push_back({"lse", gl(f32, 1)});
   if (plan.sink)
-    list.push_back({"sink", PtrType::get(context, f32, /*is_const=*/true)});
+    list.push_back({"sink", PtrType::get(context, f32)});
   if (plan.varlen)
-    list.push_back({"cu_seqlens_q", PtrType::get(context, builder.getI32Type(), /*is_const=*/true)});
+    list.push_back({"cu_seqlens_q", PtrType::get(context, builder.getI32Type())});
   else
     list.push_back({"sq", index});
   list.push_back({"splits", index});
@@ -60,7 +60,7 @@ KernelOp buildCombineKernel(const KernelPlan& plan, OpBuilder& outer, Location l
     auto rows = RowsType::get(context, type.getElement(), type.getCols());
     Value view = plan.varlen ? Value(builder.create<RowsFromOp>(rows, StringAttr(), tensor, first, head))
                              : Value(builder.create<RowsOp>(rows, StringAttr(), tensor, first, head));
-    return builder.create<AtOp>(PtrType::get(context, type.getElement(), /*is_const=*/false), view, row);
+    return builder.create<AtOp>(PtrType::get(context, type.getElement()), view, row);
   };
   Value first = plan.varlen ? q_start : batch;
   auto ofChunk = [&](StringRef name, Value tensor) {

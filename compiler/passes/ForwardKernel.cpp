@@ -31,7 +31,7 @@ void ForwardKernel::parameters() {
   auto f32 = builder.getF32Type();
   Type index = builder.getIndexType();
   auto gl = [&](Type element, std::int64_t cols) -> Type { return GlType::get(context, element, cols); };
-  auto ptr = [&](Type element) -> Type { return PtrType::get(context, element, /*is_const=*/true); };
+  auto ptr = [&](Type element) -> Type { return PtrType::get(context, element); };
   SmallVector<std::pair<StringRef, Type>> list{
       {"q", gl(plan_.dtype, plan_.head_dim)}, {"k", gl(plan_.dtype, plan_.head_dim)}, {"v", gl(plan_.dtype, plan_.head_dim_v)}};
   if (plan_.split) {

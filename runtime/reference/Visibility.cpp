@@ -1,5 +1,7 @@
 #include "runtime/reference/Visibility.h"
 
+#include "attune/compiler/Visible.h"
+
 namespace attune::reference {
 
 namespace {
@@ -22,9 +24,11 @@ std::int64_t alignedPosition(const AttentionSpec& spec, std::int64_t query, std:
 
 std::vector<std::uint8_t> visiblePairs(const AttentionSpec& spec, int sq, int sk) {
   std::vector<std::uint8_t> visible(static_cast<std::size_t>(sq) * sk);
+  const auto custom = spec.mask.empty() ? nullptr : visibility(spec);
   for (int q = 0; q < sq; ++q)
     for (int k = 0; k < sk; ++k)
-      visible[static_cast<std::size_t>(q) * sk + k] = visibleByFields(spec, alignedPosition(spec, q, sq, sk), k);
+      visible[static_cast<std::size_t>(q) * sk + k] =
+          custom ? custom(q, k, sq, sk) : visibleByFields(spec, reference::alignedPosition(spec, q, sq, sk), k);
   return visible;
 }
 

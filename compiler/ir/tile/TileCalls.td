@@ -24,7 +24,7 @@ class Tile_ValueCall<string mnemonic, string callee, Type result_type, list<Trai
     : Tile_Call<mnemonic, callee, traits # [DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
   let results = (outs result_type:$result);
   let extraClassDefinition = !strconcat(calleeDefinition, Tile_NamedDefinition);
-  let assemblyFormat = "custom<ResultLabel>($label) operands attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = "`` custom<ResultLabel>($label) operands attr-dict `:` functional-type(operands, results)";
 }
 
 // --- views of global memory -----------------------------------------------------------------------------------------
@@ -42,7 +42,7 @@ class Tile_PackedView<string callee>
   let extraClassDefinition = !strconcat(calleeDefinition, Tile_NamedDefinition,
     "llvm::SmallVector<int64_t> $cppClass::getTemplateArguments() { return {int64_t(getGroup())}; }");
   let assemblyFormat = [{
-    custom<ResultLabel>($label) operands `group` $group attr-dict `:` functional-type(operands, results)
+    `` custom<ResultLabel>($label) operands `group` $group attr-dict `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;
 }

@@ -65,7 +65,7 @@ def Tile_AllocOp : Tile_Named<"alloc"> {
   let summary = "Declares a tile in registers, or in shared memory at `offset` bytes once tile-allocate-shared has run.";
   let arguments = (ins OptionalAttr<StrAttr>:$label, OptionalAttr<I64Attr>:$offset);
   let results = (outs Tile_AnyPlace:$result);
-  let assemblyFormat = "custom<ResultLabel>($label) (`at` $offset^)? attr-dict `:` type($result)";
+  let assemblyFormat = "`` custom<ResultLabel>($label) (`at` $offset^)? attr-dict `:` type($result)";
   let hasVerifier = 1;
 }
 
@@ -73,7 +73,7 @@ def Tile_RingOp : Tile_Named<"ring", [Pure]> {
   let summary = "The slots of tiles `first`, `first - 1`, ... in a ring.";
   let arguments = (ins OptionalAttr<StrAttr>:$label, Index:$first);
   let results = (outs Tile_RingType:$result);
-  let assemblyFormat = "custom<ResultLabel>($label) $first attr-dict `:` type($result)";
+  let assemblyFormat = "`` custom<ResultLabel>($label) $first attr-dict `:` type($result)";
 }
 
 def Tile_SlotOp : Tile_Op<"slot", [Pure]> {
@@ -129,7 +129,7 @@ def Tile_ElementOp : Tile_Named<"element", [Pure]> {
   let summary = "One element of global memory that no thread writes: `cu_seqlens_q[batch + 1]`.";
   let arguments = (ins OptionalAttr<StrAttr>:$label, Tile_PtrType:$pointer, Index:$position);
   let results = (outs AnyTypeOf<[Index, F32]>:$result);
-  let assemblyFormat = "custom<ResultLabel>($label) $pointer `[` $position `]` attr-dict `:` type($pointer) `->` type($result)";
+  let assemblyFormat = "`` custom<ResultLabel>($label) $pointer `[` $position `]` attr-dict `:` type($pointer) `->` type($result)";
 }
 
 def Tile_AtOp : Tile_Op<"at", [Pure]> {
@@ -149,7 +149,7 @@ def Tile_ConstantOp : Tile_Named<"constant", [Pure]> {
   let summary = "An fp32 literal.";
   let arguments = (ins OptionalAttr<StrAttr>:$label, F32Attr:$value);
   let results = (outs F32:$result);
-  let assemblyFormat = "custom<ResultLabel>($label) $value attr-dict";
+  let assemblyFormat = "`` custom<ResultLabel>($label) $value attr-dict";
 }
 
 // --- mask and score -----------------------------------------------------------------------------------------------------------
@@ -166,7 +166,7 @@ def Tile_VisibleOp : Tile_Named<"visible", [Pure]> {
   let arguments = (ins OptionalAttr<StrAttr>:$label, Variadic<Index>:$symbols, ArrayAttr:$sets,
                        DefaultValuedAttr<I64Attr, "1">:$group);
   let results = (outs Tile_LambdaType:$result);
-  let assemblyFormat = "custom<ResultLabel>($label) `(` $symbols `)` $sets (`group` $group^)? attr-dict";
+  let assemblyFormat = "`` custom<ResultLabel>($label) `(` $symbols `)` $sets (`group` $group^)? attr-dict";
   let hasVerifier = 1;
 }
 
@@ -200,7 +200,7 @@ def Tile_YieldOp : Tile_Op<"yield", [HasParent<"LambdaOp">]> {
 class Tile_Arithmetic<string mnemonic> : Tile_Named<mnemonic, [Pure]> {
   let arguments = (ins OptionalAttr<StrAttr>:$label, F32:$lhs, F32:$rhs);
   let results = (outs F32:$result);
-  let assemblyFormat = "custom<ResultLabel>($label) $lhs `,` $rhs attr-dict";
+  let assemblyFormat = "`` custom<ResultLabel>($label) $lhs `,` $rhs attr-dict";
 }
 def Tile_MulOp : Tile_Arithmetic<"mul"> { let summary = "Product of two floats."; }
 def Tile_SubOp : Tile_Arithmetic<"sub"> { let summary = "Difference of two floats."; }

@@ -35,9 +35,9 @@ def Tile_RowsType : Tile_Type<"Rows", "rows"> {
 }
 
 def Tile_PtrType : Tile_Type<"Ptr", "ptr"> {
-  let summary = "A pointer to global memory (`float*`, `const int*`).";
-  let parameters = (ins "::mlir::Type":$element, DefaultValuedParameter<"bool", "false">:$is_const);
-  let assemblyFormat = "`<` (`const` $is_const^)? $element `>`";
+  let summary = "A pointer to global memory; as a parameter, to what nobody writes (`const int*`).";
+  let parameters = (ins "::mlir::Type":$element);
+  let assemblyFormat = "`<` $element `>`";
 }
 
 def Tile_StType : Tile_Type<"St", "st"> {

@@ -26,7 +26,7 @@ extern "C" __global__ void __launch_bounds__(block::threads)
   const int q_last = min(q_begin + 127, sq - 1);
   const int kv_end = max(ceildiv(q_last + sk - sq + 1, 64), min(4, ceildiv(sk, 64)));
   const int full_end = max(min(max(floordiv(q_begin + sk - sq + 1, 64), min(4, sk / 64)), kv_end), 0);
-  const auto visible = [=](int query, int key) { return key <= query + sk - sq || (key <= 255 && key < sk); };
+  const auto visible = [=](int query, int key) { return key <= query + sk - sq || (key < 256 && key < sk); };
   const float scale_log2 = scale * log2e;
 
   rt<float, 16, 64> scores;

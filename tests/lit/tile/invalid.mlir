@@ -1,0 +1,186 @@
+// RUN: attune-opt %s --split-input-file --verify-diagnostics
+
+// Each verifier says what it expected and what it got.
+
+// expected-error @+1 {{expected 1 to 32 warps of 32 threads, got 100 threads}}
+tile.kernel @threads() threads 100 grid [[], [], []] {}
+
+// -----
+// expected-error @+1 {{expected three grid dimensions, got 2}}
+tile.kernel @grid() threads 128 grid [[], []] {}
+
+// -----
+// expected-error @+1 {{expected gl, ptr, index or f32 arguments, got '!tile.rv<16>'}}
+tile.kernel @argument(%v: !tile.rv<16>) threads 128 grid [[], [], []] {}
+
+// -----
+// expected-error @+1 {{expected only tile ops, got attn.identity}}
+tile.kernel @foreign() threads 128 grid [[], [], []] { %0 = attn.identity }
+
+// -----
+// expected-error @+1 {{expected rows in eights and columns in sixteens, got 64x72}}
+tile.kernel @shared() threads 128 grid [[], [], []] { %k_smem = tile.alloc : !tile.st<64, 72, bf16> }
+
+// -----
+// expected-error @+1 {{expected f16 or bf16 elements, got 'f32'}}
+tile.kernel @element() threads 128 grid [[], [], []] { %k_smem = tile.alloc : !tile.st<64, 64, f32> }
+
+// -----
+// expected-error @+1 {{expected at least one stage, got 0}}
+tile.kernel @stages() threads 128 grid [[], [], []] { %k_smem = tile.alloc : !tile.st<64, 64, bf16, stages = 0> }
+
+// -----
+// expected-error @+1 {{expected rows in sixteens and columns in eights (fragments of m16n8k16), got 8x64}}
+tile.kernel @registers() threads 128 grid [[], [], []] { %scores = tile.alloc : !tile.rt<8, 64, f32> }
+
+// -----
+tile.kernel @offset() threads 128 grid [[], [], []] {
+  // expected-error @+1 {{expected an offset on a shared tile only, got '!tile.rv<16>'}}
+  %v = tile.alloc at 0 : !tile.rv<16>
+}
+
+// -----
+tile.kernel @alignment() threads 128 grid [[], [], []] {
+  // expected-error @+1 {{expected an offset in multiples of 128, got 64}}
+  %v = tile.alloc at 64 : !tile.st<16, 16, bf16>
+}
+
+// -----
+tile.kernel @ring(%sk: index) threads 128 grid [[], [], []] {
+  %k_smem = tile.alloc : !tile.st<64, 64, bf16, stages = 2>
+  %ring = tile.ring %sk : !tile.ring<3>
+  // expected-error @+1 {{expected a ring of 2 stages, got 3}}
+  %0 = tile.slot %k_smem[%ring(%sk)] : !tile.st<64, 64, bf16, stages = 2>, !tile.ring<3> -> !tile.st<64, 64, bf16>
+}
+
+// -----
+tile.kernel @slot(%sk: index) threads 128 grid [[], [], []] {
+  %k_smem = tile.alloc : !tile.st<64, 64, bf16, stages = 2>
+  %ring = tile.ring %sk : !tile.ring<2>
+  // expected-error @+1 {{expected one stage, '!tile.st<64, 64, bf16>', got '!tile.st<64, 32, bf16>'}}
+  %0 = tile.slot %k_smem[%ring(%sk)] : !tile.st<64, 64, bf16, stages = 2>, !tile.ring<2> -> !tile.st<64, 32, bf16>
+}
+
+// -----
+tile.kernel @index(%sk: index) threads 128 grid [[], [], []] {
+  // expected-error @+1 {{expected one expression, or min or max of several, got 2 and only}}
+  %a = tile.index [%sk, %sk + 1]
+}
+
+// -----
+tile.kernel @visible(%sk: index) threads 128 grid [[], [], []] {
+  // expected-error @+1 {{expected sets over (query, key) with 1 symbols}}
+  %v = tile.visible(%sk) [affine_set<(q, k)[sq, sk] : (q - k >= 0)>]
+}
+
+// -----
+tile.kernel @nothing(%sk: index) threads 128 grid [[], [], []] {
+  // expected-error @+1 {{expected at least one set, got none}}
+  %v = tile.visible(%sk) []
+}
+
+// -----
+tile.kernel @lambda(%scale: f32) threads 128 grid [[], [], []] {
+  // expected-error @+1 {{expected a tile.yield at the end, got tile.mul}}
+  %score = tile.lambda(%s: f32) {
+    %0 = tile.mul %s, %scale
+  }
+}
+
+// -----
+tile.kernel @expression(%scale: f32) threads 128 grid [[], [], []] {
+  // expected-error @+1 {{expected one expression, got a definition of "x"}}
+  %score = tile.lambda(%s: f32) {
+    %x = tile.mul %s, %scale
+    tile.yield %x : f32
+  }
+}
+
+// -----
+tile.kernel @copy(%k: !tile.gl<f16, 64>, %head: index) threads 128 grid [[], [], []] {
+  %k_smem = tile.alloc : !tile.st<64, 64, bf16>
+  %k_rows = tile.rows %k, %head, %head : (!tile.gl<f16, 64>, index, index) -> !tile.rows<f16, 64>
+  // expected-error @+1 {{expected rows of 'bf16', got 'f16'}}
+  tile.fetch "K" %k_smem, %k_rows[%head] : !tile.st<64, 64, bf16>, !tile.rows<f16, 64>
+}
+
+// -----
+tile.kernel @padding(%k: !tile.gl<bf16, 72>, %head: index) threads 128 grid [[], [], []] {
+  %k_smem = tile.alloc : !tile.st<64, 64, bf16>
+  %k_rows = tile.rows %k, %head, %head : (!tile.gl<bf16, 72>, index, index) -> !tile.rows<bf16, 72>
+  // expected-error @+1 {{expected 80 columns for rows of 72, got 64}}
+  tile.block.load_async %k_smem, %k_rows, %head : !tile.st<64, 64, bf16>, !tile.rows<bf16, 72>, index
+}
+
+// -----
+tile.kernel @whole_ring(%k: !tile.gl<bf16, 64>, %head: index) threads 128 grid [[], [], []] {
+  %k_smem = tile.alloc : !tile.st<64, 64, bf16, stages = 2>
+  %k_rows = tile.rows %k, %head, %head : (!tile.gl<bf16, 64>, index, index) -> !tile.rows<bf16, 64>
+  // expected-error @+1 {{expected one slot of the ring, got '!tile.st<64, 64, bf16, stages = 2>'}}
+  tile.block.load_async %k_smem, %k_rows, %head : !tile.st<64, 64, bf16, stages = 2>, !tile.rows<bf16, 64>, index
+}
+
+// -----
+tile.kernel @view(%k: !tile.gl<bf16, 64>, %head: index) threads 128 grid [[], [], []] {
+  // expected-error @+1 {{expected '!tile.rows<bf16, 64>' of '!tile.gl<bf16, 64>', got '!tile.rows<bf16, 32>'}}
+  %k_rows = tile.rows %k, %head, %head : (!tile.gl<bf16, 64>, index, index) -> !tile.rows<bf16, 32>
+}
+
+// -----
+tile.kernel @contraction() threads 128 grid [[], [], []] {
+  %scores = tile.alloc : !tile.rt<16, 64, f32>
+  %a = tile.alloc : !tile.st<64, 128, bf16>
+  %b = tile.alloc : !tile.st<64, 64, bf16>
+  // expected-error @+1 {{expected A and B with the same columns and element, got '!tile.st<64, 128, bf16>' and '!tile.st<64, 64, bf16>'}}
+  tile.warp.mm_ABt %scores, %a, %b : !tile.rt<16, 64, f32>, !tile.st<64, 128, bf16>, !tile.st<64, 64, bf16>
+}
+
+// -----
+tile.kernel @scores() threads 128 grid [[], [], []] {
+  %scores = tile.alloc : !tile.rt<16, 32, f32>
+  %a = tile.alloc : !tile.st<64, 64, bf16>
+  // expected-error @+1 {{expected a result of a warp's rows of A by 64, got 16x32 for A of 64x64}}
+  tile.warp.mm_ABt %scores, %a, %a : !tile.rt<16, 32, f32>, !tile.st<64, 64, bf16>, !tile.st<64, 64, bf16>
+}
+
+// -----
+tile.kernel @values() threads 128 grid [[], [], []] {
+  %out = tile.alloc : !tile.rt<16, 64, f32>
+  %probs = tile.alloc : !tile.rt<16, 32, bf16>
+  %v = tile.alloc : !tile.st<64, 64, bf16>
+  // expected-error @+1 {{expected B with 32 rows, as A has columns, got 64x64}}
+  tile.warp.mma_AB %out, %probs, %v : !tile.rt<16, 64, f32>, !tile.rt<16, 32, bf16>, !tile.st<64, 64, bf16>
+}
+
+// -----
+tile.kernel @out() threads 128 grid [[], [], []] {
+  %out = tile.alloc : !tile.rt<32, 64, f32>
+  %probs = tile.alloc : !tile.rt<16, 64, bf16>
+  %v = tile.alloc : !tile.st<64, 64, bf16>
+  // expected-error @+1 {{expected a result of 16x64, got 32x64}}
+  tile.warp.mma_AB_masked %out, %probs, %v : !tile.rt<32, 64, f32>, !tile.rt<16, 64, bf16>, !tile.st<64, 64, bf16>
+}
+
+// -----
+tile.kernel @convert() threads 128 grid [[], [], []] {
+  %scores = tile.alloc : !tile.rt<16, 64, f32>
+  %probs = tile.alloc : !tile.rt<16, 32, bf16>
+  // expected-error @+1 {{expected tiles of one shape, got 16x32 and 16x64}}
+  tile.warp.convert %probs, %scores : !tile.rt<16, 32, bf16>, !tile.rt<16, 64, f32>
+}
+
+// -----
+tile.kernel @step(%scale: f32) threads 128 grid [[], [], []] {
+  %scores = tile.alloc : !tile.rt<16, 64, f32>
+  %m = tile.alloc : !tile.rv<32>
+  // expected-error @+1 {{expected vectors of 16 rows, got '!tile.rv<32>'}}
+  tile.softmax.step %scores, %m, %m, %m, %scale : !tile.rt<16, 64, f32>, !tile.rv<32>, !tile.rv<32>, !tile.rv<32>, f32
+}
+
+// -----
+tile.kernel @store(%sk: index) threads 128 grid [[], [], []] {
+  %out = tile.alloc : !tile.rt<16, 64, f32>
+  %o = tile.alloc : !tile.st<16, 64, bf16>
+  // expected-error @+1 {{expected a range of rows for global memory and none for shared, got '!tile.st<16, 64, bf16>'}}
+  tile.warp.store %o, %out rows [%sk, %sk) : !tile.st<16, 64, bf16>, !tile.rt<16, 64, f32>
+}
