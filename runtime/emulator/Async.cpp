@@ -12,7 +12,7 @@ void AsyncQueue::reset() {
 void AsyncQueue::issue(const AsyncCopy& copy) {
   copies_.push_back(copy);
   copies_.back().group = committed_[copy.lane];
-  std::memset(copy.destination, 0x7f, copy.bytes); // NaN, whatever the type
+  std::memset(copy.destination, 0xff, copy.bytes); // NaN, whatever the type
 }
 
 void AsyncQueue::commit(std::uint32_t lanes) {

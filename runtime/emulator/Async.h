@@ -24,11 +24,10 @@ public:
   void reset();
   void issue(const AsyncCopy& copy); ///< fills in the group, poisons the destination
   void commit(std::uint32_t lanes);
-  /// Lands for `lanes` all but their `keep` newest groups, and returns what landed since the last call of take().
+  /// Lands for `lanes` all but their `keep` newest groups.
   void wait(std::uint32_t lanes, std::uint32_t keep);
   void landAll(std::uint32_t lanes); ///< uncommitted ones too
   void landSome(Random& random);
-  bool empty() const { return copies_.empty(); }
 
 private:
   template <class Predicate>

@@ -111,6 +111,10 @@ std::size_t Decode::widthOf(const Operand& operand) const {
   return meaning.kind == Decoder::Meaning::Kind::Register ? meaning.bits : 0;
 }
 
+bool Decode::isSpecial(const std::string& name) const {
+  return decoder.lookup(name, statement.scope).kind == Decoder::Meaning::Kind::Special;
+}
+
 Space Decode::spaceOfName(const Operand& address) const {
   if (address.kind != Operand::Kind::Address || address.elements.empty() ||
       address.elements[0].kind != Operand::Kind::Name)

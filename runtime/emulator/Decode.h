@@ -44,6 +44,7 @@ public:
   void address(const Operand& operand);
   void sources(std::size_t first, std::size_t number, Type type);
   std::size_t widthOf(const Operand& operand) const; ///< bits of a register, 0 for anything else
+  bool isSpecial(const std::string& name) const;     ///< %tid.x and its like, which only mov reads
   Space spaceOfName(const Operand& address) const;   ///< of the variable in an address; Generic for a register
   std::uint32_t constantOf(const Operand& operand) const;
   Slot temporary(unsigned bits);

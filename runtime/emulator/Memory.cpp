@@ -111,7 +111,7 @@ void poison(std::span<std::byte> bytes, std::uint64_t seed) {
     std::memcpy(bytes.data() + at, &value, 8);
   }
   for (; at < bytes.size(); ++at)
-    bytes[at] = std::byte{0x7f};
+    bytes[at] = std::byte{0xff};
 }
 
 } // namespace attune::emulator

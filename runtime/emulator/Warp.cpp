@@ -6,6 +6,10 @@
 
 namespace attune::emulator {
 
+namespace {
+constexpr unsigned patience = 64; ///< slices
+}
+
 void Warp::reset(Block& home, unsigned which, std::uint32_t lanes) {
   block = &home;
   index = which;
@@ -39,7 +43,24 @@ std::uint64_t Warp::run(std::uint64_t slice) {
     instr.run(*this, instr);
   }
   clock += ran;
+  if (ran == slice && !others_.empty() && ++stalled_ > patience)
+    letAnotherGroupRun();
   return ran;
+}
+
+/// The lowest group may spin on what another one has yet to write. PTX promises progress to each thread.
+void Warp::letAnotherGroupRun() {
+  for (std::size_t i = 0; i < others_.size(); ++i) {
+    if (others_[i].waits)
+      continue;
+    const Group chosen = others_[i];
+    others_.erase(others_.begin() + static_cast<std::ptrdiff_t>(i));
+    park(pc_, active_, false);
+    pc_ = chosen.pc;
+    active_ = chosen.lanes;
+    meeting_ = ~0u; // until it branches apart, waits or ends
+    return;
+  }
 }
 
 void Warp::park(std::uint32_t pc, std::uint32_t lanes, bool waits) {
@@ -71,6 +92,7 @@ void Warp::meet() {
     active_ |= met ? group.lanes : 0;
     return met;
   });
+  stalled_ = 0;
   updateMeeting();
 }
 
@@ -80,8 +102,7 @@ void Warp::next() {
   updateMeeting();
   if (meeting_ == ~0u) {
     if (others_.empty()) {
-      if (!async.empty())
-        async.landAll(~0u);
+      async.reset(); // nobody waited for what is still under way, so nobody may see it
       state = State::Done;
       block->exited(*this);
       return;

@@ -74,12 +74,14 @@ private:
   void next();
   void park(std::uint32_t pc, std::uint32_t lanes, bool waits);
   void updateMeeting();
+  void letAnotherGroupRun();
 
   std::uint32_t pc_ = 0;
   std::uint32_t active_ = 0;
   std::uint32_t alive_ = 0;
   std::uint32_t meeting_ = ~0u; ///< lowest pc of a group that does not wait
   std::vector<Group> others_;
+  unsigned stalled_ = 0; ///< slices used up since groups last met or ended
 };
 
 } // namespace attune::emulator

@@ -84,6 +84,12 @@ void decodeMove(Decode& decode) {
   if (type.bits == 8)
     type.bits = 16;
   decode.destination(to, type);
+  if (from.kind == Operand::Kind::Name && decode.isSpecial(from.name)) {
+    decode.instr.category = Class::Alu;
+    if (!specialRegister(from.name, decode.instr))
+      decode.unsupported("special register '" + from.name + "'");
+    return;
+  }
   decode.source(from, type);
   decode.handler(type.bits == 1    ? &movePredicate
                  : type.bits == 64 ? &move<std::uint64_t>
