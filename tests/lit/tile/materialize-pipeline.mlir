@@ -1,0 +1,68 @@
+// RUN: attune-opt %s -pass-pipeline='builtin.module(tile.kernel(tile-materialize-pipeline))' --split-input-file --verify-diagnostics | FileCheck %s
+
+// Two stages, one fetch per tile: copies run one group ahead of their use, in a ring of two slots.
+
+// CHECK-LABEL: tile.kernel @ring
+//  CHECK-NEXT:   %k_smem = tile.alloc : !tile.st<64, 64, bf16, stages = 2>
+//       CHECK:   %[[LAST:.+]] = tile.index [%tiles - 1]
+//       CHECK:   %ring = tile.ring %[[LAST]] : <2>
+// prologue
+//       CHECK:   tile.if [%tiles - %{{.*}} - 1] {
+//       CHECK:     %[[FIRST:.+]] = tile.slot %k_smem[%ring
+//       CHECK:     tile.block.load_async %[[FIRST]]
+//       CHECK:   tile.cp_async.commit
+// steady state
+//       CHECK:   tile.for %j from %tiles down to
+//       CHECK:     tile.cp_async.wait 0 {note = "K(j) is there, K(j + 1) is used up"}
+//  CHECK-NEXT:     tile.block.sync
+//       CHECK:     tile.if [%j - %{{.*}} - 1] {
+//       CHECK:       tile.block.load_async {{.*}} index{{$}}
+//       CHECK:     tile.cp_async.commit
+//       CHECK:     %[[SLOT:.+]] = tile.slot %k_smem[%ring(%j)]
+//       CHECK:     tile.warp.mm_ABt %scores, %q_smem, %[[SLOT]]
+// what is still under way when no tile was visited
+//       CHECK:   tile.cp_async.wait 0
+//  CHECK-NEXT:   tile.block.sync
+tile.kernel @ring(%k: !tile.gl<bf16, 64>, %head: index, %tiles: index) threads 128 grid [[], [], []] attributes {stages = 2 : i64} {
+  %k_smem = tile.alloc : !tile.st<64, 64, bf16>
+  %q_smem = tile.alloc : !tile.st<64, 64, bf16>
+  %scores = tile.alloc : !tile.rt<16, 64, f32>
+  %k_rows = tile.rows %k, %head, %head : (!tile.gl<bf16, 64>, index, index) -> !tile.rows<bf16, 64>
+  %0 = tile.index [0]
+  tile.fetch "Q" %q_smem, %k_rows[%0] : !tile.st<64, 64, bf16>, !tile.rows<bf16, 64>
+  tile.for %j from %tiles down to %0 {
+    %1 = tile.index [%j * 64]
+    tile.fetch "K" %k_smem, %k_rows[%1] : !tile.st<64, 64, bf16>, !tile.rows<bf16, 64>
+    tile.warp.mm_ABt %scores, %q_smem, %k_smem : !tile.rt<16, 64, f32>, !tile.st<64, 64, bf16>, !tile.st<64, 64, bf16>
+  }
+  tile.block.sync
+}
+
+// -----
+
+tile.kernel @rows(%k: !tile.gl<bf16, 64>, %head: index, %tiles: index) threads 128 grid [[], [], []] {
+  %k_smem = tile.alloc : !tile.st<64, 64, bf16>
+  %k_rows = tile.rows %k, %head, %head : (!tile.gl<bf16, 64>, index, index) -> !tile.rows<bf16, 64>
+  %0 = tile.index [0]
+  tile.for %j from %tiles down to %0 {
+    // expected-error @+1 {{expected rows that are an index of the loop's tile alone}}
+    tile.fetch "K" %k_smem, %k_rows[%head] : !tile.st<64, 64, bf16>, !tile.rows<bf16, 64>
+  }
+}
+
+// -----
+
+tile.kernel @gap(%k: !tile.gl<bf16, 64>, %head: index, %tiles: index) threads 128 grid [[], [], []] {
+  %k_smem = tile.alloc : !tile.st<64, 64, bf16>
+  %k_rows = tile.rows %k, %head, %head : (!tile.gl<bf16, 64>, index, index) -> !tile.rows<bf16, 64>
+  %0 = tile.index [0]
+  tile.for %j from %tiles down to %head {
+    %1 = tile.index [%j * 64]
+    tile.fetch "K" %k_smem, %k_rows[%1] : !tile.st<64, 64, bf16>, !tile.rows<bf16, 64>
+  }
+  // expected-error @+1 {{expected loops that go on where the one before stops, with the same fetches}}
+  tile.for %i from %tiles down to %0 {
+    %2 = tile.index [%i * 64]
+    tile.fetch "K" %k_smem, %k_rows[%2] : !tile.st<64, 64, bf16>, !tile.rows<bf16, 64>
+  }
+}
