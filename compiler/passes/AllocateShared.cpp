@@ -67,7 +67,7 @@ struct AllocateSharedPass : impl::AllocateSharedBase<AllocateSharedPass> {
       total = std::max(total, buffer.offset + buffer.bytes);
     }
     if (limit > 0 && total > limit) {
-      kernel.emitError() << "shared memory: " << total << " bytes needed, " << limit << " available";
+      kernel.emitError() << "shared memory: " << total << " bytes needed, " << limit.getValue() << " available";
       return signalPassFailure();
     }
     kernel.setSharedBytes(total);

@@ -4,7 +4,8 @@ import lit.formats
 
 config.name = "attune"
 config.test_format = lit.formats.ShTest()
-config.suffixes = [".mlir"]
+config.suffixes = [".mlir", ".test"]
+config.excludes = ["Inputs"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(lit_config.params["build"], "lit")
 config.environment["PATH"] = os.pathsep.join(
