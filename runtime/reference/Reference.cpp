@@ -1,5 +1,7 @@
 #include "runtime/reference/Reference.h"
 
+#include "attune/compiler/Visible.h"
+
 #include "runtime/reference/Gemm.h"
 #include "runtime/reference/Visibility.h"
 #include "runtime/support/Half.h"

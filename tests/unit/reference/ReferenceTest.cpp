@@ -1,3 +1,5 @@
+#include "attune/compiler/Visible.h"
+
 #include "runtime/reference/Random.h"
 #include "runtime/reference/Visibility.h"
 

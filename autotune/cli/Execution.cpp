@@ -1,0 +1,131 @@
+#include "autotune/cli/Execution.h"
+
+#include "autotune/cli/Cli.h"
+#include "autotune/cli/RecordingDevice.h"
+#include "runtime/reference/DeviceTensors.h"
+#include "runtime/reference/Visibility.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <numeric>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace attune::cli {
+
+RunOptions::RunOptions(CLI::App& app) : spec(app), app_(&app) {
+  const auto lengths = CLI::Range(0, 1 << 24);
+  app.add_option("--inputs", inputs, "safetensors file with q, k, v (cu_seqlens_q, cu_seqlens_k, alibi_slopes, sink)");
+  app.add_option("--device", device, "emulated, emulated:sm_90, cuda:0; auto: a GPU if there is one")
+      ->capture_default_str();
+  app.add_option("--splits", splits, "chunks of the keys; 0: the cost model's choice")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  app.add_option("--schedule", schedule,
+                 "instead of the default one: \"q_tile=64 kv_tile=64 warps=4 stages=2 pack_gqa=0 split_kv=0\"");
+  app.add_option("--batch", shape.batch, "of random inputs")->check(CLI::Range(1, 1 << 16))->capture_default_str();
+  app.add_option("--q-len", shape.q_len, "queries per sequence of random inputs")
+      ->check(lengths)
+      ->capture_default_str();
+  app.add_option("--kv-len", shape.kv_len, "keys per sequence of random inputs")->check(lengths)->capture_default_str();
+  app.add_option("--seed", seed, "of random inputs")->capture_default_str();
+}
+
+Workload RunOptions::workload() const {
+  const AttentionSpec parsed = spec.resolve();
+  if (inputs.empty())
+    return randomWorkload(parsed, shape, seed);
+  for (const char* option : {"--batch", "--q-len", "--kv-len", "--seed"})
+    if (app_->count(option) > 0)
+      throw UsageError(fmt::format("{} is for random inputs, and --inputs gives others", option));
+  return loadWorkload(parsed, inputs);
+}
+
+PrepareOptions RunOptions::prepare() const {
+  PrepareOptions options{.schedule = std::nullopt, .splits = splits};
+  if (!schedule.empty())
+    options.schedule = scheduleFromText(schedule);
+  return options;
+}
+
+Execution execute(const Workload& workload, const std::string& device_name, const PrepareOptions& options,
+                  bool verify) {
+  const auto device = std::make_shared<RecordingDevice>(openDevice(device_name));
+  Engine engine(device);
+  Execution execution{.device = device->properties(),
+                      .plan = engine.prepare(workload.spec, reference::problemOf(workload.lengths), options)};
+  const reference::DeviceTensors tensors(device, workload.spec, workload.lengths, workload.tensors);
+  engine.launch(execution.plan, tensors.tensors());
+  device->synchronize();
+  execution.counters = device->launches;
+  if (!execution.device.emulated) {
+    constexpr int repetitions = 20;
+    const auto start = std::chrono::steady_clock::now();
+    for (int i = 0; i < repetitions; ++i)
+      engine.launch(execution.plan, tensors.tensors());
+    device->synchronize();
+    execution.time_us =
+        std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count() / repetitions;
+  }
+  execution.o = tensors.o();
+  execution.lse = tensors.lse();
+  if (verify)
+    execution.comparison =
+        reference::compare(workload.spec, workload.lengths, workload.tensors, execution.o, execution.lse);
+  return execution;
+}
+
+nlohmann::json toJson(const Workload& workload, const Execution& execution) {
+  std::string kernels;
+  for (const PlannedKernel& kernel : execution.plan.kernels())
+    kernels += (kernels.empty() ? "" : ", ") + kernel.name;
+  nlohmann::json document = {{"device", execution.device.name},
+                             {"kernel", kernels},
+                             {"schedule", toText(execution.plan.schedule())},
+                             {"splits", execution.plan.splits()},
+                             {"compile_ms", compileMilliseconds(execution.plan)},
+                             {"max_abs_error", nullptr},
+                             {"error_bound", nullptr},
+                             {"ok", true}};
+  if (const auto& comparison = execution.comparison) {
+    document["max_abs_error"] = comparison->max_abs_error;
+    document["error_bound"] = comparison->error_bound;
+    document["max_lse_error"] = comparison->max_lse_error;
+    document["ok"] = comparison->ok;
+  }
+  if (!execution.device.emulated) {
+    document["time_us"] = execution.time_us;
+    document["tflops"] = flops(workload) / execution.time_us * 1e-6;
+    document["gbytes_per_s"] = bytes(workload) / execution.time_us * 1e-3;
+  }
+  return document;
+}
+
+double compileMilliseconds(const Plan& plan) {
+  double sum = 0;
+  for (const PlannedKernel& kernel : plan.kernels())
+    sum += kernel.lower_ms + kernel.nvrtc_ms;
+  return sum;
+}
+
+double flops(const Workload& workload) {
+  double pairs = 0;
+  for (int b = 0; b < workload.lengths.batch(); ++b) {
+    const auto visible = reference::visiblePairs(workload.spec, workload.lengths.sq(b), workload.lengths.sk(b));
+    pairs += static_cast<double>(std::count(visible.begin(), visible.end(), 1));
+  }
+  const int head_dim_v = workload.spec.head_dim_v ? workload.spec.head_dim_v : workload.spec.head_dim;
+  return pairs * workload.spec.q_heads * 2 * (workload.spec.head_dim + head_dim_v);
+}
+
+double bytes(const Workload& workload) {
+  const auto& [q, k, v, slopes, sink] = workload.tensors;
+  const double o = static_cast<double>(q.size()) / workload.spec.head_dim *
+                   (workload.spec.head_dim_v ? workload.spec.head_dim_v : workload.spec.head_dim);
+  return 2 * (static_cast<double>(q.size() + k.size() + v.size()) + o);
+}
+
+} // namespace attune::cli

@@ -1,0 +1,102 @@
+#include "autotune/cli/Cli.h"
+#include "autotune/cli/Output.h"
+
+#include "attune/compiler/Error.h"
+#include "compiler/spec/Nearest.h"
+
+#include <csignal>
+#include <cstdio>
+#include <map>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+namespace attune::cli {
+namespace {
+
+constexpr Verb verbs[] = {
+    {"compile", "spec to CUDA, PTX and cubin, for any GPU, without one", defineCompile},
+    {"run", "run a spec on tensors, and verify", defineRun},
+    {"profile", "run on the emulated device and count what happens", defineProfile},
+    {"explain", "why the kernel is what it is: passes, remarks, tiles, splits", defineExplain},
+    {"presets", "the attention of known models", definePresets},
+    {"devices", "what there is to run on", defineDevices},
+    {"doctor", "check NVRTC, driver, GPU and emulator, and say what to do", defineDoctor},
+    {"demo", "Qwen2.5-7B's attention from the spec to a checked result", defineDemo},
+};
+
+constexpr const char* footer = R"(
+Examples:
+  attune compile --preset qwen2.5-7b --arch sm_90 > kernel.cu
+  attune run '{"dtype": "bf16", "q_heads": 8, "kv_heads": 2, "head_dim": 64, "causal": "bottom_right"}' --q-len 128 --kv-len 512 --verify
+  attune run spec.json --inputs in.safetensors --output out.safetensors
+
+Exit codes: 0 done, 1 some items failed, 2 usage, 3 invalid spec or input, 4 valid but not supported,
+  5 no device or no NVRTC, 6 cache, 7 verification mismatch, 8 time limit, 130 interrupted
+)";
+
+int fail(bool json, Exit code, const char* kind, const std::string& message) {
+  if (json)
+    printJson(
+        {{"ok", false}, {"error", {{"kind", kind}, {"message", message}, {"exit_code", static_cast<int>(code)}}}});
+  fmt::print(stderr, "{} {}\n", style(stderr, "attune:", Style::Bad), message);
+  return static_cast<int>(code);
+}
+
+int perform(bool json, const std::function<Exit()>& action) {
+  try {
+    return static_cast<int>(action());
+  } catch (const UsageError& e) {
+    return fail(json, Exit::Usage, "usage", e.what());
+  } catch (const UserError& e) {
+    return e.kind == UserError::Kind::Invalid ? fail(json, Exit::Invalid, "invalid", e.what())
+                                              : fail(json, Exit::Unsupported, "unsupported", e.what());
+  } catch (const DeviceError& e) {
+    return fail(json, Exit::NoDevice, "device", e.what());
+  } catch (const InternalError& e) {
+    return fail(json, Exit::SomeFailed, "internal", fmt::format("a bug of attune, please report it: {}", e.what()));
+  } catch (const std::exception& e) {
+    return fail(json, Exit::SomeFailed, "internal", e.what());
+  }
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{"attune: a JIT compiler for attention", "attune"};
+  app.footer(footer);
+  app.set_version_flag("--version", "attune " ATTUNE_VERSION);
+  app.require_subcommand(1);
+  bool json = false;
+  std::map<CLI::App*, std::function<Exit()>> actions;
+  std::vector<std::string> names;
+  for (const Verb& verb : verbs) {
+    CLI::App* sub = app.add_subcommand(verb.name, verb.summary);
+    sub->add_flag("--json", json, "one JSON document on stdout, and nothing else there");
+    actions[sub] = verb.define(*sub, json);
+    names.emplace_back(verb.name);
+  }
+  const bool wants_json = std::find(argv, argv + argc, std::string("--json")) != argv + argc;
+  if (argc > 1 && argv[1][0] != '-' && std::find(names.begin(), names.end(), argv[1]) == names.end())
+    return fail(wants_json, Exit::Usage, "usage",
+                fmt::format("'{}' is not a verb; {}", argv[1], didYouMean(argv[1], names)));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0)
+      return app.exit(e); // --help, --version
+    return fail(wants_json, Exit::Usage, "usage",
+                fmt::format("{}; see `attune {} --help`", e.what(), argc > 1 ? argv[1] : ""));
+  }
+  return perform(json, actions.at(app.get_subcommands().front()));
+}
+
+extern "C" void interrupted(int) { _exit(static_cast<int>(Exit::Interrupted)); }
+
+} // namespace
+} // namespace attune::cli
+
+int main(int argc, char** argv) {
+  std::signal(SIGINT, attune::cli::interrupted);
+  return attune::cli::run(argc, argv);
+}

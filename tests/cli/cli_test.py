@@ -1,0 +1,290 @@
+"""The program `attune` from outside: exit codes, what is on stdout, JSON keys, bad input.
+
+usage: cli_test.py PATH_OF_ATTUNE SUITE"""
+
+import json
+import math
+import os
+import pathlib
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import safetensors as st
+
+ATTUNE = sys.argv[1]
+SMALL = {"dtype": "bf16", "q_heads": 2, "kv_heads": 1, "head_dim": 16, "causal": "bottom_right"}
+
+
+def spec(**changes):
+    return json.dumps({**SMALL, **changes})
+
+
+def attune(*arguments, stdin=None, **environment):
+    return subprocess.run(
+        [ATTUNE, *map(str, arguments)], input=stdin, capture_output=True, text=True, timeout=300, env={**os.environ, **environment}
+    )
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def expect(self, code, *arguments, says=(), **how):
+        done = attune(*arguments, **how)
+        self.assertEqual(done.returncode, code, f"{arguments}\n{done.stdout}\n{done.stderr}")
+        for text in says:
+            self.assertIn(text, done.stderr)
+        return done
+
+    def document(self, *arguments, code=0):
+        """stdout is one JSON document and nothing else."""
+        return json.loads(self.expect(code, *arguments, "--json").stdout)
+
+
+class Contract(Case):
+    def test_help_and_version(self):
+        self.assertIn("Examples:", self.expect(0, "--help").stdout)
+        self.assertRegex(self.expect(0, "--version").stdout, r"^attune \d+\.\d+\.\d+\n$")
+        listed = self.expect(0, "--help").stdout
+        for verb in "compile run profile explain presets devices doctor demo".split():
+            self.assertIn(verb, listed)
+            self.assertIn("--json", self.expect(0, verb, "--help").stdout)
+
+    def test_starts_at_once(self):
+        best = min(self.seconds("--version") for _ in range(10))
+        self.assertLess(best, 0.020)
+
+    @staticmethod
+    def seconds(*arguments):
+        start = time.perf_counter()
+        attune(*arguments)
+        return time.perf_counter() - start
+
+    def test_usage(self):
+        self.expect(2)
+        self.expect(2, "compil", says=["did you mean 'compile'"])
+        self.expect(2, "run", "--no-such-option", says=["--no-such-option"])
+        self.expect(2, "run", says=["no spec"])
+        self.expect(2, "run", spec(), "--preset", "qwen2.5-7b", says=["give one of them"])
+        self.expect(2, "run", spec(), "--q-len", "-4", says=["--q-len"])
+        self.expect(2, "compile", spec(), "--dump", "cudda", "--out", self.folder, says=["did you mean 'cuda'"])
+        self.expect(2, "compile", spec(), "--dump", "cuda", says=["--out"])
+        self.expect(2, "profile", spec(), "--device", "cuda:0", says=["emulated"])
+
+    def test_errors_are_one_document_too(self):
+        for code, *arguments in [(2, "compil"), (2, "run"), (4, "run", spec(head_dim=12)), (3, "run", "--preset", "qwen")]:
+            document = self.document(*arguments, code=code)
+            self.assertFalse(document["ok"])
+            self.assertEqual(document["error"]["exit_code"], code)
+
+    def test_presets(self):
+        presets = self.document("presets")["presets"]
+        self.assertIn("qwen2.5-7b", [preset["name"] for preset in presets])
+        printed = json.loads(self.expect(0, "presets", "qwen2.5-7b").stdout)
+        self.assertEqual((printed["q_heads"], printed["kv_heads"], printed["head_dim"]), (28, 4, 128))
+        self.expect(3, "presets", "qwen2.5-7", says=["qwen2.5-7b"])
+        self.assertIn("qwen2.5-7b", self.expect(0, "presets").stdout)
+
+    def test_devices(self):
+        devices = self.document("devices")["devices"]
+        self.assertIn("emulated", [device["device"] for device in devices])
+        for device in devices:
+            self.assertLessEqual({"device", "name", "arch", "emulated", "multiprocessors", "shared_per_block"}, device.keys())
+
+    def test_no_such_device(self):
+        self.expect(5, "run", spec(), "--device", "cuda:63")
+        self.expect(3, "run", spec(), "--device", "tpu", says=["emulated"])
+
+    def test_doctor(self):
+        document = self.document("doctor")
+        self.assertTrue(document["ok"])
+        self.assertEqual(document["checks"][0]["name"], "NVRTC")
+
+    def test_no_color(self):
+        self.assertNotIn("\033", self.expect(0, "presets", NO_COLOR="1").stdout)
+
+    def test_interrupted(self):
+        process = subprocess.Popen(
+            [ATTUNE, "run", spec(head_dim=128), "--q-len", "8000", "--kv-len", "8000", "--device", "emulated"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+        self.assertEqual(process.returncode, 130)
+
+
+class Inputs(Case):
+    """Bad input: exit code 3 or 4 with value, rule and remedy, and no output file."""
+
+    def refuse(self, code, spec_text, tensors=None, says=(), truncate=0, extra=()):
+        arguments = ["run", spec_text, "--output", self.folder / "out.safetensors", "--device", "emulated", *extra]
+        if tensors is not None:
+            path = self.folder / "in.safetensors"
+            st.save(path, tensors)
+            if truncate:
+                path.write_bytes(path.read_bytes()[:-truncate])
+            arguments += ["--inputs", path]
+        done = self.expect(code, *arguments, says=says)
+        self.assertEqual(done.stdout, "")
+        self.assertGreaterEqual(done.stderr.count(";"), 1, "value: rule; remedy")
+        self.assertEqual([p.name for p in self.folder.iterdir() if p.name != "in.safetensors"], [])
+
+    @staticmethod
+    def tensors(batch=1, q=3, k=5, q_heads=2, kv_heads=1, dim=16, dtype="BF16", **more):
+        def tensor(*shape):
+            size = 1
+            for n in shape:
+                size *= n
+            return dtype, shape, b"\0" * (2 * size)
+
+        return {"q": tensor(batch, q, q_heads, dim), "k": tensor(batch, k, kv_heads, dim), "v": tensor(batch, k, kv_heads, dim), **more}
+
+    def test_specs(self):
+        self.refuse(3, spec(casual=True), says=["casual", "causal"])
+        self.refuse(4, spec(head_dim=12), says=["12", "multiples of 8"])
+        self.refuse(4, spec(head_dim=59), says=["59"])
+        self.refuse(4, spec(head_dim=300), says=["300", "256"])
+        self.refuse(3, spec(q_heads=28, kv_heads=5), says=["28", "5"])
+        self.refuse(3, spec(mask=["k <= q +"], causal="none"), says=["mask"])
+        self.refuse(3, "{", says=["JSON"])
+        self.refuse(3, "/no/such/spec.json", says=["/no/such/spec.json"])
+
+    def test_shared_memory_of_the_target(self):
+        schedule = "q_tile=256 kv_tile=256 warps=16 stages=2 pack_gqa=0 split_kv=0"
+        self.refuse(4, spec(head_dim=256), extra=["--schedule", schedule], says=["shared memory", "bytes"])
+
+    def test_missing_and_mismatched_tensors(self):
+        without_v = self.tensors()
+        del without_v["v"]
+        self.refuse(3, spec(), without_v, says=["v"])
+        self.refuse(3, spec(), self.tensors(dim=24), says=["'q'", "16"])
+        self.refuse(3, spec(), self.tensors(q_heads=3), says=["'q'"])
+        self.refuse(3, spec(), self.tensors(kv_heads=2), says=["'k'"])
+        self.refuse(3, spec(), self.tensors(dtype="F16"), says=["F16", "BF16"])
+        self.refuse(3, spec(), {**self.tensors(), "k": self.tensors(batch=2)["k"]}, says=["'k'", "batch"])
+        self.refuse(3, spec(), {**self.tensors(), "v": self.tensors(k=6)["v"]}, says=["'v'", "length 5"])
+        self.refuse(3, spec(sink=True), self.tensors(), says=["sink"])
+        self.refuse(3, spec(sink=True), self.tensors(sink=("F32", (3,), st.f32([0, 0, 0]))), says=["'sink'"])
+        self.refuse(3, spec(alibi=True), self.tensors(alibi_slopes=("I32", (2,), st.i32([0, 0]))), says=["alibi_slopes"])
+
+    def test_offsets(self):
+        flat = {name: (dtype, shape[1:], content) for name, (dtype, shape, content) in self.tensors(q=4, k=6).items()}
+
+        def offsets(q, k):
+            return {**flat, "cu_seqlens_q": ("I32", (len(q),), st.i32(q)), "cu_seqlens_k": ("I32", (len(k),), st.i32(k))}
+
+        varlen = spec(varlen=True)
+        self.refuse(3, varlen, flat, says=["cu_seqlens_q"])
+        self.refuse(3, varlen, offsets([0, 3, 2, 4], [0, 2, 3, 6]), says=["cu_seqlens_q"])  # overlap
+        self.refuse(3, varlen, offsets([0, -2, 4], [0, 2, 6]), says=["cu_seqlens_q", "-2"])
+        self.refuse(3, varlen, offsets([0, 2, 4], [0, 2, 7]), says=["cu_seqlens_k", "7"])
+        self.refuse(3, varlen, offsets([1, 2, 4], [0, 2, 6]), says=["cu_seqlens_q", "1"])
+        self.refuse(3, varlen, offsets([0, 2, 4], [0, 6]), says=["cu_seqlens_k"])
+        self.refuse(3, varlen, offsets([], []), says=["cu_seqlens_q"])
+
+    def test_damaged_files(self):
+        self.refuse(3, spec(), self.tensors(), truncate=1, says=["in.safetensors"])
+        self.refuse(3, spec(), self.tensors(), truncate=500, says=["in.safetensors"])
+        done = self.expect(3, "run", spec(), "--inputs", self.folder / "none.safetensors", says=["none.safetensors"])
+        self.assertEqual(done.stdout, "")
+
+    def test_output_that_cannot_be_written(self):
+        self.expect(3, "run", spec(), "--output", "/no/such/folder/out.safetensors", "--device", "emulated", says=["/no/such/folder"])
+
+
+class Run(Case):
+    def test_compile(self):
+        document = self.document("compile", spec())
+        kernel = document["kernels"][0]
+        keys = "name arch schedule lower_ms nvrtc_ms registers spill_bytes local_bytes shared_bytes cubin_bytes warnings"
+        self.assertEqual(set(keys.split()), set(kernel))
+        self.assertEqual((kernel["arch"], kernel["spill_bytes"], kernel["warnings"]), ("sm_80", 0, []))
+        self.assertGreater(kernel["registers"], 0)
+        self.assertGreater(kernel["shared_bytes"], 0)
+        self.assertEqual([k["name"] for k in self.document("compile", spec(), "--phase", "decode")["kernels"]],
+                         ["attention_partial", "attention_combine"])
+        self.assertIn("__global__", self.expect(0, "compile", "-", stdin=spec()).stdout)
+        self.expect(4, "compile", spec(), "--arch", "sm_81", says=["sm_80"])
+
+    def test_compile_dumps(self):
+        self.expect(0, "compile", spec(), "--dump", "spec,attn,tile,cuda,ptx,cubin", "--out", self.folder / "dump")
+        names = {p.name for p in (self.folder / "dump").iterdir()}
+        self.assertLessEqual({"spec.json", "attention_forward.cu", "attention_forward.ptx", "attention_forward.cubin"}, names)
+        self.assertTrue(any("attn-classify-blocks" in name for name in names))
+        self.assertTrue(any("tile-prettify" in name for name in names))
+        self.assertEqual((self.folder / "dump" / "attention_forward.cubin").read_bytes()[:4], b"\x7fELF")
+
+    def test_run_and_verify(self):
+        keys = "device kernel schedule splits compile_ms max_abs_error error_bound ok"
+        for lengths in [("--q-len", 40, "--kv-len", 72), ("--q-len", 1, "--kv-len", 400, "--splits", 3)]:
+            document = self.document("run", spec(), "--device", "emulated", "--verify", *lengths)
+            self.assertLessEqual(set(keys.split()), set(document))
+            self.assertTrue(document["ok"])
+            self.assertLessEqual(document["max_abs_error"], document["error_bound"])
+        self.assertEqual(document["splits"], 3)
+
+    def test_files(self):
+        # one query that sees two equal keys: O is the mean of their values, LSE is ln 2 + score
+        for layout in ["bshd", "bhsd"]:
+            q_shape = (1, 1, 2, 16) if layout == "bshd" else (1, 2, 1, 16)
+            kv_shape = (1, 2, 1, 16) if layout == "bshd" else (1, 1, 2, 16)
+            st.save(self.folder / "in.safetensors", {
+                "q": ("BF16", q_shape, st.bf16([1.0] * 32)),
+                "k": ("BF16", kv_shape, st.bf16([0.5] * 32)),
+                "v": ("BF16", kv_shape, st.bf16([1.0] * 16 + [2.0] * 16)),
+            })
+            out = self.folder / "out.safetensors"
+            self.expect(0, "run", spec(layout=layout), "--inputs", self.folder / "in.safetensors", "--output", out, "--device", "emulated", "--verify")
+            tensors = st.load(out)
+            self.assertEqual(tensors["o"], ("BF16", list(q_shape), st.bf16([1.5] * 32)))
+            dtype, shape, content = tensors["lse"]
+            self.assertEqual((dtype, shape), ("F32", [1, 2, 1]))
+            for value in struct.unpack("<2f", content):
+                self.assertAlmostEqual(value, math.log(2) + 16 * 0.5 / 4, places=5)
+
+    def test_varlen_files(self):
+        st.save(self.folder / "in.safetensors", {
+            "q": ("BF16", (3, 2, 16), st.bf16([1.0] * 96)),
+            "k": ("BF16", (3, 1, 16), st.bf16([1.0] * 48)),
+            "v": ("BF16", (3, 1, 16), st.bf16([1.0] * 16 + [2.0] * 16 + [4.0] * 16)),
+            "cu_seqlens_q": ("I32", (4,), st.i32([0, 2, 2, 3])),
+            "cu_seqlens_k": ("I32", (4,), st.i32([0, 1, 3, 3])),
+        })
+        out = self.folder / "out.safetensors"
+        self.expect(0, "run", spec(varlen=True, causal="none"), "--inputs", self.folder / "in.safetensors", "--output", out, "--device", "emulated", "--verify")
+        # two queries on key 0, none on keys 1 and 2, one that sees nothing
+        self.assertEqual(st.load(out)["o"], ("BF16", [3, 2, 16], st.bf16([1.0] * 64 + [0.0] * 32)))
+
+    def test_random_inputs_and_files_exclude_each_other(self):
+        self.expect(2, "run", spec(), "--inputs", "in.safetensors", "--seed", "4", says=["--seed"])
+
+    def test_profile(self):
+        document = self.document("profile", spec(), "--q-len", 64, "--kv-len", 64)
+        self.assertGreater(document["counters"]["tensor_flops"], 0)
+        self.assertIn("global.read.bytes", self.expect(0, "profile", spec()).stdout)
+
+    def test_explain(self):
+        document = self.document("explain", spec(), "--q-len", 512, "--kv-len", 512, "--device", "emulated")
+        self.assertGreater(document["tiles"]["empty"], 0)
+        self.assertGreater(document["tiles"]["full"], 0)
+        self.assertIn("frontend", [stage["name"] for stage in document["stages"]])
+        self.assertIn("attn-classify-blocks", self.expect(0, "explain", spec(), "--device", "emulated").stdout)
+
+    def test_demo(self):
+        document = self.document("demo", "--device", "emulated")
+        self.assertTrue(document["ok"])
+        self.assertEqual([run["case"] for run in document["runs"]], ["prefill", "decode"])
+        self.assertGreater(document["runs"][1]["splits"], 1)
+        self.assertLess(document["seconds"], 60)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=["cli_test.py", sys.argv[2]])

@@ -1,0 +1,154 @@
+// What FlashAttention's grids do not vary: masks of other kinds, packed sequences, forced splits, schedules.
+#include "tests/support/Harness.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+namespace attune::test {
+namespace {
+
+using reference::Lengths;
+
+Case caseOf(AttentionSpec spec, Lengths lengths, int splits = 0, std::uint64_t seed = 3) {
+  return {.spec = std::move(spec),
+          .lengths = std::move(lengths),
+          .splits = splits,
+          .seed = seed,
+          .random_landing = seed % 2 == 0};
+}
+
+TEST(Masks, Prefix) {
+  AttentionSpec spec = gqaSpec(64);
+  spec.causal = Causal::BottomRight;
+  for (const int prefix : {1, 70, 128, 300}) {
+    spec.prefix = prefix;
+    EXPECT_EQ(failure(caseOf(spec, Lengths::dense(1, 150, 203))), "");
+  }
+}
+
+TEST(Masks, Chunked) {
+  AttentionSpec spec = gqaSpec(64);
+  spec.causal = Causal::BottomRight;
+  for (const int chunk : {1, 48, 64, 100, 1000}) {
+    spec.chunk = chunk;
+    EXPECT_EQ(failure(caseOf(spec, Lengths::dense(1, 211, 256))), "");
+  }
+}
+
+TEST(Masks, NegativeAndWideWindows) {
+  AttentionSpec spec = gqaSpec(64);
+  for (const auto& [left, right] : {std::pair{-3, 80}, {80, -3}, {5000, 0}, {0, 0}, {17, 129}}) {
+    spec.window = {.left = left, .right = right};
+    EXPECT_EQ(failure(caseOf(spec, Lengths::dense(1, 203, 113))), "");
+    EXPECT_EQ(failure(caseOf(spec, Lengths::dense(1, 113, 203))), "");
+  }
+}
+
+TEST(Masks, Custom) {
+  AttentionSpec spec = gqaSpec(64);
+  for (const std::vector<std::string>& mask : std::vector<std::vector<std::string>>{
+           {"k <= q + sk - sq and k % 2 == 0"},                        // dilated
+           {"k // 32 == q // 32"},                                     // block-diagonal
+           {"k <= q and k >= q - 40", "k < 4"},                        // window and sinks of keys
+           {"q < 64 and k < 50", "q >= 64 and k >= 30 and k < sk - 7"} // two documents
+       }) {
+    spec.mask = mask;
+    EXPECT_EQ(failure(caseOf(spec, Lengths::dense(1, 150, 203))), "") << mask[0];
+  }
+}
+
+TEST(Rows, SeeNothing) { // compare() wants O = 0 and LSE = -inf there, bit for bit
+  AttentionSpec spec = gqaSpec(64);
+  spec.causal = Causal::BottomRight;
+  EXPECT_EQ(failure(caseOf(spec, Lengths::dense(1, 203, 113))), "");
+  EXPECT_EQ(failure(caseOf(spec, Lengths::dense(1, 799, 3))), "");
+  spec.sink = true; // then LSE is the sink
+  EXPECT_EQ(failure(caseOf(spec, Lengths::dense(1, 203, 113))), "");
+  spec = gqaSpec(64);
+  EXPECT_EQ(failure(caseOf(spec, Lengths::dense(2, 37, 0))), ""); // no key at all
+  EXPECT_EQ(failure(caseOf(spec, Lengths::dense(2, 5, 0), 4)), "");
+}
+
+TEST(Varlen, ZeroLengthsIncluded) {
+  AttentionSpec spec = gqaSpec(64);
+  spec.varlen = true;
+  const Lengths lengths{{0, 113, 113, 114, 242, 250},
+                        {0, 203, 220, 220, 348, 351}}; // no query; no key; more queries than keys
+  for (const Causal causal : {Causal::None, Causal::BottomRight, Causal::TopLeft}) {
+    spec.causal = causal;
+    EXPECT_EQ(failure(caseOf(spec, lengths)), "");
+  }
+  spec.window.left = 33;
+  spec.alibi = Alibi::PerBatchHead;
+  EXPECT_EQ(failure(caseOf(spec, lengths)), "");
+  spec.layout = Layout::Strided;
+  EXPECT_EQ(failure(caseOf(spec, lengths, 3)), "");
+}
+
+TEST(Varlen, Decode) {
+  AttentionSpec spec = gqaSpec(128);
+  spec.varlen = true;
+  spec.causal = Causal::BottomRight;
+  for (const int splits : {0, 1, 5})
+    EXPECT_EQ(failure(caseOf(spec, {{0, 1, 2, 2, 4}, {0, 339, 340, 420, 500}}, splits)), "");
+}
+
+class Splits : public testing::TestWithParam<int> {};
+
+TEST_P(Splits, AreRightInAnyNumber) {
+  const int splits = GetParam();
+  AttentionSpec spec = gqaSpec(splits % 2 ? 64 : 128);
+  EXPECT_EQ(failure(caseOf(spec, Lengths::dense(1, 3, 1024), splits, splits)), "");
+  spec.causal = Causal::BottomRight;
+  EXPECT_EQ(failure(caseOf(spec, Lengths::dense(2, 1, 339), splits, splits)), ""); // more splits than tiles at the end
+  EXPECT_EQ(failure(caseOf(spec, Lengths::dense(1, 64, 800), splits, splits)), "");
+  spec.window.left = 100; // chunks that see nothing
+  spec.softcap = 20;
+  spec.sink = true;
+  spec.alibi = Alibi::PerHead;
+  EXPECT_EQ(failure(caseOf(spec, Lengths::dense(1, 3, 799), splits, splits)), "");
+}
+INSTANTIATE_TEST_SUITE_P(SplitKV, Splits, testing::Values(1, 2, 3, 4, 5, 7, 8, 11, 16));
+
+TEST(Seeds, EverySeedGivesTheSameBits) {
+  AttentionSpec spec = gqaSpec(128);
+  spec.causal = Causal::BottomRight;
+  Case c = caseOf(spec, Lengths::dense(1, 130, 203), 3);
+  const reference::Tensors tensors = tensorsOf(c);
+  const Result first = run(c, tensors);
+  for (std::uint64_t seed = 10; seed < 16; ++seed) {
+    c.seed = seed;
+    c.random_landing = seed % 2;
+    const Result other = run(c, tensors);
+    EXPECT_EQ(first.o, other.o);
+    EXPECT_EQ(first.lse, other.lse);
+  }
+}
+
+TEST(Races, ThereAreNone) {
+  AttentionSpec spec = gqaSpec(64);
+  spec.causal = Causal::BottomRight;
+  for (const int splits : {1, 3})
+    for (const int sq : {2, 150}) {
+      Case c = caseOf(spec, Lengths::dense(1, sq, 300), splits);
+      c.check_races = true;
+      EXPECT_EQ(failure(c), "");
+    }
+}
+
+TEST(Schedules, OtherThanTheDefault) {
+  for (const char* text : {"q_tile=64 kv_tile=32 warps=4 stages=1 pack_gqa=0 split_kv=0",
+                           "q_tile=64 kv_tile=64 warps=4 stages=3 pack_gqa=1 split_kv=0",
+                           "q_tile=32 kv_tile=128 warps=2 stages=2 pack_gqa=0 split_kv=0",
+                           "q_tile=16 kv_tile=16 warps=1 stages=4 pack_gqa=1 split_kv=1"}) {
+    AttentionSpec spec = gqaSpec(72, 40);
+    spec.causal = Causal::BottomRight;
+    spec.window.left = 90;
+    Case c = caseOf(spec, Lengths::dense(1, 77, 203), std::string(text).ends_with("1") ? 3 : 1);
+    c.schedule = scheduleFromText(text);
+    EXPECT_EQ(failure(c), "") << text;
+  }
+}
+
+} // namespace
+} // namespace attune::test

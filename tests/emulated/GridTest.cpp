@@ -1,0 +1,94 @@
+// The grids of FlashAttention's own tests, on the emulated device: a sample of the product by default, all of it with
+// ATTUNE_FULL=1.
+#include "tests/support/Harness.h"
+
+#include <cstdlib>
+#include <iterator>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+namespace attune::test {
+namespace {
+
+struct Dims {
+  int qk, v;
+};
+struct Shape {
+  int batch, sq, sk;
+};
+struct Heads {
+  int q, kv;
+};
+
+constexpr Dims dims[] = {{8, 8},     {32, 32},   {40, 40},   {64, 64},   {72, 72},   {80, 80},
+                         {96, 96},   {128, 128}, {160, 160}, {192, 192}, {224, 224}, {256, 256},
+                         {192, 128}, {64, 256},  {96, 40},   {24, 136},  {128, 8}};
+constexpr Shape shapes[] = {{2, 113, 203}, {2, 128, 217},   {2, 113, 211},  {2, 108, 256}, {1, 256, 512},
+                            {1, 512, 256}, {2, 1, 239},     {2, 239, 1},    {2, 3, 799},   {1, 799, 3},
+                            {1, 127, 512}, {1, 127, 513},   {2, 1, 1},      {2, 64, 128},  {1, 307, 256},
+                            {2, 1, 147},   {1, 1023, 1024}, {1, 1024, 1023}};
+constexpr Heads heads[] = {{3, 3}, {4, 1}, {6, 2}};
+constexpr int masks = 5, scores = 4, dtypes = 2;
+constexpr int total =
+    static_cast<int>(std::size(dims) * std::size(shapes) * std::size(heads)) * masks * scores * dtypes;
+
+/// A small generator of the standard, so that window sizes do not depend on the library.
+int uniform(std::uint64_t& state, int below) {
+  state = state * 6364136223846793005u + 1442695040888963407u;
+  return static_cast<int>((state >> 33) % static_cast<unsigned>(below));
+}
+
+Case gridCase(int index) {
+  int rest = index;
+  const auto pick = [&](int count) { return std::exchange(rest, rest / count) % count; };
+  const Dims d = dims[pick(std::size(dims))];
+  const Shape shape = shapes[pick(std::size(shapes))];
+  const Heads h = heads[pick(std::size(heads))];
+  const int mask = pick(masks), score = pick(scores);
+  Case c;
+  c.spec = {.dtype = pick(dtypes) ? DType::F16 : DType::BF16,
+            .q_heads = h.q,
+            .kv_heads = h.kv,
+            .head_dim = d.qk,
+            .head_dim_v = d.v};
+  c.lengths = reference::Lengths::dense(shape.batch, shape.sq, shape.sk);
+  c.seed = static_cast<std::uint64_t>(index) + 1;
+  c.random_landing = index % 2;
+  c.spec.causal = mask == 1 || mask == 4 ? Causal::BottomRight : mask == 2 ? Causal::TopLeft : Causal::None;
+  std::uint64_t state = c.seed;
+  if (mask >= 3) // local: random distances
+    c.spec.window.left = uniform(state, shape.sk);
+  if (mask == 3)
+    c.spec.window.right = uniform(state, shape.sk);
+  c.spec.softcap = score == 1 ? 50 : 0;
+  c.spec.alibi = score == 2 ? Alibi::PerBatchHead : Alibi::None;
+  c.spec.sink = score == 3;
+  constexpr Layout layouts[] = {Layout::Bshd, Layout::Bhsd, Layout::Strided};
+  c.spec.layout = layouts[index % 3];
+  return c;
+}
+
+class Grid : public testing::TestWithParam<int> {};
+
+TEST_P(Grid, IsRight) { EXPECT_EQ(failure(gridCase(GetParam())), ""); }
+
+/// A stride that shares no factor with the total visits the product evenly in every direction.
+std::vector<int> indices() {
+  const int count = std::getenv("ATTUNE_FULL") ? total : 96;
+  std::vector<int> all;
+  for (int i = 0; i < count; ++i)
+    all.push_back(static_cast<int>(static_cast<long long>(i) * 22699 % total));
+  return all;
+}
+static_assert(22699 > total / 2 && total % 22699 != 0,
+              "22699 is prime, so any product of smaller counts has no factor of it");
+
+INSTANTIATE_TEST_SUITE_P(FlashAttention, Grid, testing::ValuesIn(indices()), [](const auto& param) {
+  const Case c = gridCase(param.param);
+  return fmt::format("{}_{}x{}_d{}_{}_{}", param.param, c.lengths.sq(0), c.lengths.sk(0), c.spec.head_dim,
+                     c.spec.head_dim_v, c.spec.dtype == DType::BF16 ? "bf16" : "f16");
+});
+
+} // namespace
+} // namespace attune::test

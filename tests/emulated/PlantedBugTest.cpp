@@ -1,0 +1,106 @@
+// Bugs planted into the text of a pipelined kernel. The emulated device has to find each, as an error or as a wrong
+// result, under a few seeds.
+#include "tests/support/Harness.h"
+
+#include <gtest/gtest.h>
+
+namespace attune::test {
+namespace {
+
+struct Bug {
+  const char* name;
+  const char* text; ///< what a right kernel says
+  int nth;          ///< which of them, from 0
+  const char* wrong;
+};
+
+Case pipelined() {
+  Case c{.spec = gqaSpec(64), .lengths = reference::Lengths::dense(1, 301, 301)};
+  c.spec.causal = Causal::BottomRight;
+  c.schedule = scheduleFromText("q_tile=64 kv_tile=64 warps=4 stages=2 pack_gqa=0 split_kv=0");
+  return c;
+}
+
+/// Empty if the text is not there so often: then the kernel has changed and the test must.
+std::string planted(const std::string& cuda, const Bug& bug) {
+  std::size_t at = cuda.find(bug.text);
+  for (int i = 0; i < bug.nth && at != std::string::npos; ++i)
+    at = cuda.find(bug.text, at + 1);
+  return at == std::string::npos ? "" : std::string(cuda).replace(at, std::string(bug.text).size(), bug.wrong);
+}
+
+/// What gave the bug away, or empty.
+std::string found(const Mutation& mutation) {
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    Case c = pipelined();
+    c.seed = seed;
+    c.random_landing = seed % 2 == 0;
+    const reference::Tensors tensors = tensorsOf(c);
+    try {
+      const Result result = run(c, tensors, mutation);
+      const auto comparison = reference::compare(c.spec, c.lengths, tensors, result.o, result.lse);
+      if (!comparison.ok || !result.gaps_untouched)
+        return "wrong result: " + comparison.message;
+    } catch (const DeviceError& e) {
+      return e.what();
+    }
+  }
+  return "";
+}
+
+TEST(PlantedBug, TheKernelWithoutOneIsRight) {
+  EXPECT_EQ(found([](const std::string&, const std::string& cuda) { return cuda + "\n// recompiled\n"; }), "");
+}
+
+class PlantedBug : public testing::TestWithParam<Bug> {};
+
+TEST_P(PlantedBug, IsFound) {
+  const Bug& bug = GetParam();
+  bool applied = false;
+  const std::string what = found([&](const std::string&, const std::string& cuda) {
+    const std::string wrong = planted(cuda, bug);
+    applied = !wrong.empty();
+    return applied ? wrong : cuda;
+  });
+  ASSERT_TRUE(applied) << "the kernel does not say '" << bug.text << "' " << bug.nth + 1 << " times";
+  EXPECT_NE(what, "");
+  RecordProperty("found", what);
+}
+
+constexpr const char* wait = "cp_async::wait<2>();";
+constexpr const char* sync = "block::sync();";
+constexpr const char* k_stage = "mm_ABt(scores, q_smem, k_smem[ring(j)])";
+constexpr const char* v_stage = "v_smem[ring(j)])";
+constexpr const char* v_slot = "load_async(v_smem[ring(j - 1)]";
+constexpr const char* k_slot = "load_async(k_smem[ring(j - 2)]";
+
+// two loops: tiles that the mask cuts, and full ones; in each a wait and a barrier for K, then for V
+constexpr Bug bugs[] = {
+    {"NoWaitForKInPartialTiles", wait, 0, ""},
+    {"NoWaitForVInPartialTiles", wait, 1, ""},
+    {"NoWaitForKInFullTiles", wait, 2, ""},
+    {"NoWaitForVInFullTiles", wait, 3, ""},
+    {"WaitForOneGroupTooFew", wait, 2, "cp_async::wait<3>();"},
+    {"NoBarrierForKInPartialTiles", sync, 0, ""},
+    {"NoBarrierForVInPartialTiles", sync, 1, ""},
+    {"NoBarrierForKInFullTiles", sync, 2, ""},
+    {"NoBarrierForVInFullTiles", sync, 3, ""},
+    {"NoBarrierBeforeOIsRead", sync, 5, ""},
+    {"WrongStageOfK", k_stage, 0, "mm_ABt(scores, q_smem, k_smem[ring(j + 1)])"},
+    {"WrongStageOfKInFullTiles", k_stage, 1, "mm_ABt(scores, q_smem, k_smem[ring(j + 1)])"},
+    {"WrongStageOfV", v_stage, 0, "v_smem[ring(j + 1)])"},
+    {"WrongStageOfVInFullTiles", v_stage, 1, "v_smem[ring(j + 1)])"},
+    {"LoadsVIntoTheWrongStage", v_slot, 0, "load_async(v_smem[ring(j)]"},
+    {"LoadsKIntoTheWrongStage", k_slot, 1, "load_async(k_smem[ring(j - 1)]"},
+    {"MaskOffByOne", "key <= query", 0, "key < query"},
+    {"FirstTileForgotten", "j >= 0; --j", 0, "j > 0; --j"},
+    {"QueryBeyondTheEndIsRead", "q_smem, q_rows, q_begin, sq)", 0, "q_smem, q_rows, q_begin, sq + 1)"},
+    {"KeyBeyondTheEndIsRead", "* 64, sk)", 0, "* 64, sk + 1)"},
+    {"RowBeyondTheEndIsWritten", "o_smem, q_begin, sq)", 0, "o_smem, q_begin, sq + 1)"},
+    {"LseBeyondTheEndIsWritten", "row_lse, q_begin, sq)", 0, "row_lse, q_begin, sq + 1)"},
+};
+INSTANTIATE_TEST_SUITE_P(Pipeline, PlantedBug, testing::ValuesIn(bugs),
+                         [](const auto& param) { return param.param.name; });
+
+} // namespace
+} // namespace attune::test

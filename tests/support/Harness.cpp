@@ -1,0 +1,104 @@
+#include "tests/support/Harness.h"
+
+#include "runtime/emulator/EmulatedDevice.h"
+#include "runtime/toolchain/Toolchain.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace attune::test {
+
+namespace {
+
+/// The emulated device, which writes counters down and swaps the images of kernels whose text a mutation changes.
+class HarnessDevice : public Device {
+public:
+  explicit HarnessDevice(std::unique_ptr<Device> device) : device_(std::move(device)) {}
+
+  const DeviceProperties& properties() const override { return device_->properties(); }
+  DevicePtr allocate(std::size_t bytes, std::string_view name) override { return device_->allocate(bytes, name); }
+  void release(DevicePtr pointer) noexcept override { device_->release(pointer); }
+  void copyToDevice(DevicePtr destination, std::span<const std::byte> source) override {
+    device_->copyToDevice(destination, source);
+  }
+  void copyToHost(std::span<std::byte> destination, DevicePtr source) override {
+    device_->copyToHost(destination, source);
+  }
+  void synchronize() override { device_->synchronize(); }
+  Counters counters() const override { return device_->counters(); }
+
+  std::shared_ptr<DeviceKernel> load(const Image& image, std::string_view kernel_name) override {
+    const auto kernel = device_->load(image, kernel_name);
+    loaded_.emplace_back(std::string(kernel_name), kernel);
+    return kernel;
+  }
+  void launch(const DeviceKernel& kernel, const LaunchConfig& config, std::span<void* const> arguments,
+              void* stream) override {
+    const DeviceKernel* chosen = &kernel;
+    for (const auto& [original, other] : replaced_)
+      if (original == &kernel)
+        chosen = other.get();
+    device_->launch(*chosen, config, arguments, stream);
+    counters_of_launches.push_back(device_->counters());
+  }
+
+  void replace(const std::string& name, const std::string& cuda) {
+    const auto build = Toolchain::shared()->build(cuda, device_->properties().arch, Image::Kind::Ptx, name);
+    for (const auto& [loaded, kernel] : loaded_)
+      if (loaded == name)
+        replaced_.emplace_back(kernel.get(), device_->load(build.image, name));
+  }
+
+  std::vector<Counters> counters_of_launches;
+
+private:
+  std::unique_ptr<Device> device_;
+  std::vector<std::pair<std::string, std::shared_ptr<DeviceKernel>>> loaded_;
+  std::vector<std::pair<const DeviceKernel*, std::shared_ptr<DeviceKernel>>> replaced_;
+};
+
+} // namespace
+
+reference::Tensors tensorsOf(const Case& c) { return reference::randomTensors(c.spec, c.lengths, c.seed); }
+
+Result run(const Case& c, const reference::Tensors& tensors, const Mutation& mutation) {
+  const auto device = std::make_shared<HarnessDevice>(
+      emulator::makeEmulatedDevice({.seed = c.seed, .random_landing = c.random_landing, .check_races = c.check_races}));
+  Engine engine(device);
+  const Plan plan =
+      engine.prepare(c.spec, reference::problemOf(c.lengths), {.schedule = c.schedule, .splits = c.splits});
+  if (mutation)
+    for (const PlannedKernel& kernel : plan.kernels())
+      if (const std::string text = mutation(kernel.name, kernel.cuda); text != kernel.cuda)
+        device->replace(kernel.name, text);
+  const reference::DeviceTensors on_device(device, c.spec, c.lengths, tensors);
+  engine.launch(plan, on_device.tensors());
+  device->synchronize();
+  return {on_device.o(), on_device.lse(), on_device.gapsUntouched(),
+          plan.splits(), plan.schedule(), device->counters_of_launches};
+}
+
+std::string failure(const Case& c, const reference::Tensors& tensors) {
+  const Result result = run(c, tensors);
+  const reference::Comparison comparison = reference::compare(c.spec, c.lengths, tensors, result.o, result.lse);
+  if (!comparison.ok)
+    return comparison.message + "\n" + describe(c) + "\nschedule " + toText(result.schedule) +
+           fmt::format(", splits {}", result.splits);
+  return result.gaps_untouched ? "" : "a gap between rows of O was written\n" + describe(c);
+}
+
+std::string failure(const Case& c) { return failure(c, tensorsOf(c)); }
+
+std::string describe(const Case& c) {
+  return fmt::format("{}\ncu_seqlens_q {} cu_seqlens_k {} splits {} seed {} {}", specToJson(c.spec),
+                     c.lengths.cu_seqlens_q, c.lengths.cu_seqlens_k, c.splits, c.seed,
+                     c.random_landing ? "random landing" : "latest landing");
+}
+
+AttentionSpec gqaSpec(int head_dim, int head_dim_v) {
+  AttentionSpec spec{
+      .q_heads = 4, .kv_heads = 2, .head_dim = head_dim, .head_dim_v = head_dim_v ? head_dim_v : head_dim};
+  return spec;
+}
+
+} // namespace attune::test
