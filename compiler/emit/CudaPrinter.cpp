@@ -283,7 +283,8 @@ llvm::FailureOr<std::string> CudaPrinter::print(tile::KernelOp kernel) {
   out_.line("using namespace attune;");
   out_.line("using block = thread_block<" + std::to_string(kernel.getThreads() / 32) + ">;");
   out_.line("");
-  out_.line("extern \"C\" __global__ void __launch_bounds__(block::threads)");
+  // one block per multiprocessor is enough: without a number ptxas aims for more, and spills to get there
+  out_.line("extern \"C\" __global__ void __launch_bounds__(block::threads, 1)");
   auto parameters = llvm::map_to_vector(kernel.getBody().getArguments(), [](BlockArgument argument) {
     std::string type = spell(argument.getType());
     return (isa<tile::PtrType>(argument.getType()) ? type + " const " : "const " + type + " ") + argumentName(argument).str();

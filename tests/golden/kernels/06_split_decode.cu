@@ -6,7 +6,7 @@
 using namespace attune;
 using block = thread_block<1>;
 
-extern "C" __global__ void __launch_bounds__(block::threads)
+extern "C" __global__ void __launch_bounds__(block::threads, 1)
     attention_partial(const gl<bf16, 128> q, const gl<bf16, 128> k, const gl<bf16, 128> v,
                       const gl<float, 128> o_partial, const gl<float, 1> lse_partial, const int sq, const int sk,
                       const float scale, const int splits, const int split_tiles) {
@@ -112,7 +112,7 @@ extern "C" __global__ void __launch_bounds__(block::threads)
 using namespace attune;
 using block = thread_block<4>;
 
-extern "C" __global__ void __launch_bounds__(block::threads)
+extern "C" __global__ void __launch_bounds__(block::threads, 1)
     attention_combine(const gl<float, 128> o_partial, const gl<float, 1> lse_partial, const gl<bf16, 128> o,
                       const gl<float, 1> lse, const int sq, const int splits) {
   // one warp: one row of one head

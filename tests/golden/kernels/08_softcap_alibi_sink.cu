@@ -6,7 +6,7 @@
 using namespace attune;
 using block = thread_block<8>;
 
-extern "C" __global__ void __launch_bounds__(block::threads)
+extern "C" __global__ void __launch_bounds__(block::threads, 1)
     attention_forward(const gl<bf16, 128> q, const gl<bf16, 128> k, const gl<bf16, 128> v, const gl<bf16, 128> o,
                       const gl<float, 1> lse, const float* const alibi_slopes, const float* const sink, const int sq,
                       const int sk, const float scale) {

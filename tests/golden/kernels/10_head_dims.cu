@@ -6,7 +6,7 @@
 using namespace attune;
 using block = thread_block<4>;
 
-extern "C" __global__ void __launch_bounds__(block::threads)
+extern "C" __global__ void __launch_bounds__(block::threads, 1)
     attention_forward(const gl<bf16, 72> q, const gl<bf16, 72> k, const gl<bf16, 40> v, const gl<bf16, 40> o,
                       const int sq, const int sk, const float scale) {
   auto& q_smem = shared::at<st<bf16, 64, 80>>(0);
