@@ -135,7 +135,6 @@ Handler forHalf(Type type) {
 template <class Op, unsigned Number>
 void arithmetic(Decode& decode, Type type) {
   decode.take("rn");
-  decode.take("ftz"); // half subnormals: flushed below only where f32 would see them; see README, limits
   const bool relu = decode.take("relu"), saturate = decode.take("sat");
   Handler run = forHalf<Op, Number>(type);
   if (relu)
@@ -147,7 +146,6 @@ void arithmetic(Decode& decode, Type type) {
 
 template <bool Max>
 void extremum(Decode& decode, Type type) {
-  decode.take("ftz");
   const bool nan = decode.take("NaN"), xor_sign = decode.take("xorsign");
   if (xor_sign && !decode.take("abs"))
     decode.unsupported(".xorsign without .abs");
