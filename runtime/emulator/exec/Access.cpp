@@ -18,15 +18,16 @@ std::string hex(std::uint64_t value) {
   return "0x" + text;
 }
 
+bool misaligned(std::uint64_t address, unsigned bytes) { return (address & (bytes - 1)) != 0; }
+
 const char* verb(Direction direction) {
   return direction == Direction::Read ? "read" : direction == Direction::Write ? "write" : "atomic access";
 }
 
 [[noreturn]] void stray(unsigned lane, std::uint64_t address, unsigned bytes, Direction direction,
                         const std::string& where) {
-  const bool misaligned = address % bytes != 0;
-  throw Fault{std::string(misaligned ? "misaligned " : "stray ") + verb(direction) + " of " + std::to_string(bytes) +
-                  " bytes at " + hex(address) + ": " + where,
+  throw Fault{std::string(misaligned(address, bytes) ? "misaligned " : "stray ") + verb(direction) + " of " +
+                  std::to_string(bytes) + " bytes at " + hex(address) + ": " + where,
               static_cast<int>(lane)};
 }
 
@@ -52,7 +53,7 @@ void checkRace(Warp& warp, unsigned lane, std::uint32_t address, unsigned bytes,
 
 void sharedLane(Warp& warp, unsigned lane, std::uint64_t offset, unsigned bytes, Direction direction, Access& access) {
   const Block& block = *warp.block;
-  if (offset % bytes != 0 || offset > block.shared_bytes || block.shared_bytes - offset < bytes)
+  if (misaligned(offset, bytes) || offset > block.shared_bytes || block.shared_bytes - offset < bytes)
     stray(lane, offset, bytes, direction, describeShared(block, offset));
   access.host[lane] = block.shared + offset;
   if (block.races)
@@ -61,7 +62,7 @@ void sharedLane(Warp& warp, unsigned lane, std::uint64_t offset, unsigned bytes,
 
 void localLane(Warp& warp, unsigned lane, std::uint64_t offset, unsigned bytes, Direction direction, Access& access) {
   const std::size_t size = warp.program->local_bytes;
-  if (offset % bytes != 0 || offset > size || size - offset < bytes)
+  if (misaligned(offset, bytes) || offset > size || size - offset < bytes)
     stray(lane, offset, bytes, direction, "local memory of a thread has " + std::to_string(size) + " bytes");
   access.host[lane] = warp.local + lane * size + offset;
 }
@@ -75,7 +76,7 @@ void globalLane(Warp& warp, unsigned lane, std::uint64_t address, unsigned bytes
       stray(lane, address, bytes, direction, launch.global->describe(address));
   }
   const Buffer& buffer = memory[warp.recent];
-  if (address % bytes != 0 || (buffer.read_only && direction != Direction::Read))
+  if (misaligned(address, bytes) || (buffer.read_only && direction != Direction::Read))
     stray(lane, address, bytes, direction, launch.global->describe(address));
   access.host[lane] = buffer.data.get() + (address - buffer.base);
 }
@@ -134,7 +135,19 @@ void addresses(const Warp& warp, const Instr& instr, Slot operand, Access& acces
 }
 
 void resolveShared(Warp& warp, unsigned bytes, Direction direction, SharedAccess kind, Access& access) {
-  each(warp.exec, [&](unsigned lane) { sharedLane(warp, lane, access.address[lane], bytes, direction, access); });
+  const Block& block = *warp.block;
+  bool plain = warp.exec == all_lanes && !block.races && block.shared_bytes >= bytes;
+  if (plain) { // all lanes at once; the slow way finds out whose fault it is
+    std::uint64_t low_bits = 0, highest = 0;
+    for (unsigned i = 0; i < lanes; ++i) {
+      low_bits |= access.address[i];
+      highest = access.address[i] > highest ? access.address[i] : highest;
+      access.host[i] = block.shared + access.address[i];
+    }
+    plain = !misaligned(low_bits, bytes) && highest <= block.shared_bytes - bytes;
+  }
+  if (!plain)
+    each(warp.exec, [&](unsigned lane) { sharedLane(warp, lane, access.address[lane], bytes, direction, access); });
   if (warp.block->count_memory)
     accountShared(warp, bytes, kind, access.address, warp.exec);
 }
@@ -186,8 +199,10 @@ Wavefronts wavefronts(const std::uint64_t* address, std::uint32_t exec, unsigned
       continue;
     // the unit of conflict is what one lane takes: 1, 2 or 4 neighbouring banks
     const unsigned unit = bytes > 4 ? bytes : 4, units = 128 / unit;
-    std::uint32_t banks = 0; // the common case first: every lane in banks of its own
-    each(members, [&](unsigned lane) { banks |= 1u << (address[lane] / unit % units); });
+    const auto shift =
+        static_cast<unsigned>(std::countr_zero(unit)); // no division: this is the hottest loop of accounting
+    std::uint32_t banks = 0;                           // the common case first: every lane in banks of its own
+    each(members, [&](unsigned lane) { banks |= 1u << ((address[lane] >> shift) & (units - 1)); });
     if (std::popcount(banks) == std::popcount(members)) {
       ++total.taken, ++total.minimum;
       continue;
@@ -196,12 +211,12 @@ Wavefronts wavefronts(const std::uint64_t* address, std::uint32_t exec, unsigned
     std::uint8_t depth[lanes] = {};
     unsigned count = 0, deepest = 0;
     each(members, [&](unsigned lane) {
-      const std::uint64_t word = address[lane] / unit;
+      const std::uint64_t word = address[lane] >> shift;
       for (unsigned i = count; i-- > 0;)
         if (seen[i] == word)
           return;
       seen[count++] = word;
-      deepest = std::max<unsigned>(deepest, ++depth[word % units]);
+      deepest = std::max<unsigned>(deepest, ++depth[word & (units - 1)]);
     });
     total.taken += deepest;
     total.minimum += (count + units - 1) / units;
