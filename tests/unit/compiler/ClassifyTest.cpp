@@ -1,86 +1,19 @@
 // Block classification against brute force: every tile of every row tile of many shapes, pair by pair.
-#include "attune/compiler/Visible.h"
 #include "compiler/analysis/Classify.h"
+#include "attune/compiler/Visible.h"
 #include "compiler/frontend/SpecToAttn.h"
+#include "tests/unit/compiler/MaskCases.h"
 
 #include "mlir/IR/BuiltinOps.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <ostream>
-#include <string>
 
 namespace attune {
 namespace {
 
-std::int64_t value(mlir::AffineExpr expr, const std::int64_t (&dims)[4]) {
-  if (auto constant = mlir::dyn_cast<mlir::AffineConstantExpr>(expr))
-    return constant.getValue();
-  if (auto dim = mlir::dyn_cast<mlir::AffineDimExpr>(expr))
-    return dims[dim.getPosition()];
-  auto binary = mlir::cast<mlir::AffineBinaryOpExpr>(expr);
-  const std::int64_t a = value(binary.getLHS(), dims), b = value(binary.getRHS(), dims);
-  const auto floor = [](std::int64_t x, std::int64_t y) { return x / y - (x % y < 0); };
-  switch (binary.getKind()) {
-  case mlir::AffineExprKind::Add: return a + b;
-  case mlir::AffineExprKind::Mul: return a * b;
-  case mlir::AffineExprKind::FloorDiv: return floor(a, b);
-  case mlir::AffineExprKind::CeilDiv: return -floor(-a, b);
-  default: return a - floor(a, b) * b;
-  }
-}
-
-struct Case {
-  std::string name;
-  AttentionSpec spec;
-  bool exact = true; ///< no empty tile may be visited
-  friend void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
-};
-
-AttentionSpec with(Causal causal, std::optional<std::int64_t> left = {}, std::optional<std::int64_t> right = {},
-                   std::optional<std::int64_t> chunk = {}, std::optional<std::int64_t> prefix = {}) {
-  AttentionSpec s;
-  s.q_heads = s.kv_heads = 1;
-  s.head_dim = s.head_dim_v = 64;
-  s.causal = causal;
-  s.window = {left, right};
-  s.chunk = chunk;
-  s.prefix = prefix;
-  return s;
-}
-AttentionSpec custom(std::vector<std::string> sets) {
-  AttentionSpec s = with(Causal::None);
-  s.mask = std::move(sets);
-  return s;
-}
-
-std::vector<Case> cases() {
-  return {
-      {"dense", with(Causal::None)},
-      {"causal_bottom_right", with(Causal::BottomRight)},
-      {"causal_top_left", with(Causal::TopLeft)},
-      {"window_both", with(Causal::None, 10, 5)},
-      {"window_left", with(Causal::None, 37)},
-      {"window_right", with(Causal::None, {}, 9)},
-      {"window_causal", with(Causal::BottomRight, 20)},
-      {"window_wide", with(Causal::BottomRight, 1000)},
-      {"window_zero", with(Causal::BottomRight, 0)},
-      {"window_behind", with(Causal::None, 30, -10)},
-      {"window_ahead", with(Causal::None, -5, 40)},
-      {"window_top_left", with(Causal::TopLeft, 33)},
-      {"chunk", with(Causal::BottomRight, {}, {}, 24)},
-      {"chunk_dense", with(Causal::None, {}, {}, 40)},
-      {"chunk_top_left", with(Causal::TopLeft, {}, {}, 7)},
-      {"prefix", with(Causal::BottomRight, {}, {}, {}, 21)},
-      {"prefix_top_left", with(Causal::TopLeft, {}, {}, {}, 50)},
-      {"custom_causal", custom({"k <= q + sk - sq"})},
-      {"custom_strided", custom({"k <= q + sk - sq and k % 2 == 0"}), false},
-      {"custom_dilated", custom({"k <= 2 * q + 3"}), false},
-      {"custom_union", custom({"k <= q - 40", "k >= q + 10 and k <= q + 20"}), false},
-      {"custom_queries", custom({"q >= 13 and k <= 30"}), false},
-  };
-}
+using namespace masks;
 
 class Classify : public testing::TestWithParam<Case> {};
 
@@ -122,13 +55,22 @@ TEST_P(Classify, AgreesWithBruteForce) {
                 const auto below = [&](mlir::AffineExpr e) { return j < value(e, dims); };
                 const bool inside = std::ranges::all_of(s.begin, atLeast) && std::ranges::all_of(s.end, below);
                 in_range |= inside;
-                in_full |= inside && !s.never_full && std::ranges::all_of(s.full_begin, atLeast) && std::ranges::all_of(s.full_end, below);
+                in_full |= inside && !s.never_full && std::ranges::all_of(s.full_begin, atLeast) &&
+                           std::ranges::all_of(s.full_end, below);
               }
-              ASSERT_TRUE(seen == 0 || in_range) << "tile " << j << " has a visible pair and is skipped: q " << q_first << ".." << q_last << " of " << sq << ", sk " << sk << ", kv_tile " << kv_tile;
-              ASSERT_TRUE(!in_full || seen == pairs) << "tile " << j << " is partial and called full: q " << q_first << ".." << q_last << " of " << sq << ", sk " << sk << ", kv_tile " << kv_tile;
+              ASSERT_TRUE(seen == 0 || in_range)
+                  << "tile " << j << " has a visible pair and is skipped: q " << q_first << ".." << q_last << " of "
+                  << sq << ", sk " << sk << ", kv_tile " << kv_tile;
+              ASSERT_TRUE(!in_full || seen == pairs)
+                  << "tile " << j << " is partial and called full: q " << q_first << ".." << q_last << " of " << sq
+                  << ", sk " << sk << ", kv_tile " << kv_tile;
               if (GetParam().exact) {
-                ASSERT_TRUE(!in_range || seen > 0 || !sees_any) << "tile " << j << " is empty and visited: q " << q_first << ".." << q_last << " of " << sq << ", sk " << sk << ", kv_tile " << kv_tile;
-                ASSERT_TRUE(sets.size() > 1 || in_full || seen != pairs) << "tile " << j << " is full and called partial: q " << q_first << ".." << q_last << " of " << sq << ", sk " << sk << ", kv_tile " << kv_tile;
+                ASSERT_TRUE(!in_range || seen > 0 || !sees_any)
+                    << "tile " << j << " is empty and visited: q " << q_first << ".." << q_last << " of " << sq
+                    << ", sk " << sk << ", kv_tile " << kv_tile;
+                ASSERT_TRUE(sets.size() > 1 || in_full || seen != pairs)
+                    << "tile " << j << " is full and called partial: q " << q_first << ".." << q_last << " of " << sq
+                    << ", sk " << sk << ", kv_tile " << kv_tile;
               }
               visited += in_range;
               full_tiles += in_full;

@@ -1,0 +1,93 @@
+// RUN: attune-opt %s --split-input-file --verify-diagnostics
+
+// Each verifier says what it expected and what it got.
+
+// expected-error @+1 {{expected dtype f16 or bf16, got 'f32'}}
+attn.forward @dtype <dtype = f32, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64> mask [affine_set<(q, k)[sq, sk] : (0 >= 0)>]
+
+// -----
+// expected-error @+1 {{expected q_heads to be a multiple of kv_heads, got 28 and 5}}
+attn.forward @heads <dtype = bf16, q_heads = 28, kv_heads = 5, head_dim = 64, head_dim_v = 64> mask [affine_set<(q, k)[sq, sk] : (0 >= 0)>]
+
+// -----
+// expected-error @+1 {{expected head dims that are multiples of 8 from 8 to 256, got 12}}
+attn.forward @head_dim <dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 12> mask [affine_set<(q, k)[sq, sk] : (0 >= 0)>]
+
+// -----
+#spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
+// expected-error @+1 {{expected at least one mask set; the empty conjunction `affine_set<(q, k)[sq, sk] : (0 >= 0)>` sees all}}
+attn.forward @empty_mask #spec mask []
+
+// -----
+#spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
+// expected-error @+1 {{expected integer sets in the mask, got 3 : i64}}
+attn.forward @mask_kind #spec mask [3]
+
+// -----
+#spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
+// expected-error @+1 {{expected mask sets over (q, k)[sq, sk], got 2 dims and 0 symbols}}
+attn.forward @mask_space #spec mask [affine_set<(q, k) : (q - k >= 0)>]
+
+// -----
+// expected-error @+1 {{expected q_tile to be a multiple of 16 rows per warp, got 96 for 4 warps}}
+#schedule = #attn.schedule<q_tile = 96, kv_tile = 64, warps = 4, stages = 1>
+
+// -----
+// expected-error @+1 {{expected kv_tile to be a multiple of 16, got 40}}
+#schedule = #attn.schedule<q_tile = 64, kv_tile = 40, warps = 4, stages = 1>
+
+// -----
+// expected-error @+1 {{expected 1 to 8 stages, got 0}}
+#schedule = #attn.schedule<q_tile = 64, kv_tile = 64, warps = 4, stages = 0>
+
+// -----
+#spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
+// expected-error @+1 {{expected arguments row_begin, sq, sk and, for a chunk, chunk and split_tiles, got 1}}
+attn.kernel @arguments #spec <q_tile = 64, kv_tile = 64, warps = 4, stages = 1> {
+^bb0(%rows: index):
+  %0 = attn.identity
+  attn.store %0
+}
+
+// -----
+#spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
+// expected-error @+1 {{expected index arguments, got 'i32'}}
+attn.kernel @argument_type #spec <q_tile = 64, kv_tile = 64, warps = 4, stages = 1> {
+^bb0(%rows: index, %sq: i32, %sk: index):
+  %0 = attn.identity
+  attn.store %0
+}
+
+// -----
+#spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
+attn.kernel @bound_operands #spec <q_tile = 64, kv_tile = 64, warps = 4, stages = 1> {
+^bb0(%rows: index, %sq: index, %sk: index):
+  // expected-error @+1 {{expected an operand per input of the map, got 1 for 2}}
+  %0 = attn.bound affine_map<(a, b) -> (a + b)>(%sq)
+}
+
+// -----
+#spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
+attn.kernel @bound_results #spec <q_tile = 64, kv_tile = 64, warps = 4, stages = 1> {
+^bb0(%rows: index, %sq: index, %sk: index):
+  // expected-error @+1 {{expected one result without `reduce`, got 2}}
+  %0 = attn.bound affine_map<(a) -> (a, 0)>(%sq)
+}
+
+// -----
+#spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
+attn.kernel @full #spec <q_tile = 64, kv_tile = 64, warps = 4, stages = 1> {
+^bb0(%rows: index, %sq: index, %sk: index):
+  %0 = attn.identity
+  // expected-error @+1 {{expected no mask on full tiles}}
+  %1 = attn.fold full %0 over [%sq, %sk) mask [affine_set<(q, k)[sq, sk] : (q - k >= 0)>]
+}
+
+// -----
+#spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
+attn.kernel @partial #spec <q_tile = 64, kv_tile = 64, warps = 4, stages = 1> {
+^bb0(%rows: index, %sq: index, %sk: index):
+  %0 = attn.identity
+  // expected-error @+1 {{expected a mask on tiles that are not full}}
+  %1 = attn.fold partial %0 over [%sq, %sk)
+}
