@@ -39,7 +39,8 @@ Parameter::Kind parameterKind(mlir::Type type) {
 Manifest manifest(tile::KernelOp kernel, const Schedule& schedule) {
   Manifest result;
   result.name = kernel.getSymName().str();
-  for (auto [argument, name] : llvm::zip(kernel.getBody().getArguments(), kernel.getArgNames().getAsRange<mlir::StringAttr>()))
+  for (auto [argument, name] :
+       llvm::zip(kernel.getBody().getArguments(), kernel.getArgNames().getAsRange<mlir::StringAttr>()))
     result.parameters.push_back({parameterKind(argument.getType()), name.str()});
   for (auto [axis, terms] : llvm::enumerate(kernel.getGrid().getAsRange<mlir::ArrayAttr>()))
     for (auto term : terms.getAsRange<mlir::StringAttr>())
@@ -66,13 +67,15 @@ void checkFits(attn::ForwardOp forward, const Schedule& schedule, const Target& 
     throw UserError(UserError::Kind::Unsupported,
                     fmt::format("q_tile {} and kv_tile {} with head dims {} and {}", schedule.q_tile, schedule.kv_tile,
                                 forward.getSpec().getHeadDim(), forward.getSpec().getHeadDimV()),
-                    fmt::format("a block needs {} bytes of shared memory and {} has {}", least, target.name, target.shared_per_block),
+                    fmt::format("a block needs {} bytes of shared memory and {} has {}", least, target.name,
+                                target.shared_per_block),
                     "use smaller tiles");
 }
 
 } // namespace
 
-CompileResult compile(const AttentionSpec& spec, const Schedule& schedule, const Target& target, const CompileOptions& options) {
+CompileResult compile(const AttentionSpec& spec, const Schedule& schedule, const Target& target,
+                      const CompileOptions& options) {
   auto start = std::chrono::steady_clock::now();
   CompileResult result;
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED); // own context per call: nothing is shared
@@ -98,7 +101,9 @@ CompileResult compile(const AttentionSpec& spec, const Schedule& schedule, const
   mlir::PassManager passes(&context);
   buildPipeline(passes, target.shared_per_block);
   if (options.dump_stages)
-    dumpAfterEach(passes, [&](std::string pass, std::string text) { result.stages.push_back({std::move(pass), std::move(text)}); });
+    dumpAfterEach(passes, [&](std::string pass, std::string text) {
+      result.stages.push_back({std::move(pass), std::move(text)});
+    });
   if (failed(passes.run(*module)))
     throw InternalError("lowering failed: " + errors);
 

@@ -82,7 +82,8 @@ bool isLength(tile::IndexOp index) {
   auto difference = getAffineDimExpr(0, context) - getAffineDimExpr(1, context);
   if (index.getNumOperands() != 2 || index.getMap() != AffineMap::get(2, 0, difference))
     return false;
-  auto next = index.getOperand(0).getDefiningOp<tile::ElementOp>(), first = index.getOperand(1).getDefiningOp<tile::ElementOp>();
+  auto next = index.getOperand(0).getDefiningOp<tile::ElementOp>(),
+       first = index.getOperand(1).getDefiningOp<tile::ElementOp>();
   return next && first && next.getPointer() == first.getPointer();
 }
 
@@ -110,7 +111,8 @@ std::string CudaPrinter::affine(AffineMap map, ValueRange operands, tile::Reduce
     result = result.empty() ? printer.print(expr) : function + result + ", " + printer.print(expr) + ")";
   if (non_negative) {
     auto holds = [&](AffineExpr expr) { return printer.nonNegative(expr); };
-    *non_negative = reduce == tile::Reduce::Max ? llvm::any_of(map.getResults(), holds) : llvm::all_of(map.getResults(), holds);
+    *non_negative =
+        reduce == tile::Reduce::Max ? llvm::any_of(map.getResults(), holds) : llvm::all_of(map.getResults(), holds);
   }
   return result;
 }
@@ -141,9 +143,8 @@ Operand CudaPrinter::definition(Operation& op) const {
         result.non_negative |= isLength(index);
         return result;
       })
-      .Case([&](tile::BlockOp block) {
-        return Operand{"blockIdx." + stringifyAxis(block.getAxis()).str(), true, true};
-      })
+      .Case(
+          [&](tile::BlockOp block) { return Operand{"blockIdx." + stringifyAxis(block.getAxis()).str(), true, true}; })
       .Case([&](tile::BlocksOp blocks) {
         return Operand{"gridDim." + stringifyAxis(blocks.getAxis()).str(), true, true};
       })
@@ -164,7 +165,8 @@ Operand CudaPrinter::definition(Operation& op) const {
 
 std::string CudaPrinter::call(tile::DeviceCall op) const {
   auto values = llvm::map_to_vector(op->getOperands(), [&](Value value) { return text(value); });
-  auto templates = llvm::map_to_vector(op.getTemplateArguments(), [](std::int64_t value) { return std::to_string(value); });
+  auto templates =
+      llvm::map_to_vector(op.getTemplateArguments(), [](std::int64_t value) { return std::to_string(value); });
   std::string callee = op.getCallee().str();
   if (!templates.empty())
     callee += "<" + llvm::join(templates, ", ") + ">";
@@ -189,22 +191,8 @@ void CudaPrinter::visible(tile::VisibleOp op) {
   bool packed = op.getGroup() != 1;
   SmallVector<Operand> dims{{packed ? "row" : "query", true, true}, {"key", true, true}};
   auto symbols = llvm::map_to_vector(op.getSymbols(), [&](Value value) { return operand(value); });
-  ExpressionPrinter printer(dims, symbols);
-  auto query = getAffineDimExpr(0, op.getContext()), key = getAffineDimExpr(1, op.getContext());
-  SmallVector<std::string> sets;
-  for (auto set : op.getSets().getAsValueRange<IntegerSetAttr>()) {
-    SmallVector<std::string> terms;
-    for (unsigned i = 0; i < set.getNumConstraints(); ++i) {
-      auto expr = set.getConstraint(i);
-      if (packed)
-        expr = expr.replace(query, query.floorDiv(op.getGroup()));
-      terms.push_back(printer.condition(expr, set.isEq(i), key));
-    }
-    bool alone = op.getSets().size() == 1 || terms.size() == 1;
-    std::string all = terms.empty() ? "true" : llvm::join(terms, " && ");
-    sets.push_back(alone ? all : "(" + all + ")");
-  }
-  out_.lambda("const auto " + label(op).str() + " = [=](int " + dims[0].text + ", int key)", llvm::join(sets, " || "));
+  out_.lambda("const auto " + label(op).str() + " = [=](int " + dims[0].text + ", int key)",
+              maskText(op.getSets(), dims, symbols, std::int64_t(op.getGroup())));
 }
 
 void CudaPrinter::lambda(tile::LambdaOp op) {
@@ -219,7 +207,8 @@ std::string CudaPrinter::condition(AffineMap map, ValueRange operands) const {
   auto [dims, symbols] = split(map, llvm::map_to_vector(operands, [&](Value value) { return operand(value); }));
   ExpressionPrinter printer(dims, symbols);
   auto subject = getAffineDimExpr(0, map.getContext());
-  auto terms = llvm::map_to_vector(map.getResults(), [&](AffineExpr expr) { return printer.condition(expr, false, subject); });
+  auto terms =
+      llvm::map_to_vector(map.getResults(), [&](AffineExpr expr) { return printer.condition(expr, false, subject); });
   return llvm::join(terms, " && ");
 }
 
@@ -258,7 +247,8 @@ LogicalResult CudaPrinter::statement(Operation& op) {
   }
   if (op.getNumResults() == 1) { // a definition, or an expression that its users print
     if (auto name = label(&op))
-      out_.line("const " + spell(op.getResult(0).getType()) + " " + name.str() + " = " + definition(op).text + ";" + note(&op));
+      out_.line("const " + spell(op.getResult(0).getType()) + " " + name.str() + " = " + definition(op).text + ";" +
+                note(&op));
     return success();
   }
   if (auto device = dyn_cast<tile::DeviceCall>(op)) {
@@ -287,7 +277,8 @@ llvm::FailureOr<std::string> CudaPrinter::print(tile::KernelOp kernel) {
   out_.line("extern \"C\" __global__ void __launch_bounds__(block::threads, 1)");
   auto parameters = llvm::map_to_vector(kernel.getBody().getArguments(), [](BlockArgument argument) {
     std::string type = spell(argument.getType());
-    return (isa<tile::PtrType>(argument.getType()) ? type + " const " : "const " + type + " ") + argumentName(argument).str();
+    return (isa<tile::PtrType>(argument.getType()) ? type + " const " : "const " + type + " ") +
+           argumentName(argument).str();
   });
   out_.open("    " + kernel.getSymName().str() + "(" + llvm::join(parameters, ", ") + ") {");
   if (failed(block(kernel.getBody().front())))

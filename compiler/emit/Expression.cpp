@@ -1,5 +1,7 @@
 #include "compiler/emit/Expression.h"
 
+#include "mlir/IR/IntegerSet.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
@@ -70,7 +72,9 @@ std::string ExpressionPrinter::print(const Sum& sum) const {
       if ((factor < 0) == negative) {
         auto size = std::abs(factor);
         bool bare = size == 1 && !negative && isOperand(base); // a sum within a sum
-        append(negative, bare ? operand(base).text : size == 1 ? product(base) : product(base) + " * " + std::to_string(size));
+        append(negative, bare        ? operand(base).text
+                         : size == 1 ? product(base)
+                                     : product(base) + " * " + std::to_string(size));
       }
   if (sum.constant != 0 || text.empty())
     append(sum.constant < 0, std::to_string(std::abs(sum.constant)));
@@ -123,7 +127,8 @@ std::string ExpressionPrinter::product(AffineExpr expr) const {
 std::string ExpressionPrinter::condition(AffineExpr expr, bool equality, AffineExpr subject) const {
   Sum sum, left, right;
   flatten(expr, 1, sum);
-  auto* solved = llvm::find_if(sum.terms, [&](const Term& term) { return term.base == subject && std::abs(term.factor) == 1; });
+  auto* solved =
+      llvm::find_if(sum.terms, [&](const Term& term) { return term.base == subject && std::abs(term.factor) == 1; });
   bool flip = false; // the subject is on the small side
   if (solved != sum.terms.end()) {
     flip = solved->factor < 0;
@@ -158,6 +163,21 @@ std::string ExpressionPrinter::condition(AffineExpr expr, bool equality, AffineE
     sign = " < ";
   }
   return print(left) + sign + print(right);
+}
+
+std::string maskText(ArrayAttr sets, ArrayRef<Operand> dims, ArrayRef<Operand> symbols, std::int64_t group) {
+  ExpressionPrinter printer(dims, symbols);
+  auto query = getAffineDimExpr(0, sets.getContext()), key = getAffineDimExpr(1, sets.getContext());
+  SmallVector<std::string> alternatives;
+  for (auto set : sets.getAsValueRange<IntegerSetAttr>()) {
+    SmallVector<std::string> terms;
+    for (unsigned i = 0; i < set.getNumConstraints(); ++i)
+      terms.push_back(printer.condition(set.getConstraint(i).replace(query, query.floorDiv(group)), set.isEq(i), key));
+    bool alone = sets.size() == 1 || terms.size() == 1;
+    std::string all = terms.empty() ? "true" : llvm::join(terms, " && ");
+    alternatives.push_back(alone ? all : llvm::formatv("({0})", all).str());
+  }
+  return llvm::join(alternatives, " || ");
 }
 
 } // namespace attune::emit

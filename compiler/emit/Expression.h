@@ -1,6 +1,7 @@
 #pragma once
 
 #include "mlir/IR/AffineMap.h"
+#include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/IntegerSet.h"
 #include "mlir/IR/Value.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
@@ -13,8 +14,8 @@ namespace attune::emit {
 /// What an affine dimension or symbol stands for: its text, which is a name or an expression, and what is known of it.
 struct Operand {
   std::string text;
-  bool atom = true;          ///< a name or a call: never needs parentheses
-  bool non_negative = false; ///< then `/` and `%` mean what floordiv and mod mean
+  bool atom = true;                          ///< a name or a call: never needs parentheses
+  bool non_negative = false;                 ///< then `/` and `%` mean what floordiv and mod mean
   std::optional<std::int64_t> constant = {}; ///< its value, if that is known
 };
 
@@ -47,5 +48,10 @@ private:
 
   llvm::ArrayRef<Operand> dims_, symbols_;
 };
+
+/// A union of sets over (query, key) with symbols: `key <= query + sk - sq || key < 256`. With `group` the first
+/// dimension is a row of a packed tile, and the query is `row / group`.
+std::string maskText(mlir::ArrayAttr sets, llvm::ArrayRef<Operand> dims, llvm::ArrayRef<Operand> symbols,
+                     std::int64_t group);
 
 } // namespace attune::emit

@@ -10,8 +10,8 @@ public:
   void line(const std::string& text); ///< wraps after a comma or before an operator at 120 columns
   void open(const std::string& text); ///< a line, then one level deeper
   void close(const std::string& text = "}");
-  void section(const std::string& comment);                                  ///< a blank line, and the comment if not empty
-  void declaration(const std::string& type, const std::string& name);        ///< neighbours of one type share a line
+  void section(const std::string& comment);                            ///< a blank line, and the comment if not empty
+  void declaration(const std::string& type, const std::string& name);  ///< neighbours of one type share a line
   void lambda(const std::string& head, const std::string& expression); ///< on one line if it fits
   std::string take();
 

@@ -40,7 +40,8 @@ class BuildKernelPass : public impl::BuildKernelBase<BuildKernelPass> {
     StoreOp::create(b, loc, all, /*partial=*/false);
 
     emitRemark(loc) << "attn-build-kernel: a block has " << schedule.getQTile() << " rows, "
-                    << (schedule.getPackGqa() ? "pairs of a query and one of the " + std::to_string(kernel.getGroup()) + " q heads of a kv head"
+                    << (schedule.getPackGqa() ? "pairs of a query and one of the " + std::to_string(kernel.getGroup()) +
+                                                    " q heads of a kv head"
                                               : std::string("queries of one head"));
   }
 };

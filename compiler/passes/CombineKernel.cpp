@@ -12,8 +12,8 @@ KernelOp buildCombineKernel(const KernelPlan& plan, OpBuilder& outer, Location l
   auto f32 = builder.getF32Type();
   Type index = builder.getIndexType();
   auto gl = [&](Type element, std::int64_t cols) -> Type { return GlType::get(context, element, cols); };
-  SmallVector<std::pair<StringRef, Type>> list{{"o_partial", gl(f32, plan.head_dim_v)}, {"lse_partial", gl(f32, 1)},
-                                               {"o", gl(plan.dtype, plan.head_dim_v)}};
+  SmallVector<std::pair<StringRef, Type>> list{
+      {"o_partial", gl(f32, plan.head_dim_v)}, {"lse_partial", gl(f32, 1)}, {"o", gl(plan.dtype, plan.head_dim_v)}};
   if (plan.lse)
     list.push_back({"lse", gl(f32, 1)});
   if (plan.sink)
@@ -44,7 +44,8 @@ KernelOp buildCombineKernel(const KernelPlan& plan, OpBuilder& outer, Location l
   if (plan.varlen) {
     Value next = builder.index("", builder.d(0) + 1, batch);
     q_start = builder.element("q_start", argument("cu_seqlens_q"), batch);
-    sq = builder.index("sq", builder.d(0) - builder.d(1), {builder.element("", argument("cu_seqlens_q"), next), q_start});
+    sq = builder.index("sq", builder.d(0) - builder.d(1),
+                       {builder.element("", argument("cu_seqlens_q"), next), q_start});
   } else {
     sq = argument("sq");
   }
@@ -73,10 +74,11 @@ KernelOp buildCombineKernel(const KernelPlan& plan, OpBuilder& outer, Location l
   Value partial = ofChunk("partial", argument("o_partial"));
   Value partial_lse = ofChunk("partial_lse", argument("lse_partial"));
   Value out = builder.alloc("out", RowType::get(context, plan.head_dim_v));
-  Value lse = builder.create<CombineFoldOp>(f32, builder.label(plan.sink ? "chunks_lse" : "row_lse"), out, partial, partial_lse,
-                                            argument("splits"));
+  Value lse = builder.create<CombineFoldOp>(f32, builder.label(plan.sink ? "chunks_lse" : "row_lse"), out, partial,
+                                            partial_lse, argument("splits"));
   if (plan.sink)
-    lse = builder.create<CombineAddSinkOp>(f32, builder.label("row_lse"), out, lse, builder.element("", argument("sink"), head));
+    lse = builder.create<CombineAddSinkOp>(f32, builder.label("row_lse"), out, lse,
+                                           builder.element("", argument("sink"), head));
   builder.create<CombineStoreOp>(at(argument("o"), first), out);
   if (plan.lse)
     builder.create<CombineStoreOp>(at(argument("lse"), first), lse);

@@ -1,3 +1,4 @@
+#include "compiler/emit/Expression.h"
 #include "compiler/passes/ForwardKernel.h"
 #include "compiler/passes/TilePasses.h"
 
@@ -15,12 +16,14 @@ namespace {
 
 /// What a reader wants to know before the code: the comment above the kernel.
 SmallVector<std::string> header(const KernelPlan& plan, bool combine) {
-  std::string what = combine ? "{0}: merges the chunks of O = softmax(mask(scale * Q K^T)) V"
+  std::string what = combine      ? "{0}: merges the chunks of O = softmax(mask(scale * Q K^T)) V"
                      : plan.split ? "{0}: O = softmax(mask(scale * Q K^T)) V over one chunk of the keys"
                                   : "{0}: O = softmax(mask(scale * Q K^T)) V";
-  auto dims = plan.head_dim == plan.head_dim_v ? llvm::formatv("head dim {0}", plan.head_dim).str()
-                                               : llvm::formatv("head dims {0} (Q, K) and {1} (V)", plan.head_dim, plan.head_dim_v).str();
-  std::string spec = llvm::formatv("  {0}, {1}, {2} query heads on {3} key/value heads", plan.dtype, dims, plan.q_heads, plan.kv_heads);
+  auto dims = plan.head_dim == plan.head_dim_v
+                  ? llvm::formatv("head dim {0}", plan.head_dim).str()
+                  : llvm::formatv("head dims {0} (Q, K) and {1} (V)", plan.head_dim, plan.head_dim_v).str();
+  std::string spec = llvm::formatv("  {0}, {1}, {2} query heads on {3} key/value heads", plan.dtype, dims, plan.q_heads,
+                                   plan.kv_heads);
   if (plan.varlen)
     spec += ", varlen";
   if (plan.softcap != 0)
@@ -31,8 +34,9 @@ SmallVector<std::string> header(const KernelPlan& plan, bool combine) {
     spec += ", sink";
   SmallVector<std::string> lines{llvm::formatv(what.c_str(), plan.name).str(), spec};
   if (!combine)
-    lines.push_back(llvm::formatv("  q_tile {0}, kv_tile {1}, {2} warps, {3} stage{4}{5}", plan.q_tile, plan.kv_tile, plan.warps,
-                                  plan.stages, plan.stages == 1 ? "" : "s", plan.pack_gqa ? ", packed GQA" : ""));
+    lines.push_back(llvm::formatv("  q_tile {0}, kv_tile {1}, {2} warp{3}, {4} stage{5}{6}", plan.q_tile, plan.kv_tile,
+                                  plan.warps, plan.warps == 1 ? "" : "s", plan.stages, plan.stages == 1 ? "" : "s",
+                                  plan.pack_gqa ? ", packed GQA" : ""));
   return lines;
 }
 
@@ -92,6 +96,12 @@ void Convert::plan(bool combine) {
   for (auto fold : source_.getBody().getOps<attn::FoldOp>())
     plan_.longest_first |= dependsOn(fold.getEnd(), source_.getBody().getArgument(0));
   plan_.header = header(plan_, combine);
+  auto folds = source_.getBody().getOps<attn::FoldOp>();
+  if (!folds.empty() && (*folds.begin()).getMask())
+    plan_.header.insert(plan_.header.begin() + 2,
+                        "  visible: " + emit::maskText(*(*folds.begin()).getMask(),
+                                                       {{"query", true, true}, {"key", true, true}},
+                                                       {{"sq", true, true}, {"sk", true, true}}, 1));
 }
 
 void Convert::bound(ForwardKernel& target, attn::BoundOp op) {

@@ -13,14 +13,16 @@ Value partialIndex(TileBuilder& builder, Value chunk, Value batch, Value cu_seql
   return builder.index("", map, Reduce::Only, {chunk, q_start ? q_start : batch, per_chunk});
 }
 
-ForwardKernel::ForwardKernel(const KernelPlan& plan, OpBuilder& outer, Location loc) : builder(loc, outer), plan_(plan) {}
+ForwardKernel::ForwardKernel(const KernelPlan& plan, OpBuilder& outer, Location loc)
+    : builder(loc, outer), plan_(plan) {}
 
 Type ForwardKernel::rt(std::int64_t cols, Type element) {
   return RtType::get(builder.getContext(), plan_.q_tile / plan_.warps, cols, element);
 }
 
 Value ForwardKernel::argument(StringRef name) {
-  for (auto [argument, label] : llvm::zip(kernel.getBody().getArguments(), kernel.getArgNames().getAsRange<StringAttr>()))
+  for (auto [argument, label] :
+       llvm::zip(kernel.getBody().getArguments(), kernel.getArgNames().getAsRange<StringAttr>()))
     if (label == name)
       return argument;
   return {};
@@ -32,8 +34,9 @@ void ForwardKernel::parameters() {
   Type index = builder.getIndexType();
   auto gl = [&](Type element, std::int64_t cols) -> Type { return GlType::get(context, element, cols); };
   auto ptr = [&](Type element) -> Type { return PtrType::get(context, element); };
-  SmallVector<std::pair<StringRef, Type>> list{
-      {"q", gl(plan_.dtype, plan_.head_dim)}, {"k", gl(plan_.dtype, plan_.head_dim)}, {"v", gl(plan_.dtype, plan_.head_dim_v)}};
+  SmallVector<std::pair<StringRef, Type>> list{{"q", gl(plan_.dtype, plan_.head_dim)},
+                                               {"k", gl(plan_.dtype, plan_.head_dim)},
+                                               {"v", gl(plan_.dtype, plan_.head_dim_v)}};
   if (plan_.split) {
     list.push_back({"o_partial", gl(f32, plan_.head_dim_v)});
     list.push_back({"lse_partial", gl(f32, 1)});
@@ -75,8 +78,9 @@ void ForwardKernel::parameters() {
 
 /// x: tile and chunk, y: head, z: batch.
 void ForwardKernel::coordinates() {
-  std::string what = "one block: " + std::to_string(plan_.q_tile) +
-                     (plan_.pack_gqa ? " rows, (query, head of the group) pairs of one kv head" : " queries of one head");
+  std::string what =
+      "one block: " + std::to_string(plan_.q_tile) +
+      (plan_.pack_gqa ? " rows, (query, head of the group) pairs of one kv head" : " queries of one head");
   if (plan_.split)
     what += ", one chunk of their keys";
   else if (plan_.longest_first)
@@ -91,7 +95,8 @@ void ForwardKernel::coordinates() {
     split_tiles = argument("split_tiles");
     auto map = [&](AffineExpr expr) { return AffineMap::get(1, 1, expr); };
     chunk = builder.index("chunk", map(builder.d(0) % builder.getAffineSymbolExpr(0)), Reduce::Only, {x, splits_});
-    Value q_tile = builder.index("q_tile", map(builder.d(0).floorDiv(builder.getAffineSymbolExpr(0))), Reduce::Only, {x, splits_});
+    Value q_tile =
+        builder.index("q_tile", map(builder.d(0).floorDiv(builder.getAffineSymbolExpr(0))), Reduce::Only, {x, splits_});
     operands = {q_tile};
   } else if (plan_.longest_first) {
     operands = {builder.blocks(Axis::X), x};
@@ -100,7 +105,8 @@ void ForwardKernel::coordinates() {
   row_begin = builder.index(plan_.pack_gqa ? "row_begin" : "q_begin", tile * plan_.q_tile, operands);
   head_ = builder.name(plan_.pack_gqa ? "kv_head" : "head", builder.block(Axis::Y));
   batch_ = builder.name("batch", builder.block(Axis::Z));
-  kv_head_ = plan_.pack_gqa || plan_.group() == 1 ? head_ : builder.index("", builder.d(0).floorDiv(plan_.group()), head_);
+  kv_head_ =
+      plan_.pack_gqa || plan_.group() == 1 ? head_ : builder.index("", builder.d(0).floorDiv(plan_.group()), head_);
 }
 
 /// Varlen: sequence `batch` is rows [first, first + length) of the packed tensor.
@@ -195,27 +201,28 @@ void ForwardKernel::score() {
   };
   Value slope = alibi && !plan_.pack_gqa ? slopeAt("slope", {}) : Value();
   Type index = builder.getIndexType();
-  score_ = builder.lambda("score", {{"s", f32}, {plan_.pack_gqa ? "row" : "query", index}, {"key", index}}, [&](ValueRange args) {
-    Value s = builder.create<MulOp>(f32, StringAttr(), args[0], scale);
-    if (plan_.softcap != 0) {
-      Value cap = builder.create<ConstantOp>(f32, StringAttr(), builder.getF32FloatAttr(float(plan_.softcap)));
-      s = builder.create<SoftcapOp>(f32, StringAttr(), s, cap);
-    }
-    if (alibi) {
-      Value distance = builder.create<DistanceOp>(f32, StringAttr(), position(args[1]), args[2]);
-      Value bias = builder.create<MulOp>(f32, StringAttr(), slope ? slope : slopeAt("", args[1]), distance);
-      s = builder.create<SubOp>(f32, StringAttr(), s, bias);
-    }
-    return s;
-  });
+  score_ = builder.lambda(
+      "score", {{"s", f32}, {plan_.pack_gqa ? "row" : "query", index}, {"key", index}}, [&](ValueRange args) {
+        Value s = builder.create<MulOp>(f32, StringAttr(), args[0], scale);
+        if (plan_.softcap != 0) {
+          Value cap = builder.create<ConstantOp>(f32, StringAttr(), builder.getF32FloatAttr(float(plan_.softcap)));
+          s = builder.create<SoftcapOp>(f32, StringAttr(), s, cap);
+        }
+        if (alibi) {
+          Value distance = builder.create<DistanceOp>(f32, StringAttr(), position(args[1]), args[2]);
+          Value bias = builder.create<MulOp>(f32, StringAttr(), slope ? slope : slopeAt("", args[1]), distance);
+          s = builder.create<SubOp>(f32, StringAttr(), s, bias);
+        }
+        return s;
+      });
 }
 
 void ForwardKernel::state(Value begin, Value end, ArrayRef<ArrayAttr> masks) {
   auto* context = builder.getContext();
   for (auto mask : masks)
     if (mask && !visible_.contains(mask))
-      visible_[mask] = builder.create<VisibleOp>(LambdaType::get(context), builder.label("visible"), ValueRange{sq, sk}, mask,
-                                                 std::uint64_t(plan_.rowGroup()));
+      visible_[mask] = builder.create<VisibleOp>(LambdaType::get(context), builder.label("visible"), ValueRange{sq, sk},
+                                                 mask, std::uint64_t(plan_.rowGroup()));
   score();
   builder.section();
   auto rv = RvType::get(context, plan_.q_tile / plan_.warps);
@@ -272,9 +279,8 @@ void ForwardKernel::close() {
   builder.section();
   Value sink;
   if (plan_.sink && !plan_.split)
-    sink = builder.lambda("row_sink", {{"row", builder.getIndexType()}}, [&](ValueRange args) {
-      return builder.element("", argument("sink"), qHead(args[0]));
-    });
+    sink = builder.lambda("row_sink", {{"row", builder.getIndexType()}},
+                          [&](ValueRange args) { return builder.element("", argument("sink"), qHead(args[0])); });
   Value row_lse = builder.alloc("row_lse", rv);
   builder.create<NormalizeOp>(out_, row_lse, row_max_, row_sum_, scale_log2_, sink ? row_begin : Value(), sink);
   if (plan_.split) {

@@ -26,8 +26,8 @@ struct KernelPlan {
   std::int64_t rowGroup() const { return pack_gqa ? group() : 1; } ///< rows per query
 };
 
-/// Builds the partial or the only kernel of an attention, top to bottom, as a person would write it: open(), bounds with
-/// `builder`, state(), fold() per segment from the last key to the first, close().
+/// Builds the partial or the only kernel of an attention, top to bottom, as a person would write it: open(), bounds
+/// with `builder`, state(), fold() per segment from the last key to the first, close().
 class ForwardKernel {
 public:
   using Value = mlir::Value;
@@ -45,7 +45,7 @@ public:
 
   TileBuilder builder;
   KernelOp kernel;
-  Value row_begin;                ///< first row of the tile
+  Value row_begin;                  ///< first row of the tile
   Value sq, sk, chunk, split_tiles; ///< the last two only if split
 
 private:
@@ -71,8 +71,8 @@ private:
 /// Merges the chunks of every row: one warp per row.
 KernelOp buildCombineKernel(const KernelPlan& plan, mlir::OpBuilder& builder, mlir::Location loc);
 
-/// Where the partial results of `chunk` begin: batch entry `chunk * batches + batch` or, for varlen (cu_seqlens_q and q_start
-/// given), row `chunk * total_q + q_start`.
+/// Where the partial results of `chunk` begin: batch entry `chunk * batches + batch` or, for varlen (cu_seqlens_q and
+/// q_start given), row `chunk * total_q + q_start`.
 mlir::Value partialIndex(TileBuilder& builder, mlir::Value chunk, mlir::Value batch, mlir::Value cu_seqlens_q,
                          mlir::Value q_start);
 

@@ -45,11 +45,14 @@ private:
 LogicalResult Materialize::collect() {
   for (auto loop : kernel_.getBody().getOps<ForOp>())
     if (auto body = fetches(loop); !body.empty()) {
-      if (!loops_.empty() && (fetches(loops_.front()).size() != body.size() || loops_.back().getBegin() != loop.getEnd()))
+      if (!loops_.empty() &&
+          (fetches(loops_.front()).size() != body.size() || loops_.back().getBegin() != loop.getEnd()))
         return loop.emitError("expected loops that go on where the one before stops, with the same fetches");
       if (loop.getAscending())
         return loop.emitError("expected loops that count down");
-      auto of_tile = [&](IndexOp first) { return first && first->getNumOperands() == 1 && first->getOperand(0) == loop.getTile(); };
+      auto of_tile = [&](IndexOp first) {
+        return first && first->getNumOperands() == 1 && first->getOperand(0) == loop.getTile();
+      };
       for (auto fetch : body)
         if (!of_tile(fetch.getFirst().getDefiningOp<IndexOp>()))
           return fetch.emitError("expected rows that are an index of the loop's tile alone");
@@ -98,7 +101,8 @@ void Materialize::issue(FetchOp model, Value tile, bool certain, bool limited) {
   if (!certain) { // tile >= begin
     auto distance = builder_.getAffineDimExpr(0) - builder_.getAffineDimExpr(1);
     SmallVector<Value> operands{tile, begin_};
-    if (auto index = tile.getDefiningOp<IndexOp>(); index && !index.getLabel()) { // the guard is about j, not about j - 1
+    if (auto index = tile.getDefiningOp<IndexOp>();
+        index && !index.getLabel()) { // the guard is about j, not about j - 1
       auto shift = index.getMap().getResult(0);
       distance = shift - builder_.getAffineDimExpr(1);
       operands[0] = index.getOperands().front();
@@ -107,7 +111,8 @@ void Materialize::issue(FetchOp model, Value tile, bool certain, bool limited) {
     builder_.setInsertionPointToStart(&branch.getBody().emplaceBlock());
   }
   auto rows = model.getFirst().getDefiningOp<IndexOp>();
-  Value first = IndexOp::create(builder_, loc, builder_.getIndexType(), StringAttr(), rows.getMap(), Reduce::Only, tile);
+  Value first =
+      IndexOp::create(builder_, loc, builder_.getIndexType(), StringAttr(), rows.getMap(), Reduce::Only, tile);
   LoadAsyncOp::create(builder_, loc, slot(model.getDestination(), tile), model.getSource(), first,
                       limited ? model.getLimit() : Value());
 }
@@ -122,8 +127,8 @@ void Materialize::prologue() {
   auto ahead = std::int64_t(models.size()) * stages_ - 1;
   for (auto fetch : llvm::make_early_inc_range(kernel_.getBody().getOps<FetchOp>())) {
     builder_.setInsertionPoint(fetch); // in place, in the first group
-    auto load = LoadAsyncOp::create(builder_, fetch.getLoc(), fetch.getDestination(), fetch.getSource(), fetch.getFirst(),
-                                    fetch.getLimit());
+    auto load = LoadAsyncOp::create(builder_, fetch.getLoc(), fetch.getDestination(), fetch.getSource(),
+                                    fetch.getFirst(), fetch.getLimit());
     fetch.erase();
     builder_.setInsertionPointAfter(load);
   }

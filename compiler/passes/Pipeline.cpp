@@ -20,7 +20,8 @@ void buildPipeline(mlir::PassManager& passes, std::int64_t shared_limit) {
 
 namespace {
 
-/// Prints the whole module after the last kernel that a pass visits: with one kernel per pass run that is after each pass.
+/// Prints the whole module after the last kernel that a pass visits: with one kernel per pass run that is after each
+/// pass.
 class Dump : public mlir::PassInstrumentation {
 public:
   explicit Dump(std::function<void(std::string, std::string)> dump) : dump_(std::move(dump)) {}

@@ -34,14 +34,17 @@ struct PlanPipelinePass : impl::PlanPipelineBase<PlanPipelinePass> {
       --stages;
     auto asked = sharedBytes(spec, schedule, schedule.getStages());
     if (sharedBytes(spec, schedule, stages) > limit) {
-      kernel.emitError() << "shared memory: " << kib(sharedBytes(spec, schedule, 1)) << " > " << kib(limit) << " with one stage";
+      kernel.emitError() << "shared memory: " << kib(sharedBytes(spec, schedule, 1)) << " > " << kib(limit)
+                         << " with one stage";
       return signalPassFailure();
     }
     if (stages == schedule.getStages())
       return;
-    kernel.emitRemark() << "stages " << schedule.getStages() << " -> " << stages << ": " << kib(asked) << " > " << kib(limit);
-    kernel.setScheduleAttr(attn::ScheduleAttr::get(&getContext(), schedule.getQTile(), schedule.getKvTile(), schedule.getWarps(),
-                                                   stages, schedule.getPackGqa(), schedule.getSplitKv()));
+    kernel.emitRemark() << "stages " << schedule.getStages() << " -> " << stages << ": " << kib(asked) << " > "
+                        << kib(limit);
+    kernel.setScheduleAttr(attn::ScheduleAttr::get(&getContext(), schedule.getQTile(), schedule.getKvTile(),
+                                                   schedule.getWarps(), stages, schedule.getPackGqa(),
+                                                   schedule.getSplitKv()));
   }
 };
 

@@ -44,9 +44,7 @@ AffineExpr rounded(AffineExpr expr) {
   return getAffineBinaryOpExpr(binary.getKind(), lhs, rhs);
 }
 
-bool named(Value value) {
-  return isa<BlockArgument>(value) || value.getDefiningOp()->hasAttr("label");
-}
+bool named(Value value) { return isa<BlockArgument>(value) || value.getDefiningOp()->hasAttr("label"); }
 bool isSecondName(IndexOp op) {
   return op.getReduce() == Reduce::Only && isa<AffineDimExpr>(op.getMap().getResult(0)) && op.getNumOperands() == 1 &&
          named(op.getOperand(0));
@@ -81,7 +79,8 @@ struct PrettifyPass : impl::PrettifyBase<PrettifyPass> {
       } else if (isSecondName(op)) {
         op.getResult().replaceAllUsesWith(op.getOperand(0));
         op.erase();
-      } else if (auto* same = llvm::find_if(seen, [&](IndexOp other) { return equal(op, other); }); same != seen.end()) {
+      } else if (auto* same = llvm::find_if(seen, [&](IndexOp other) { return equal(op, other); });
+                 same != seen.end()) {
         op.getResult().replaceAllUsesWith(same->getResult());
         op.erase();
       } else {

@@ -46,7 +46,10 @@ public:
     return op;
   }
 
-  template <class Op, class... Args> Op create(Args&&... args) { return Op::create(*this, std::forward<Args>(args)...); }
+  template <class Op, class... Args>
+  Op create(Args&&... args) {
+    return Op::create(*this, std::forward<Args>(args)...);
+  }
 };
 
 } // namespace attune::tile

@@ -22,7 +22,8 @@ static llvm::LogicalResult emitCuda(mlir::Operation* op, llvm::raw_ostream& out)
   return llvm::failure(result.wasInterrupted());
 }
 
-/// A spec in JSON as attn.forward, with the default prefill schedule for sm_80. LLVM has no exceptions: none leaves here.
+/// A spec in JSON as attn.forward, with the default prefill schedule for sm_80. LLVM has no exceptions: none leaves
+/// here.
 static mlir::OwningOpRef<mlir::Operation*> specToAttn(llvm::SourceMgr& source, mlir::MLIRContext* context) {
   context->loadDialect<attune::attn::AttnDialect>();
   mlir::OpBuilder builder(context);
@@ -32,7 +33,8 @@ static mlir::OwningOpRef<mlir::Operation*> specToAttn(llvm::SourceMgr& source, m
   try {
     auto text = source.getMemoryBuffer(source.getMainFileID())->getBuffer();
     auto spec = attune::specFromJson({text.data(), text.size()});
-    attune::buildForward(builder, loc, spec, attune::defaultSchedule(spec, attune::target("sm_80"), 1024, /*split_kv=*/false));
+    attune::buildForward(builder, loc, spec,
+                         attune::defaultSchedule(spec, attune::target("sm_80"), 1024, /*split_kv=*/false));
   } catch (const attune::UserError& error) {
     mlir::emitError(loc) << error.what();
     return nullptr;

@@ -23,7 +23,8 @@ AttentionSpec llama() {
   return {.dtype = DType::BF16, .q_heads = 28, .kv_heads = 4, .head_dim = 128, .causal = Causal::BottomRight};
 }
 
-template <class Change> AttentionSpec with(Change change) {
+template <class Change>
+AttentionSpec with(Change change) {
   AttentionSpec spec = llama();
   change(spec);
   return spec;

@@ -5,7 +5,8 @@ using namespace mlir;
 
 namespace attune::tile {
 
-template <class Op> static LogicalResult verifyView(Op op) {
+template <class Op>
+static LogicalResult verifyView(Op op) {
   auto tensor = op.getTensor().getType();
   auto expected = RowsType::get(op.getContext(), tensor.getElement(), tensor.getCols());
   if (op.getResult().getType() != expected)
@@ -17,7 +18,8 @@ LogicalResult RowsFromOp::verify() { return verifyView(*this); }
 LogicalResult PackedRowsOp::verify() { return verifyView(*this); }
 LogicalResult PackedRowsFromOp::verify() { return verifyView(*this); }
 
-template <class Type> static std::string shape(Type type) {
+template <class Type>
+static std::string shape(Type type) {
   return std::to_string(type.getRows()) + "x" + std::to_string(type.getCols());
 }
 
@@ -34,7 +36,8 @@ LogicalResult MmABtOp::verify() {
   return success();
 }
 
-template <class Op> static LogicalResult verifyMmaAB(Op op) {
+template <class Op>
+static LogicalResult verifyMmaAB(Op op) {
   auto result = op.getResultTile().getType();
   auto a = op.getA().getType();
   auto b = op.getB().getType();
@@ -43,7 +46,8 @@ template <class Op> static LogicalResult verifyMmaAB(Op op) {
   if (a.getCols() != b.getRows())
     return op.emitOpError() << "expected B with " << a.getCols() << " rows, as A has columns, got " << shape(b);
   if (result.getRows() != a.getRows() || llvm::alignTo(result.getCols(), 16) != std::uint64_t(b.getCols()))
-    return op.emitOpError() << "expected a result of " << a.getRows() << "x" << b.getCols() << ", got " << shape(result);
+    return op.emitOpError() << "expected a result of " << a.getRows() << "x" << b.getCols() << ", got "
+                            << shape(result);
   return success();
 }
 LogicalResult MmaABOp::verify() { return verifyMmaAB(*this); }
@@ -66,7 +70,8 @@ LogicalResult WarpStoreOp::verify() {
   return success();
 }
 
-template <class Op> static LogicalResult verifyStep(Op op) {
+template <class Op>
+static LogicalResult verifyStep(Op op) {
   auto rows = op.getScores().getType().getRows();
   for (auto vector : {op.getRowMax(), op.getRowSum(), op.getRescale()})
     if (vector.getType().getRows() != rows)

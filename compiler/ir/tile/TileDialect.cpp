@@ -38,7 +38,8 @@ LogicalResult StType::verify(function_ref<InFlightDiagnostic()> error, int64_t r
 
 LogicalResult RtType::verify(function_ref<InFlightDiagnostic()> error, int64_t rows, int64_t cols, Type element) {
   if (rows <= 0 || cols <= 0 || rows % 16 || cols % 8)
-    return error() << "expected rows in sixteens and columns in eights (fragments of m16n8k16), got " << rows << "x" << cols;
+    return error() << "expected rows in sixteens and columns in eights (fragments of m16n8k16), got " << rows << "x"
+                   << cols;
   if (!element.isF16() && !element.isBF16() && !element.isF32())
     return error() << "expected f16, bf16 or f32 elements, got " << element;
   return success();

@@ -46,8 +46,8 @@ LogicalResult IndexOp::verify() {
     return emitOpError() << "expected " << getMap().getNumInputs() << " operands, got " << getOperands().size();
   bool one = getMap().getNumResults() == 1;
   if (one != (getReduce() == Reduce::Only) || getMap().getNumResults() == 0)
-    return emitOpError() << "expected one expression, or min or max of several, got " << getMap().getNumResults() << " and "
-                         << stringifyReduce(getReduce());
+    return emitOpError() << "expected one expression, or min or max of several, got " << getMap().getNumResults()
+                         << " and " << stringifyReduce(getReduce());
   return success();
 }
 

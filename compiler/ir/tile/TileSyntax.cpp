@@ -60,13 +60,14 @@ void KernelOp::print(OpAsmPrinter& printer) {
   printer << ' ';
   printer.printSymbolName(getSymName());
   printer << '(';
-  llvm::interleaveComma(getBody().getArguments(), printer, [&](BlockArgument arg) { printer.printRegionArgument(arg); });
+  llvm::interleaveComma(getBody().getArguments(), printer,
+                        [&](BlockArgument arg) { printer.printRegionArgument(arg); });
   printer << ") threads " << getThreads() << " grid " << getGrid();
   if (auto bytes = getSharedBytes())
     printer << " shared " << *bytes;
   printer.printOptionalAttrDictWithKeyword(
-      (*this)->getAttrs(), {getSymNameAttrName(), getThreadsAttrName(), getGridAttrName(), getArgNamesAttrName(),
-                            getSharedBytesAttrName()});
+      (*this)->getAttrs(),
+      {getSymNameAttrName(), getThreadsAttrName(), getGridAttrName(), getArgNamesAttrName(), getSharedBytesAttrName()});
   printer << ' ';
   printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
 }
@@ -98,7 +99,8 @@ ParseResult LambdaOp::parse(OpAsmParser& parser, OperationState& result) {
 
 void LambdaOp::print(OpAsmPrinter& printer) {
   printer << '(';
-  llvm::interleaveComma(getBody().getArguments(), printer, [&](BlockArgument arg) { printer.printRegionArgument(arg); });
+  llvm::interleaveComma(getBody().getArguments(), printer,
+                        [&](BlockArgument arg) { printer.printRegionArgument(arg); });
   printer << ')';
   printer.printOptionalAttrDictWithKeyword((*this)->getAttrs(), {getLabelAttrName(), getArgNamesAttrName()});
   printer << ' ';
@@ -134,7 +136,8 @@ ParseResult IndexOp::parse(OpAsmParser& parser, OperationState& result) {
     reduce = Reduce::Max;
   result.addAttribute(getReduceAttrName(result.name), ReduceAttr::get(parser.getContext(), reduce));
   result.addTypes(parser.getBuilder().getIndexType());
-  return failure(parseAffine(parser, result, getMapAttrName(result.name)) || parser.parseOptionalAttrDict(result.attributes));
+  return failure(parseAffine(parser, result, getMapAttrName(result.name)) ||
+                 parser.parseOptionalAttrDict(result.attributes));
 }
 
 void IndexOp::print(OpAsmPrinter& printer) {
@@ -183,7 +186,8 @@ void ForOp::getAsmBlockArgumentNames(Region& region, OpAsmSetValueNameFn set_nam
 }
 
 ParseResult IfOp::parse(OpAsmParser& parser, OperationState& result) {
-  if (parseAffine(parser, result, getMapAttrName(result.name)) || parser.parseOptionalAttrDictWithKeyword(result.attributes))
+  if (parseAffine(parser, result, getMapAttrName(result.name)) ||
+      parser.parseOptionalAttrDictWithKeyword(result.attributes))
     return failure();
   Region* body = result.addRegion();
   return parser.parseRegion(*body);

@@ -1,5 +1,6 @@
 // attention_forward: O = softmax(mask(scale * Q K^T)) V
 //   bf16, head dim 128, 28 query heads on 4 key/value heads
+//   visible: key <= query + sk - sq && key >= query + sk - sq - 1023
 //   q_tile 128, kv_tile 64, 8 warps, 1 stage
 #include <attune/tile.cuh>
 

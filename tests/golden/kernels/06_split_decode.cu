@@ -1,6 +1,7 @@
 // attention_partial: O = softmax(mask(scale * Q K^T)) V over one chunk of the keys
 //   bf16, head dim 128, 28 query heads on 4 key/value heads
-//   q_tile 16, kv_tile 64, 1 warps, 2 stages, packed GQA
+//   visible: key <= query + sk - sq
+//   q_tile 16, kv_tile 64, 1 warp, 2 stages, packed GQA
 #include <attune/tile.cuh>
 
 using namespace attune;

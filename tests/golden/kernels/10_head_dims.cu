@@ -1,5 +1,6 @@
 // attention_forward: O = softmax(mask(scale * Q K^T)) V
 //   bf16, head dims 72 (Q, K) and 40 (V), 28 query heads on 4 key/value heads
+//   visible: key <= query + sk - sq
 //   q_tile 64, kv_tile 64, 4 warps, 1 stage
 #include <attune/tile.cuh>
 

@@ -58,7 +58,8 @@ TEST(Compile, ASplitIsAPartialAndACombineKernel) {
   AttentionSpec spec = causal();
   spec.sink = true;
   const CompileResult result =
-      compile(spec, {.q_tile = 16, .kv_tile = 64, .warps = 1, .stages = 2, .pack_gqa = true, .split_kv = true}, target("sm_90"));
+      compile(spec, {.q_tile = 16, .kv_tile = 64, .warps = 1, .stages = 2, .pack_gqa = true, .split_kv = true},
+              target("sm_90"));
   ASSERT_EQ(result.kernels.size(), 2u);
   const Manifest &partial = result.kernels[0].manifest, &combine = result.kernels[1].manifest;
   EXPECT_EQ(partial.name, "attention_partial");
@@ -84,9 +85,9 @@ TEST(Compile, StagesAreDumpedPassByPass) {
   std::vector<std::string> stages;
   for (const Stage& stage : result.stages)
     stages.push_back(stage.name);
-  EXPECT_THAT(stages, ElementsAre("frontend", "attn-build-kernel", "attn-classify-blocks", "attn-split-kv", "attn-plan-pipeline",
-                                  "convert-attn-to-tile", "tile-materialize-pipeline", "tile-allocate-shared", "tile-prettify",
-                                  "emit-cuda"));
+  EXPECT_THAT(stages, ElementsAre("frontend", "attn-build-kernel", "attn-classify-blocks", "attn-split-kv",
+                                  "attn-plan-pipeline", "convert-attn-to-tile", "tile-materialize-pipeline",
+                                  "tile-allocate-shared", "tile-prettify", "emit-cuda"));
   EXPECT_EQ(result.stages.back().text, result.kernels[0].cuda);
 }
 
