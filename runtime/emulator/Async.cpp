@@ -12,7 +12,10 @@ void AsyncQueue::reset() {
 void AsyncQueue::issue(const AsyncCopy& copy) {
   copies_.push_back(copy);
   copies_.back().group = committed_[copy.lane];
-  std::memset(copy.destination, 0xff, copy.bytes); // NaN, whatever the type
+  if (copy.bytes == 16) // the size of nearly all: inlined
+    std::memset(copy.destination, 0xff, 16);
+  else
+    std::memset(copy.destination, 0xff, copy.bytes); // NaN, whatever the type
 }
 
 void AsyncQueue::commit(std::uint32_t lanes) {
@@ -28,7 +31,12 @@ void AsyncQueue::landIf(Predicate due) {
       copies_[kept++] = copy;
       continue;
     }
-    std::memcpy(copy.destination, copy.source, copy.source_bytes);
+    if (copy.source_bytes == 16) {
+      std::memcpy(copy.destination, copy.source, 16);
+      continue;
+    }
+    if (copy.source_bytes != 0)
+      std::memcpy(copy.destination, copy.source, copy.source_bytes);
     std::memset(copy.destination + copy.source_bytes, 0, copy.bytes - copy.source_bytes);
   }
   copies_.resize(kept);
