@@ -91,20 +91,20 @@ private:
 
   void comparison(MaskConjunction& result) {
     const Bounded left = expression();
-    const auto atLeast = [&](const Bounded& a, const Bounded& b, std::int64_t margin) { // a >= b + margin
+    const auto at_least = [&](const Bounded& a, const Bounded& b, std::int64_t margin) { // a >= b + margin
       result.push_back({sum(sum(a, scaled(b, -1)), constant(-margin)).expr, false});
     };
     const std::size_t at = token();
     if (accept("<="))
-      atLeast(expression(), left, 0);
+      at_least(expression(), left, 0);
     else if (accept(">="))
-      atLeast(left, expression(), 0);
+      at_least(left, expression(), 0);
     else if (accept("=="))
       result.push_back({sum(left, scaled(expression(), -1)).expr, true});
     else if (accept("<"))
-      atLeast(expression(), left, 1);
+      at_least(expression(), left, 1);
     else if (accept(">"))
-      atLeast(left, expression(), 1);
+      at_least(left, expression(), 1);
     else if (accept("!="))
       fail(at, "a set has no '!='", "write two sets of a union, one with < and one with >");
     else

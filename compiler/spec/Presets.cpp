@@ -43,7 +43,7 @@ AttentionSpec sinking(AttentionSpec s) {
 }
 
 /// YaRN scales scores by m^2, m = 0.1 mscale ln(factor) + 1, once the context outgrows the one it was trained on.
-AttentionSpec yarn(AttentionSpec s, double factor, double mscale = 1) {
+AttentionSpec yarn(const AttentionSpec& s, double factor, double mscale = 1) {
   const double m = 0.1 * mscale * std::log(factor) + 1;
   return scaled(s, m * m / std::sqrt(s.head_dim));
 }
@@ -121,7 +121,7 @@ std::vector<Preset> allPresets() {
 }
 
 /// Layers of models above that are out of reach, and why.
-const std::vector<std::pair<std::string, std::string>> beyond = {
+constexpr std::pair<std::string_view, std::string_view> beyond[] = {
     {"gemma-4:global", "its head dim is 512"},
     {"deepseek-v2-lite:decode", "absorbed MLA has head dim 576"},
     {"deepseek-v2:decode", "absorbed MLA has head dim 576"},
@@ -147,7 +147,7 @@ const AttentionSpec& preset(std::string_view name) {
   }
   for (const auto& [layer, reason] : beyond)
     if (layer == name)
-      unsupported(value, reason + ", and the largest supported is 256", "use another model's preset");
+      unsupported(value, std::string(reason) + ", and the largest supported is 256", "use another model's preset");
   for (const std::string& candidate : known)
     if (candidate.starts_with(std::string(name) + ":"))
       invalid(value, "this model has several kinds of layer", "name one, such as '" + candidate + "'");

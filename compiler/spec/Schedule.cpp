@@ -13,7 +13,7 @@ namespace attune {
 
 namespace {
 
-std::int64_t padded(int dim) { return (dim + 15) / 16 * 16; }
+std::int64_t padded(std::int64_t dim) { return (dim + 15) / 16 * 16; }
 
 } // namespace
 
@@ -67,7 +67,8 @@ Schedule scheduleFromText(std::string_view text) {
 
 std::int64_t sharedBytes(const AttentionSpec& spec, const Schedule& s) {
   const std::int64_t d = padded(spec.head_dim), dv = padded(spec.head_dim_v ? spec.head_dim_v : spec.head_dim);
-  return 2 * (s.q_tile * std::max(d, s.split_kv ? std::int64_t{0} : dv) + s.stages * s.kv_tile * (d + dv));
+  return 2 *
+         (s.q_tile * std::max(d, s.split_kv ? std::int64_t{0} : dv) + std::int64_t{s.stages} * s.kv_tile * (d + dv));
 }
 
 Schedule defaultSchedule(const AttentionSpec& spec, const Target& target, std::int64_t q_len, bool split_kv) {

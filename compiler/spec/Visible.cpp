@@ -12,6 +12,7 @@ std::int64_t alignedPosition(const AttentionSpec& spec, std::int64_t q, std::int
 
 std::function<bool(std::int64_t, std::int64_t, std::int64_t, std::int64_t)> visibility(const AttentionSpec& spec) {
   std::vector<MaskConjunction> custom;
+  custom.reserve(spec.mask.size());
   for (const std::string& text : spec.mask)
     custom.push_back(parseMask(text));
   return [spec, custom](std::int64_t q, std::int64_t k, std::int64_t sq, std::int64_t sk) {
@@ -27,12 +28,12 @@ std::function<bool(std::int64_t, std::int64_t, std::int64_t, std::int64_t)> visi
     if (spec.prefix && k < *spec.prefix)
       return true;
     const std::int64_t p = alignedPosition(spec, q, sq, sk);
-    const auto chunkOf = [&](std::int64_t position) {
+    const auto chunk_of = [&](std::int64_t position) {
       const std::int64_t c = *spec.chunk;
       return position / c - (position % c < 0);
     };
     return (spec.causal == Causal::None || k <= p) && (!spec.window.left || k >= p - *spec.window.left) &&
-           (!spec.window.right || k <= p + *spec.window.right) && (!spec.chunk || chunkOf(k) == chunkOf(p));
+           (!spec.window.right || k <= p + *spec.window.right) && (!spec.chunk || chunk_of(k) == chunk_of(p));
   };
 }
 

@@ -25,7 +25,7 @@ using Json = nlohmann::json;
 constexpr std::uint64_t prefix_bytes = 8;
 constexpr std::uint64_t largest_header = 100'000'000; // the limit of the format's own library
 
-const std::vector<std::pair<std::string, int>> dtypes = {
+constexpr std::pair<std::string_view, int> dtypes[] = {
     {"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"I16", 2}, {"U16", 2}, {"F16", 2},
     {"BF16", 2}, {"I32", 4}, {"U32", 4}, {"F32", 4},     {"I64", 8},     {"U64", 8}, {"F64", 8}};
 
@@ -33,8 +33,9 @@ const char* const written_by = "write the file again with safetensors.torch.save
 
 std::vector<std::string> dtypeNames() {
   std::vector<std::string> names;
+  names.reserve(std::size(dtypes));
   for (const auto& [name, bytes] : dtypes)
-    names.push_back(name);
+    names.emplace_back(name);
   return names;
 }
 
@@ -123,8 +124,8 @@ void checkMetadata(const Json& metadata, const std::string& what) {
 } // namespace
 
 int safetensorsElementBytes(std::string_view dtype) {
-  const auto found = std::ranges::find(dtypes, dtype, &std::pair<std::string, int>::first);
-  return found == dtypes.end() ? 0 : found->second;
+  const auto found = std::ranges::find(dtypes, dtype, &std::pair<std::string_view, int>::first);
+  return found == std::end(dtypes) ? 0 : found->second;
 }
 
 SafetensorsFile SafetensorsFile::read(const std::filesystem::path& path) {
@@ -193,6 +194,7 @@ const StoredTensor& SafetensorsFile::at(std::string_view name) const {
   if (const StoredTensor* found = find(name))
     return *found;
   std::vector<std::string> names;
+  names.reserve(tensors_.size());
   for (const StoredTensor& tensor : tensors_)
     names.push_back(tensor.name);
   const std::string near = nearest(name, names);
