@@ -9,13 +9,19 @@ void AsyncQueue::reset() {
   committed_.fill(0);
 }
 
-void AsyncQueue::issue(const AsyncCopy& copy) {
-  copies_.push_back(copy);
-  copies_.back().group = committed_[copy.lane];
-  if (copy.bytes == 16) // the size of nearly all: inlined
-    std::memset(copy.destination, 0xff, 16);
+void AsyncQueue::issue(std::uint32_t lane, const std::byte* source, std::byte* destination, std::uint32_t bytes,
+                       std::uint32_t source_bytes) {
+  AsyncCopy& copy = copies_.emplace_back();
+  copy.source = source;
+  copy.destination = destination;
+  copy.group = committed_[lane];
+  copy.lane = lane;
+  copy.bytes = bytes;
+  copy.source_bytes = source_bytes;
+  if (bytes == 16) // the size of nearly all: inlined
+    std::memset(destination, 0xff, 16);
   else
-    std::memset(copy.destination, 0xff, copy.bytes); // NaN, whatever the type
+    std::memset(destination, 0xff, bytes); // NaN, whatever the type
 }
 
 void AsyncQueue::commit(std::uint32_t lanes) {

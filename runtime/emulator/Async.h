@@ -12,9 +12,8 @@ namespace attune::emulator {
 struct AsyncCopy {
   const std::byte* source = nullptr; ///< checked at issue, read at landing
   std::byte* destination = nullptr;
-  std::uint32_t shared = 0; ///< address of the destination
   std::uint32_t group = 0;
-  std::uint8_t lane = 0, bytes = 0, source_bytes = 0; ///< the rest is filled with zeros
+  std::uint32_t lane = 0, bytes = 0, source_bytes = 0; ///< the rest is filled with zeros
 };
 
 /// The copies of one warp that are under way. A copy lands when it must, or earlier at random; until then its
@@ -22,7 +21,9 @@ struct AsyncCopy {
 class AsyncQueue {
 public:
   void reset();
-  void issue(const AsyncCopy& copy); ///< fills in the group, poisons the destination
+  /// Poisons the destination. Made in place: a record that is built and then copied stalls on its own stores.
+  void issue(std::uint32_t lane, const std::byte* source, std::byte* destination, std::uint32_t bytes,
+             std::uint32_t source_bytes);
   void commit(std::uint32_t lanes);
   /// Lands for `lanes` all but their `keep` newest groups.
   void wait(std::uint32_t lanes, std::uint32_t keep);

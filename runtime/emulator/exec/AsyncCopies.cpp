@@ -35,14 +35,7 @@ void copy(Warp& warp, const Instr& instr) {
   warp.exec = all;
   for (std::uint32_t rest = all; rest != 0; rest &= rest - 1) {
     const auto lane = static_cast<unsigned>(std::countr_zero(rest));
-    AsyncCopy made;
-    made.source = has(reads, lane) ? from.host[lane] : nullptr;
-    made.destination = to.host[lane];
-    made.shared = static_cast<std::uint32_t>(to.address[lane]);
-    made.lane = static_cast<std::uint8_t>(lane);
-    made.bytes = static_cast<std::uint8_t>(bytes);
-    made.source_bytes = static_cast<std::uint8_t>(size[lane]);
-    warp.async.issue(made);
+    warp.async.issue(lane, has(reads, lane) ? from.host[lane] : nullptr, to.host[lane], bytes, size[lane]);
   }
 }
 
