@@ -47,7 +47,7 @@ void showStages(const CompileReport& report) {
   heading("2. the kernel's memory and instructions: tile dialect");
   excerpt(from(tile->text, "tile.for"), 24);
   heading("3. CUDA");
-  excerpt(report.kernels.front().cuda, 90);
+  excerpt(report.kernels.front().cuda, 120);
 }
 
 Exit run(const std::string& device_name, bool json) {

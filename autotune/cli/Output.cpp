@@ -60,7 +60,7 @@ void excerpt(std::string_view text, int lines) {
                                  Style::Dim));
       return;
     }
-    fmt::print("  {}\n", text.substr(begin, end - begin));
+    fmt::print("{}{}\n", end > begin ? "  " : "", text.substr(begin, end - begin));
     begin = end + 1;
   }
 }
