@@ -2,6 +2,7 @@
 
 #include "tests/unit/emulator/Harness.h"
 
+#include <bit>
 #include <cmath>
 #include <numeric>
 #include <random>
@@ -187,6 +188,32 @@ TEST_P(Classics, CallsAndTables) {
     }
     ASSERT_NEAR(got[i], value, 1e-6f * (1 + std::fabs(value))) << i << " kind " << kind[i];
   }
+}
+
+TEST_P(Classics, Halves) { // values that every format holds exactly
+  const int n = 40;
+  const auto bfloat = [](float x) { return std::bit_cast<std::uint32_t>(x) >> 16; };
+  std::vector<std::uint32_t> a(n), b(n), d(n, 0x44004200); // (3, 4) as halves
+  for (int i = 0; i < n; ++i) {
+    a[i] = bfloat(static_cast<float>(i - 20)) | bfloat(2.0f) << 16;
+    b[i] = bfloat(3.0f) | bfloat(static_cast<float>(10 - i)) << 16;
+  }
+  const DevicePtr c = harness.device->allocate(n * 4, "c"), e = harness.device->allocate(n * 4, "e");
+  harness.launch(ptx, "halves", {1}, {64}, harness.upload(a, "a"), harness.upload(b, "b"), c, harness.upload(d, "d"), e,
+                 n);
+  const auto got_c = harness.download<std::uint32_t>(c, n), got_e = harness.download<std::uint32_t>(e, n);
+  for (int i = 0; i < n; ++i) {
+    const float x = static_cast<float>(i - 20), y = static_cast<float>(10 - i);
+    ASSERT_EQ(got_c[i], bfloat(x * 3 + std::fmax(x, 3.0f)) | bfloat(2 * y + std::fmax(2.0f, y)) << 16) << i;
+    ASSERT_EQ(got_e[i], 0x4cc04900u); // (9 + 1, 16 + 3)
+  }
+}
+
+TEST(Unsupported, WmmaIsNamed) {
+  Harness harness;
+  EXPECT_THAT(
+      Harness::errorOf([&] { harness.device->load({Image::Kind::Ptx, fixture("classics.ptx")}, "tileProduct"); }),
+      testing::HasSubstr("instruction 'wmma' is not supported"));
 }
 
 } // namespace
