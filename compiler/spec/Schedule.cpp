@@ -81,13 +81,18 @@ Schedule defaultSchedule(const AttentionSpec& spec, const Target& target, std::i
   s.pack_gqa = group > 1 && q_len <= 32;
   const std::int64_t rows = s.pack_gqa ? q_len * group : q_len;
 
-  // Four warps of 16 rows fill a block when there are few rows: a single warp would issue all copies of a key tile itself, which
-  // unrolls into more code and addresses than its registers hold. With many rows, up to head dim 64 a warp has registers for 32 of
-  // them; from there on for 16, and beyond 128 shared memory has room for 64 in all. (Eight warps at head dim 64 are no choice:
-  // ptxas then aims for 128 registers and spills.)
+  // Four warps of 16 rows fill a block when there are few rows: a single warp would issue all copies of a key tile
+  // itself, which unrolls into more code and addresses than its registers hold. With many rows, up to head dim 64 a
+  // warp has registers for 32 of them; from there on for 16, and beyond 128 shared memory has room for 64 in all.
+  // (Eight warps at head dim 64 are no choice: ptxas then aims for 128 registers and spills.)
   s.q_tile = rows <= 64 || widest > 128 ? 64 : 128;
   s.warps = s.q_tile == 64 || widest <= 64 ? 4 : 8;
   s.kv_tile = s.pack_gqa && widest > 192 ? 32 : 64; // addresses of packed rows take the registers of half the scores
+  // A tile that is not whole panels of 64 columns takes more addresses yet: with 64 keys, all such head dims from 160
+  // to 240 spilled.
+  const auto ragged = [](int dim) { return (dim + 15) / 16 * 16 % 64 != 0; };
+  if (widest > 128 && (ragged(spec.head_dim) || ragged(spec.head_dim_v)))
+    s.kv_tile = widest > (s.pack_gqa ? 176 : 224) ? 16 : 32;
 
   // As many stages as leave two blocks per multiprocessor; a memory-bound kernel wants bytes in flight, others little
   // more than one tile.

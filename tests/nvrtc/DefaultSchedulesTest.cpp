@@ -57,7 +57,7 @@ TEST_P(DefaultSchedules, SpillNothing) {
 std::vector<int> headDims() {
   std::vector<int> dims;
   for (int d = 8; d <= 256; d += 8)
-    if (full() || d % 64 == 0 || d == 8 || d == 40 || d == 96 || d == 248)
+    if (full() || d % 64 == 0 || d == 8 || d == 40 || d == 96 || d == 168 || d == 224 || d == 248)
       dims.push_back(d);
   return dims;
 }
