@@ -75,7 +75,7 @@ TEST_P(Grid, IsRight) { EXPECT_EQ(failure(gridCase(GetParam())), ""); }
 
 /// A stride that shares no factor with the total visits the product evenly in every direction.
 std::vector<int> indices() {
-  const int count = std::getenv("ATTUNE_FULL") ? total : 96;
+  const int count = std::getenv("ATTUNE_FULL") ? total : 160;
   std::vector<int> all;
   for (int i = 0; i < count; ++i)
     all.push_back(static_cast<int>(static_cast<long long>(i) * 22699 % total));
