@@ -92,7 +92,7 @@ constexpr Bug bugs[] = {
     {"WrongStageOfVInFullTiles", v_stage, 1, "v_smem[ring(j + 1)])"},
     {"LoadsVIntoTheWrongStage", v_slot, 0, "load_async(v_smem[ring(j)]"},
     {"LoadsKIntoTheWrongStage", k_slot, 1, "load_async(k_smem[ring(j - 1)]"},
-    {"MaskOffByOne", "key <= query", 0, "key < query"},
+    {"MaskOffByOne", "return key <= query", 0, "return key < query"},
     {"FirstTileForgotten", "j >= 0; --j", 0, "j > 0; --j"},
     {"QueryBeyondTheEndIsRead", "q_smem, q_rows, q_begin, sq)", 0, "q_smem, q_rows, q_begin, sq + 1)"},
     {"KeyBeyondTheEndIsRead", "* 64, sk)", 0, "* 64, sk + 1)"},
