@@ -90,6 +90,8 @@ Plan Engine::prepare(const AttentionSpec& spec, const Problem& problem, const Pr
   const DeviceProperties& device = device_->properties();
   if (options.splits < 0)
     throw UserError(UserError::Kind::Invalid, "splits " + std::to_string(options.splits), "it is a positive number, or 0 for the cost model's choice", "leave it out");
+  if (spec.batch_invariant && options.splits > 0)
+    throw UserError(UserError::Kind::Invalid, "splits " + std::to_string(options.splits), "a batch_invariant spec fixes the size of a chunk, whatever their number", "leave it out");
 
   const ScheduleProvider::Choice choice = options.schedule ? pinned(spec, problem, *options.schedule, options.splits, device)
                                                            : provider_->choose(spec, problem, device, options.splits);
@@ -101,15 +103,17 @@ Plan Engine::prepare(const AttentionSpec& spec, const Problem& problem, const Pr
   impl->splits = choice.splits;
   impl->compiled = cache_->get(spec, choice.schedule);
   if (choice.schedule.split_kv) {
-    impl->split_tiles = splitTiles(splitWork(spec, problem, choice.schedule, device).kv_tiles, choice.splits);
+    const Chunks chunks = cut(spec, splitWork(spec, problem, choice.schedule, device).kv_tiles, choice.splits);
+    impl->splits = chunks.splits;
+    impl->split_tiles = chunks.split_tiles;
     const std::int64_t rows = spec.varlen ? problem.q_total : problem.batch * problem.q_len;
     const std::int64_t per_split = rows * spec.q_heads * 4;
     const int head_dim_v = spec.head_dim_v ? spec.head_dim_v : spec.head_dim;
-    impl->o_partial = device_->allocate(static_cast<std::size_t>(per_split * choice.splits * head_dim_v), "o_partial");
-    impl->lse_partial = device_->allocate(static_cast<std::size_t>(per_split * choice.splits), "lse_partial");
+    impl->o_partial = device_->allocate(static_cast<std::size_t>(per_split * impl->splits * head_dim_v), "o_partial");
+    impl->lse_partial = device_->allocate(static_cast<std::size_t>(per_split * impl->splits), "lse_partial");
   }
   for (const CompiledAttention::Kernel& k : impl->compiled->kernels) {
-    const LaunchConfig config = configure(k.source.manifest, spec, problem, choice.splits);
+    const LaunchConfig config = configure(k.source.manifest, spec, problem, impl->splits);
     impl->configs.push_back(config);
     impl->kernels.push_back({k.source.manifest.name, k.source.cuda, config.grid, config.block, k.source.manifest.shared_bytes, k.lower_ms, k.nvrtc_ms});
   }

@@ -22,7 +22,10 @@ std::int64_t ceilDiv(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 } // namespace
 
-std::int64_t splitTiles(std::int64_t kv_tiles, int splits) { return std::max<std::int64_t>(1, ceilDiv(kv_tiles, splits)); }
+Chunks cut(const AttentionSpec& spec, std::int64_t kv_tiles, int splits) {
+  const std::int64_t tiles = spec.batch_invariant ? invariant_split_tiles : ceilDiv(kv_tiles, std::max(splits, 1));
+  return {static_cast<int>(ceilDiv(kv_tiles, tiles)), tiles};
+}
 
 int chooseSplits(const SplitWork& work) {
   double best = std::numeric_limits<double>::infinity();
@@ -50,9 +53,9 @@ SplitWork splitWork(const AttentionSpec& spec, const Problem& problem, const Sch
   SplitWork work;
   work.blocks = std::max<std::int64_t>(1, ceilDiv(rows, schedule.q_tile) * (schedule.pack_gqa ? spec.kv_heads : spec.q_heads) * problem.batch);
 
-  // a window bounds the keys that a tile of rows sees
+  // a window bounds the keys that a tile of rows sees, unless a prefix is visible besides
   std::int64_t keys = problem.kv_len;
-  if (spec.window.left && (spec.window.right || spec.causal != Causal::None)) {
+  if (!spec.prefix && spec.window.left && (spec.window.right || spec.causal != Causal::None)) {
     const std::int64_t right = spec.causal != Causal::None ? 0 : *spec.window.right;
     const std::int64_t queries = schedule.pack_gqa ? ceilDiv(schedule.q_tile, group) + 1 : schedule.q_tile; // a tile may begin inside a query
     keys = std::clamp<std::int64_t>(*spec.window.left + right + std::min(queries, problem.q_len) + schedule.kv_tile, 1, std::max<std::int64_t>(keys, 1));
@@ -80,16 +83,14 @@ class CostModel final : public ScheduleProvider {
 public:
   Choice choose(const AttentionSpec& spec, const Problem& problem, const DeviceProperties& device, int splits) const override {
     const Target& where = target(device.arch);
+    if (spec.batch_invariant) { // one way to compute a row, whatever the batch: that of decode, with as many chunks as it takes
+      const Schedule schedule = defaultSchedule(spec, where, 1, true);
+      return {schedule, cut(spec, splitWork(spec, problem, schedule, device).kv_tiles, 1).splits};
+    }
     Choice choice{defaultSchedule(spec, where, problem.q_len, false), 1};
     const Schedule split = defaultSchedule(spec, where, problem.q_len, true);
     const SplitWork work = splitWork(spec, problem, split, device);
-    if (splits > 0)
-      choice.splits = static_cast<int>(ceilDiv(work.kv_tiles, splitTiles(work.kv_tiles, splits)));
-    else if (spec.batch_invariant)
-      choice.splits = static_cast<int>(ceilDiv(ceilDiv(problem.kv_len, split.kv_tile), invariant_split_tiles));
-    else
-      choice.splits = chooseSplits(work);
-    choice.splits = std::max(choice.splits, 1);
+    choice.splits = splits > 0 ? cut(spec, work.kv_tiles, splits).splits : chooseSplits(work);
     if (choice.splits > 1)
       choice.schedule = split;
     return choice;
@@ -104,8 +105,8 @@ ScheduleProvider::Choice pinned(const AttentionSpec& spec, const Problem& proble
   if (!schedule.split_kv)
     return {schedule, 1};
   const SplitWork work = splitWork(spec, problem, schedule, device);
-  const std::int64_t wanted = splits > 0 ? splits : chooseSplits(work);
-  return {schedule, static_cast<int>(ceilDiv(work.kv_tiles, splitTiles(work.kv_tiles, static_cast<int>(wanted))))};
+  const int wanted = splits > 0 ? splits : chooseSplits(work);
+  return {schedule, cut(spec, work.kv_tiles, wanted).splits};
 }
 
 std::shared_ptr<const ScheduleProvider> costModel() { return std::make_shared<CostModel>(); }

@@ -18,8 +18,14 @@ struct SplitWork {
 /// The number of chunks with the least predicted time; the smaller of equals. In [1, kv_tiles], and no chunk is empty.
 int chooseSplits(const SplitWork& work);
 
-/// Key tiles of one chunk when kv_tiles are cut into `splits`.
-std::int64_t splitTiles(std::int64_t kv_tiles, int splits);
+/// How the key tiles of a block are cut: every tile is in a chunk, and every chunk has a tile (the last may have fewer).
+struct Chunks {
+  int splits = 1;
+  std::int64_t split_tiles = 1; ///< key tiles of one chunk
+};
+
+/// Cuts `kv_tiles` into at most `splits` chunks; if the spec is batch_invariant, into chunks of a fixed size instead.
+Chunks cut(const AttentionSpec& spec, std::int64_t kv_tiles, int splits);
 
 /// Of a problem under a schedule.
 SplitWork splitWork(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule, const DeviceProperties& device);
