@@ -1,0 +1,75 @@
+// RUN: attune-opt %s -pass-pipeline='builtin.module(attn-build-kernel,attn.kernel(attn-classify-blocks))' --split-input-file --mlir-print-local-scope --verify-diagnostics | FileCheck %s
+
+// Which tiles of 64 keys a tile of 128 queries needs, and which of them need no mask. Later tiles come first.
+
+// Causal: the diagonal cuts the last tiles, all before them are full. That keys end at sk is implied, so nothing says it.
+// CHECK-LABEL: attn.kernel @causal
+//       CHECK:   %q_last = attn.bound "q_last" reduce min affine_map<(d0, d1) -> (d0 + 127, d1 - 1)>(%row_begin, %sq)
+//       CHECK:   %kv_end = attn.bound "kv_end" affine_map<(d0, d1, d2) -> ((d0 - d1 + d2 + 1) ceildiv 64)>(%q_last, %sq, %sk)
+//       CHECK:   %full_end = attn.bound "full_end" reduce max
+//       CHECK:   %[[DIAGONAL:.+]] = attn.fold partial %{{.+}} over[%full_end, %kv_end) mask [affine_set<(d0, d1)[s0, s1] : (d0 + s1 - s0 - d1 >= 0)>]
+//       CHECK:   attn.fold full %[[DIAGONAL]] over[%{{.+}}, %full_end){{$}}
+//   CHECK-NOT:   attn.fold
+#spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
+// expected-remark @+2 {{attn-build-kernel: a block has 128 rows}}
+// expected-remark @+1 {{attn-classify-blocks: the mask costs nothing in full tiles}}
+attn.forward @causal #spec mask [affine_set<(q, k)[sq, sk] : (q + sk - sq - k >= 0)>]
+  schedule <q_tile = 128, kv_tile = 64, warps = 4, stages = 1>
+
+// -----
+
+// A sliding window cuts tiles on both sides; those before it are not visited.
+// CHECK-LABEL: attn.kernel @window
+//       CHECK:   %kv_begin = attn.bound "kv_begin" reduce max
+//       CHECK:   attn.fold partial %{{.+}} over[%full_end, %kv_end)
+//       CHECK:   attn.fold full %{{.+}} over[%full_begin, %full_end){{$}}
+//       CHECK:   attn.fold partial %{{.+}} over[%kv_begin, %full_begin)
+#spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
+// expected-remark @+2 {{attn-build-kernel: a block has 128 rows}}
+// expected-remark @+1 {{attn-classify-blocks: the mask costs nothing in full tiles; tiles are cut on both sides}}
+attn.forward @window #spec mask [affine_set<(q, k)[sq, sk] : (q + sk - sq - k >= 0, k - q - sk + sq + 1023 >= 0)>]
+  schedule <q_tile = 128, kv_tile = 64, warps = 4, stages = 1>
+
+// -----
+
+// No mask: only the last tile is cut, by the end of the keys.
+// CHECK-LABEL: attn.kernel @dense
+//       CHECK:   %kv_end = attn.bound "kv_end" affine_map<(d0) -> (d0 ceildiv 64)>(%sk)
+//       CHECK:   attn.fold partial {{.*}} mask [affine_set<(d0, d1)[s0, s1] : (-d1 + s1 - 1 >= 0)>]
+//       CHECK:   attn.fold full
+#spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
+// expected-remark @+2 {{attn-build-kernel: a block has 128 rows}}
+// expected-remark @+1 {{attn-classify-blocks: the mask costs nothing in full tiles}}
+attn.forward @dense #spec mask [affine_set<(q, k)[sq, sk] : (0 >= 0)>]
+  schedule <q_tile = 128, kv_tile = 64, warps = 4, stages = 1>
+
+// -----
+
+// A union (prefix-LM) is visited from its first to its last tile.
+// CHECK-LABEL: attn.kernel @prefix
+//       CHECK:   %[[PREFIX:.+]] = attn.bound reduce min affine_map<(d0) -> (8, d0 ceildiv 64)>(%sk)
+//       CHECK:   %kv_end = attn.bound "kv_end" reduce max affine_map<(d0, d1, d2, d3) -> ((d0 - d1 + d2 + 1) ceildiv 64, d3)>(%q_last, %sq, %sk, %[[PREFIX]])
+#spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
+// expected-remark @+2 {{attn-build-kernel: a block has 128 rows}}
+// expected-remark @+1 {{attn-classify-blocks: the mask costs nothing in full tiles; a union is visited from its first to its last tile}}
+attn.forward @prefix #spec mask [affine_set<(q, k)[sq, sk] : (q + sk - sq - k >= 0)>, affine_set<(q, k)[sq, sk] : (511 - k >= 0)>]
+  schedule <q_tile = 128, kv_tile = 64, warps = 4, stages = 1>
+
+// -----
+
+// Every second key: no tile is full. A mask that hides all: no tile at all.
+// CHECK-LABEL: attn.kernel @even
+//   CHECK-NOT:   attn.fold full
+//       CHECK:   attn.fold partial
+//   CHECK-NOT:   attn.fold
+// CHECK-LABEL: attn.kernel @never
+//   CHECK-NOT:   attn.fold
+#spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
+// expected-remark @+2 {{attn-build-kernel: a block has 128 rows}}
+// expected-remark @+1 {{attn-classify-blocks: no tile can be proven full}}
+attn.forward @even #spec mask [affine_set<(q, k)[sq, sk] : (k mod 2 == 0)>]
+  schedule <q_tile = 128, kv_tile = 64, warps = 4, stages = 1>
+// expected-remark @+2 {{attn-build-kernel: a block has 128 rows}}
+// expected-remark @+1 {{attn-classify-blocks: the mask hides every pair, no tile is visited}}
+attn.forward @never #spec mask [affine_set<(q, k)[sq, sk] : (q - k - 1 >= 0, k - q >= 0)>]
+  schedule <q_tile = 128, kv_tile = 64, warps = 4, stages = 1>
