@@ -1,6 +1,7 @@
 #include "runtime/toolchain/Nvrtc.h"
 
 #include "attune/compiler/Error.h"
+#include "tests/support/TemporaryFolder.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -32,16 +33,13 @@ private:
 
 class Search : public testing::Test {
 protected:
-  void SetUp() override {
-    root = std::filesystem::path(testing::TempDir()) / "nvrtc_search";
-    std::filesystem::remove_all(root);
-  }
   std::string touch(const std::string& file) const {
     std::filesystem::create_directories((root / file).parent_path());
     std::ofstream(root / file) << "not a library";
     return (root / file).string();
   }
-  std::filesystem::path root;
+  const TemporaryFolder folder;
+  const std::filesystem::path root = folder.path();
 };
 
 TEST_F(Search, APinnedPathIsTheOnlyCandidate) {
