@@ -51,6 +51,8 @@ ATTUNE_DEVICE float fold(row<Cols>& out, const Partial& partial, const Lse& lse,
 /// The sink joins the denominator: O shrinks by exp(lse - lse'), lse' = log(exp(lse) + exp(sink)).
 template <int Cols> ATTUNE_DEVICE float add_sink(row<Cols>& out, float lse, float sink) {
   const float maximum = fmaxf(lse, sink);
+  if (maximum == -infinity()) // nothing seen, and a sink that is switched off: out is 0
+    return maximum;
   const float weight = exp2((lse - maximum) * log2e);
   const float sum = weight + exp2((sink - maximum) * log2e);
 #pragma unroll

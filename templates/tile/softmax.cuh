@@ -126,9 +126,10 @@ ATTUNE_DEVICE void normalize(rt<float, M, N>& out, rv<M>& row_lse, const rv<M>& 
     for (int half = 0; half < 2; ++half) {
       const float logit = sink(first_row + warp::index() * M + m * 16 + half * 8 + warp::lane() / 4) * log2e;
       const float from = row_max.data[m][half] * scale_log2, maximum = fmaxf(from, logit);
-      const float weight = exp2(from - maximum);
-      const float sum = detail::quad_sum(row_sum.data[m][half]) * weight + exp2(logit - maximum);
-      factor.data[m][half] = weight / sum;
+      const float offset = maximum == -infinity() ? 0.0f : maximum; // nothing seen, and a sink that is switched off
+      const float weight = exp2(from - offset);
+      const float sum = detail::quad_sum(row_sum.data[m][half]) * weight + exp2(logit - offset);
+      factor.data[m][half] = sum == 0 ? 0.0f : weight / sum;
       row_lse.data[m][half] = (maximum + log2(sum)) * ln2;
     }
   warp::mul_row(out, out, factor);
