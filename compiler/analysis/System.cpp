@@ -79,9 +79,10 @@ unsigned System::division(AffineExpr numerator, int64_t divisor, ArrayRef<unsign
   atLeastZero(sum(above, unit(column, -divisor)));
   atLeastZero(sum(scaled(above, -1), unit(column, divisor)), divisor - 1);
 
-  // A quotient that grows with q, and knows no key, lies between its values at the first and the last query. Projecting q out
-  // would lose up to divisor - 1 of that.
-  const bool linear_in_q = of_pair && above.size() <= FirstDivision && above.size() > Q && above[Q] > 0 && (above.size() <= K || above[K] == 0);
+  // A quotient that grows with q, and knows no key, lies between its values at the first and the last query. Projecting
+  // q out would lose up to divisor - 1 of that.
+  const bool linear_in_q = of_pair && above.size() <= FirstDivision && above.size() > Q && above[Q] > 0 &&
+                           (above.size() <= K || above[K] == 0);
   if (linear_in_q)
     for (const unsigned corner : {0u, 1u}) {
       AffineExpr at = numerator.replaceDimsAndSymbols({getAffineDimExpr(corner, context_), AffineExpr()},

@@ -8,11 +8,13 @@
 
 namespace attune::analysis {
 
-/// Linear constraints on the rows and keys of a tile, for the Presburger library. Divisions become columns with their own
-/// constraints. A column either is a parameter, which an expression over (q_first, q_last, sq, sk) stands for, or is projected out.
+/// Linear constraints on the rows and keys of a tile, for the Presburger library. Divisions become columns with their
+/// own constraints. A column either is a parameter, which an expression over (q_first, q_last, sq, sk) stands for, or
+/// is projected out.
 class System {
 public:
-  using Row = llvm::SmallVector<int64_t, 12>; ///< a coefficient per column; a shorter row has zeros behind; [0] is the constant
+  using Row =
+      llvm::SmallVector<int64_t, 12>; ///< a coefficient per column; a shorter row has zeros behind; [0] is the constant
 
   enum Column : unsigned { One, J, Q, K, QFirst, QLast, Sq, Sk, FirstDivision };
 
@@ -45,7 +47,8 @@ public:
 
 private:
   Row linear(mlir::AffineExpr expr, llvm::ArrayRef<unsigned> dims, llvm::ArrayRef<unsigned> symbols);
-  unsigned division(mlir::AffineExpr numerator, int64_t divisor, llvm::ArrayRef<unsigned> dims, llvm::ArrayRef<unsigned> symbols);
+  unsigned division(mlir::AffineExpr numerator, int64_t divisor, llvm::ArrayRef<unsigned> dims,
+                    llvm::ArrayRef<unsigned> symbols);
   mlir::presburger::IntegerPolyhedron polyhedron() const;
 
   mlir::MLIRContext* context_;

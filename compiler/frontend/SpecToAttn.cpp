@@ -12,8 +12,8 @@ namespace {
 class MaskBuilder {
 public:
   explicit MaskBuilder(MLIRContext* context)
-      : context_(context), q_(getAffineDimExpr(0, context)), k_(getAffineDimExpr(1, context)), sq_(getAffineSymbolExpr(0, context)),
-        sk_(getAffineSymbolExpr(1, context)) {}
+      : context_(context), q_(getAffineDimExpr(0, context)), k_(getAffineDimExpr(1, context)),
+        sq_(getAffineSymbolExpr(0, context)), sk_(getAffineSymbolExpr(1, context)) {}
 
   ArrayAttr build(const AttentionSpec& spec, ArrayRef<MaskConjunction> custom) {
     SmallVector<Attribute> sets;
@@ -55,15 +55,24 @@ private:
 
   AffineExpr expression(const MaskExpr& e) {
     switch (e.kind) {
-    case MaskExpr::Kind::Query: return q_;
-    case MaskExpr::Kind::Key: return k_;
-    case MaskExpr::Kind::QueryLength: return sq_;
-    case MaskExpr::Kind::KeyLength: return sk_;
-    case MaskExpr::Kind::Constant: return getAffineConstantExpr(e.value, context_);
-    case MaskExpr::Kind::Add: return expression(e.parts[0]) + expression(e.parts[1]);
-    case MaskExpr::Kind::Mul: return expression(e.parts[0]) * e.value;
-    case MaskExpr::Kind::FloorDiv: return expression(e.parts[0]).floorDiv(e.value);
-    case MaskExpr::Kind::Mod: return expression(e.parts[0]) % e.value;
+    case MaskExpr::Kind::Query:
+      return q_;
+    case MaskExpr::Kind::Key:
+      return k_;
+    case MaskExpr::Kind::QueryLength:
+      return sq_;
+    case MaskExpr::Kind::KeyLength:
+      return sk_;
+    case MaskExpr::Kind::Constant:
+      return getAffineConstantExpr(e.value, context_);
+    case MaskExpr::Kind::Add:
+      return expression(e.parts[0]) + expression(e.parts[1]);
+    case MaskExpr::Kind::Mul:
+      return expression(e.parts[0]) * e.value;
+    case MaskExpr::Kind::FloorDiv:
+      return expression(e.parts[0]).floorDiv(e.value);
+    case MaskExpr::Kind::Mod:
+      return expression(e.parts[0]) % e.value;
     }
     return {};
   }
@@ -95,10 +104,13 @@ attn::ForwardOp buildForward(OpBuilder& builder, Location loc, const AttentionSp
   const Type dtype = spec.dtype == DType::BF16 ? Type(builder.getBF16Type()) : Type(builder.getF16Type());
   const auto alibi = static_cast<attn::AlibiKind>(spec.alibi);
   const FloatAttr softcap = spec.softcap != 0 ? builder.getF64FloatAttr(spec.softcap) : FloatAttr();
-  auto attr = attn::SpecAttr::get(context, dtype, spec.q_heads, spec.kv_heads, spec.head_dim, spec.head_dim_v ? spec.head_dim_v : spec.head_dim,
-                                  spec.causal == Causal::TopLeft, spec.varlen, spec.lse, spec.sink, alibi, softcap);
-  auto plan = attn::ScheduleAttr::get(context, schedule.q_tile, schedule.kv_tile, schedule.warps, schedule.stages, schedule.pack_gqa, schedule.split_kv);
-  return attn::ForwardOp::create(builder, loc, builder.getStringAttr("attention_forward"), attr, MaskBuilder(context).build(spec, custom), plan);
+  auto attr = attn::SpecAttr::get(context, dtype, spec.q_heads, spec.kv_heads, spec.head_dim,
+                                  spec.head_dim_v ? spec.head_dim_v : spec.head_dim, spec.causal == Causal::TopLeft,
+                                  spec.varlen, spec.lse, spec.sink, alibi, softcap);
+  auto plan = attn::ScheduleAttr::get(context, schedule.q_tile, schedule.kv_tile, schedule.warps, schedule.stages,
+                                      schedule.pack_gqa, schedule.split_kv);
+  return attn::ForwardOp::create(builder, loc, builder.getStringAttr("attention_forward"), attr,
+                                 MaskBuilder(context).build(spec, custom), plan);
 }
 
 } // namespace attune

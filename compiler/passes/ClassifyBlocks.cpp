@@ -12,7 +12,8 @@ namespace {
 
 using analysis::provablyAtMost;
 
-/// Drops expressions that never decide a minimum (or maximum) because another one is always at least as small (or large).
+/// Drops expressions that never decide a minimum (or maximum) because another one is always at least as small (or
+/// large).
 void dropDominated(SmallVectorImpl<AffineExpr>& exprs, bool minimum) {
   for (unsigned n = 0; n < exprs.size();) {
     const bool dominated = llvm::any_of(llvm::enumerate(exprs), [&](const auto& other) {
@@ -62,14 +63,17 @@ class ClassifyBlocksPass : public impl::ClassifyBlocksBase<ClassifyBlocksPass> {
   Frame frame(KernelOp kernel, FoldOp fold) {
     OpBuilder b(fold);
     const int64_t group = kernel.getRowGroup();
-    Value row_begin = kernel.getBody().getArgument(0), sq = kernel.getBody().getArgument(1), sk = kernel.getBody().getArgument(2);
+    Value row_begin = kernel.getBody().getArgument(0), sq = kernel.getBody().getArgument(1),
+          sk = kernel.getBody().getArgument(2);
     const AffineExpr row = b.getAffineDimExpr(0), length = b.getAffineDimExpr(1);
     const auto bound = [&](StringRef label, Reduce reduce, AffineMap map, ValueRange operands) -> Value {
       return BoundOp::create(b, fold.getLoc(), b.getIndexType(), b.getStringAttr(label), reduce, map, operands);
     };
-    Value q_first = group == 1 ? row_begin : bound("q_first", Reduce::Only, AffineMap::get(1, 0, row.floorDiv(group)), row_begin);
+    Value q_first =
+        group == 1 ? row_begin : bound("q_first", Reduce::Only, AffineMap::get(1, 0, row.floorDiv(group)), row_begin);
     const AffineExpr last = (row + (kernel.getSchedule().getQTile() - 1)).floorDiv(group);
-    Value q_last = bound("q_last", Reduce::Min, AffineMap::get(2, 0, {last, length - 1}, b.getContext()), {row_begin, sq});
+    Value q_last =
+        bound("q_last", Reduce::Min, AffineMap::get(2, 0, {last, length - 1}, b.getContext()), {row_begin, sq});
     return {b, fold.getLoc(), q_first, q_last, sq, sk};
   }
 
@@ -111,7 +115,8 @@ class ClassifyBlocksPass : public impl::ClassifyBlocksBase<ClassifyBlocksPass> {
     }
     Frame f = frame(getOperation(), fold);
 
-    // of a union: from the first to the last tile of any set; full are those of the sets that are full from the first tile on
+    // of a union: from the first to the last tile of any set; full are those of the sets that are full from the first
+    // tile on
     SmallVector<Exprs> begins, ends, full_ends;
     bool any_full = false;
     for (const auto& set : sets) {
@@ -123,15 +128,18 @@ class ClassifyBlocksPass : public impl::ClassifyBlocksBase<ClassifyBlocksPass> {
       if (!set.full_end.empty())
         full_ends.push_back(set.full_end);
     }
-    const bool from_zero = sets.size() == 1 && begins[0].size() == 1 && begins[0][0] == getAffineConstantExpr(0, &getContext());
+    const bool from_zero =
+        sets.size() == 1 && begins[0].size() == 1 && begins[0][0] == getAffineConstantExpr(0, &getContext());
     Value kv_begin = combine(f, from_zero ? "" : "kv_begin", Reduce::Min, begins);
     Value kv_end = combine(f, "kv_end", Reduce::Max, ends);
     Value full_end = full_ends.empty() ? Value() : combine(f, "", Reduce::Max, full_ends);
-    Value full_begin = any_full && sets.size() == 1 && !sets[0].full_begin.empty() ? combine(f, "", Reduce::Min, {sets[0].full_begin}) : Value();
+    Value full_begin = any_full && sets.size() == 1 && !sets[0].full_begin.empty()
+                           ? combine(f, "", Reduce::Min, {sets[0].full_begin})
+                           : Value();
     // the last full tile is below the last tile anyway where the bounds say so, as for causal masks
     const bool below = sets.size() == 1 && llvm::any_of(sets[0].full_end, [&](AffineExpr full) {
-      return llvm::all_of(sets[0].end, [&](AffineExpr end) { return provablyAtMost(full, end); });
-    });
+                         return llvm::all_of(sets[0].end, [&](AffineExpr end) { return provablyAtMost(full, end); });
+                       });
     emit(fold, f, live, {kv_begin, kv_end, full_begin, full_end, any_full, below});
   }
 
@@ -141,7 +149,8 @@ class ClassifyBlocksPass : public impl::ClassifyBlocksBase<ClassifyBlocksPass> {
     bool any_full, full_end_below_end;
   };
 
-  /// partial [full_end, kv_end), full [full_begin, full_end), partial [kv_begin, full_begin); absent where they cannot occur.
+  /// partial [full_end, kv_end), full [full_begin, full_end), partial [kv_begin, full_begin); absent where they cannot
+  /// occur.
   void emit(FoldOp fold, Frame& f, ArrayRef<Attribute> live, const Bounds& bounds) {
     const auto [kv_begin, kv_end, full_begin, full_end, any_full, below] = bounds;
     MLIRContext* context = &getContext();
@@ -152,8 +161,8 @@ class ClassifyBlocksPass : public impl::ClassifyBlocksBase<ClassifyBlocksPass> {
       result = FoldOp::create(f.b, f.loc, state, tiles, result, begin, end, tiles == Tiles::Full ? ArrayAttr() : mask);
     };
     const auto clamp = [&](StringRef label, Reduce reduce, Value a, Value b) -> Value {
-      return BoundOp::create(f.b, f.loc, f.b.getIndexType(), label.empty() ? StringAttr() : f.b.getStringAttr(label), reduce,
-                             AffineMap::getMultiDimIdentityMap(2, context), ValueRange{a, b});
+      return BoundOp::create(f.b, f.loc, f.b.getIndexType(), label.empty() ? StringAttr() : f.b.getStringAttr(label),
+                             reduce, AffineMap::getMultiDimIdentityMap(2, context), ValueRange{a, b});
     };
     if (!any_full) {
       segment(Tiles::Partial, kv_begin, kv_end);
@@ -172,8 +181,10 @@ class ClassifyBlocksPass : public impl::ClassifyBlocksBase<ClassifyBlocksPass> {
       if (full_begin)
         segment(Tiles::Partial, kv_begin, bottom);
     }
-    emitRemark(f.loc) << "attn-classify-blocks: " << (any_full ? "the mask costs nothing in full tiles" : "no tile can be proven full")
-                      << (full_begin ? "; tiles are cut on both sides" : "") << (live.size() > 1 ? "; a union is visited from its first to its last tile" : "");
+    emitRemark(f.loc) << "attn-classify-blocks: "
+                      << (any_full ? "the mask costs nothing in full tiles" : "no tile can be proven full")
+                      << (full_begin ? "; tiles are cut on both sides" : "")
+                      << (live.size() > 1 ? "; a union is visited from its first to its last tile" : "");
     fold.replaceAllUsesWith(result);
     fold.erase();
   }
@@ -187,7 +198,8 @@ class ClassifyBlocksPass : public impl::ClassifyBlocksBase<ClassifyBlocksPass> {
       SmallVector<AffineExpr> exprs;
       SmallVector<bool> equalities;
       for (unsigned n = 0; n < set.getNumConstraints(); ++n)
-        if (!(isa<AffineConstantExpr>(set.getConstraint(n)) && cast<AffineConstantExpr>(set.getConstraint(n)).getValue() >= 0)) {
+        if (!(isa<AffineConstantExpr>(set.getConstraint(n)) &&
+              cast<AffineConstantExpr>(set.getConstraint(n)).getValue() >= 0)) {
           exprs.push_back(set.getConstraint(n));
           equalities.push_back(set.isEq(n));
         }

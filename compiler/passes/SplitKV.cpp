@@ -33,12 +33,16 @@ class SplitKVPass : public impl::SplitKVBase<SplitKVPass> {
         bound->moveBefore(folds.front()); // so that all are known where the chunk's are made
       b.setInsertionPoint(folds.front());
       const auto bound = [&](StringRef label, Reduce reduce, AffineMap map, ValueRange operands) -> Value {
-        return BoundOp::create(b, loc, b.getIndexType(), label.empty() ? StringAttr() : b.getStringAttr(label), reduce, map, operands);
+        return BoundOp::create(b, loc, b.getIndexType(), label.empty() ? StringAttr() : b.getStringAttr(label), reduce,
+                               map, operands);
       };
       const AffineExpr d0 = b.getAffineDimExpr(0), d1 = b.getAffineDimExpr(1);
       Value first = folds.back().getBegin(), last = folds.front().getEnd();
-      Value begin = bound("chunk_begin", Reduce::Only, AffineMap::get(2, 1, d0 + d1 * b.getAffineSymbolExpr(0)), {first, chunk, split_tiles});
-      Value end = bound("chunk_end", Reduce::Min, AffineMap::get(3, 0, {d0 + d1, b.getAffineDimExpr(2)}, b.getContext()), {begin, split_tiles, last});
+      Value begin = bound("chunk_begin", Reduce::Only, AffineMap::get(2, 1, d0 + d1 * b.getAffineSymbolExpr(0)),
+                          {first, chunk, split_tiles});
+      Value end =
+          bound("chunk_end", Reduce::Min, AffineMap::get(3, 0, {d0 + d1, b.getAffineDimExpr(2)}, b.getContext()),
+                {begin, split_tiles, last});
       DenseMap<Value, Value> clamped{{first, begin}, {last, end}};
       const auto clamp = [&](Value value) {
         auto [known, is_new] = clamped.try_emplace(value);
@@ -58,7 +62,8 @@ class SplitKVPass : public impl::SplitKVBase<SplitKVPass> {
     }
 
     b.setInsertionPointAfter(kernel);
-    auto combine = KernelOp::create(b, loc, b.getStringAttr("attention_combine"), kernel.getSpec(), kernel.getSchedule());
+    auto combine =
+        KernelOp::create(b, loc, b.getStringAttr("attention_combine"), kernel.getSpec(), kernel.getSchedule());
     Block& body = combine.getBody().emplaceBlock();
     for (int n = 0; n < 3; ++n)
       body.addArgument(b.getIndexType(), loc);

@@ -39,7 +39,8 @@ public:
   DevicePtr allocate(std::size_t bytes, std::string_view name) override {
     const Current current(*this);
     DevicePtr pointer = 0;
-    d_->check(d_->cuMemAlloc_v2(&pointer, bytes ? bytes : 1), "buffer '" + std::string(name) + "' of " + std::to_string(bytes) + " bytes");
+    d_->check(d_->cuMemAlloc_v2(&pointer, bytes ? bytes : 1),
+              "buffer '" + std::string(name) + "' of " + std::to_string(bytes) + " bytes");
     return pointer;
   }
   void release(DevicePtr pointer) noexcept override {
@@ -66,19 +67,23 @@ public:
     kernel->driver = d_;
     kernel->name = kernel_name;
     // a cubin carries its size; PTX must end in a zero, which std::string guarantees
-    d_->check(d_->cuLibraryLoadData(&kernel->library, image.bytes.c_str(), nullptr, nullptr, 0, nullptr, nullptr, 0), "loading " + kernel->name);
+    d_->check(d_->cuLibraryLoadData(&kernel->library, image.bytes.c_str(), nullptr, nullptr, 0, nullptr, nullptr, 0),
+              "loading " + kernel->name);
     d_->check(d_->cuLibraryGetKernel(&kernel->handle, kernel->library, kernel->name.c_str()), "kernel " + kernel->name);
     // allowed once for all launches: launch() must not change state that other launches see
-    d_->check(d_->cuKernelSetAttribute(max_dynamic_shared_attribute, static_cast<int>(properties_.shared_per_block), kernel->handle, ordinal_),
+    d_->check(d_->cuKernelSetAttribute(max_dynamic_shared_attribute, static_cast<int>(properties_.shared_per_block),
+                                       kernel->handle, ordinal_),
               "shared memory of " + kernel->name);
     return kernel;
   }
 
-  void launch(const DeviceKernel& kernel, const LaunchConfig& c, std::span<void* const> arguments, void* stream) override {
+  void launch(const DeviceKernel& kernel, const LaunchConfig& c, std::span<void* const> arguments,
+              void* stream) override {
     const auto& k = dynamic_cast<const Kernel&>(kernel);
     const Current current(*this);
-    d_->check(d_->cuLaunchKernel(k.handle, c.grid.x, c.grid.y, c.grid.z, c.block.x, c.block.y, c.block.z, static_cast<unsigned>(c.dynamic_shared),
-                                 static_cast<Stream>(stream), const_cast<void**>(arguments.data()), nullptr),
+    d_->check(d_->cuLaunchKernel(k.handle, c.grid.x, c.grid.y, c.grid.z, c.block.x, c.block.y, c.block.z,
+                                 static_cast<unsigned>(c.dynamic_shared), static_cast<Stream>(stream),
+                                 const_cast<void**>(arguments.data()), nullptr),
               "launch of " + k.name);
   }
 
@@ -91,7 +96,9 @@ private:
   /// The device's context is current while it lives; the caller's comes back.
   class Current {
   public:
-    explicit Current(const CudaDevice& device) : d_(*device.d_) { d_.check(d_.cuCtxPushCurrent_v2(device.context_), "CUDA context"); }
+    explicit Current(const CudaDevice& device) : d_(*device.d_) {
+      d_.check(d_.cuCtxPushCurrent_v2(device.context_), "CUDA context");
+    }
     ~Current() {
       Context previous = nullptr;
       d_.cuCtxPopCurrent_v2(&previous);
@@ -112,7 +119,8 @@ private:
     std::array<char, 256> name{};
     d_->check(d_->cuDeviceGetName(name.data(), static_cast<int>(name.size()) - 1, ordinal_), who);
     properties_.name = name.data();
-    properties_.arch = "sm_" + std::to_string(attribute(ComputeCapabilityMajor) * 10 + attribute(ComputeCapabilityMinor));
+    properties_.arch =
+        "sm_" + std::to_string(attribute(ComputeCapabilityMajor) * 10 + attribute(ComputeCapabilityMinor));
     properties_.multiprocessors = attribute(MultiprocessorCount);
     properties_.shared_per_block = static_cast<std::size_t>(attribute(MaxSharedMemoryPerBlockOptin));
     properties_.shared_per_multiprocessor = static_cast<std::size_t>(attribute(MaxSharedMemoryPerMultiprocessor));
@@ -136,6 +144,8 @@ int deviceCount(const Driver& driver) {
   return count;
 }
 
-std::unique_ptr<Device> makeCudaDevice(std::shared_ptr<const Driver> driver, int ordinal) { return std::make_unique<CudaDevice>(std::move(driver), ordinal); }
+std::unique_ptr<Device> makeCudaDevice(std::shared_ptr<const Driver> driver, int ordinal) {
+  return std::make_unique<CudaDevice>(std::move(driver), ordinal);
+}
 
 } // namespace attune::cuda

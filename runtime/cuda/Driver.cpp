@@ -13,7 +13,8 @@ void Driver::check(Result result, std::string_view what) const {
   const char* text = nullptr;
   cuGetErrorName(result, &name);
   cuGetErrorString(result, &text);
-  throw DeviceError(std::string(what) + ": " + (name ? name : "CUDA error " + std::to_string(result)) + (text ? std::string(", ") + text : ""));
+  throw DeviceError(std::string(what) + ": " + (name ? name : "CUDA error " + std::to_string(result)) +
+                    (text ? std::string(", ") + text : ""));
 }
 
 std::shared_ptr<const Driver> loadDriver() {

@@ -10,7 +10,8 @@
 
 namespace attune::cuda {
 
-// The driver API as far as it is used, so that it builds without a toolkit. Names and values: CUDA Driver API reference.
+// The driver API as far as it is used, so that it builds without a toolkit. Names and values: CUDA Driver API
+// reference.
 using Result = int;
 using DeviceOrdinal = int;
 using Context = struct ContextTag*;
@@ -55,7 +56,8 @@ struct Driver {
   Result (*cuLibraryUnload)(Library);
   Result (*cuLibraryGetKernel)(KernelHandle*, Library, const char*);
   Result (*cuKernelSetAttribute)(int, int, KernelHandle, DeviceOrdinal);
-  Result (*cuLaunchKernel)(KernelHandle, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, Stream, void**, void**);
+  Result (*cuLaunchKernel)(KernelHandle, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, Stream,
+                           void**, void**);
 
   /// Throws DeviceError "what: CUDA_ERROR_..., text" unless the result is success.
   void check(Result result, std::string_view what) const;
@@ -63,7 +65,8 @@ struct Driver {
   std::unique_ptr<DynamicLibrary> library;
 };
 
-/// Loads libcuda.so.1 (or ATTUNE_CUDA_DRIVER) and initialises it. Throws DeviceError: no driver, a driver too old, no GPU.
+/// Loads libcuda.so.1 (or ATTUNE_CUDA_DRIVER) and initialises it. Throws DeviceError: no driver, a driver too old, no
+/// GPU.
 std::shared_ptr<const Driver> loadDriver();
 
 } // namespace attune::cuda

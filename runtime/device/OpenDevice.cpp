@@ -30,7 +30,8 @@ std::shared_ptr<Device> openDevice(std::string_view name) {
   } else if (name == "cuda") {
     return cuda::makeCudaDevice(cuda::loadDriver(), 0);
   }
-  throw UserError(UserError::Kind::Invalid, "device '" + std::string(name) + "'", "there is no such device", "use auto, cuda:0, emulated or emulated:sm_90");
+  throw UserError(UserError::Kind::Invalid, "device '" + std::string(name) + "'", "there is no such device",
+                  "use auto, cuda:0, emulated or emulated:sm_90");
 }
 
 } // namespace attune

@@ -28,7 +28,8 @@ public:
   std::vector<void*> of(const Manifest& manifest);
 
 private:
-  GlobalTensor attention(std::string_view name, const Tensor& tensor, std::int64_t length, int heads, int head_dim) const;
+  GlobalTensor attention(std::string_view name, const Tensor& tensor, std::int64_t length, int heads,
+                         int head_dim) const;
   GlobalTensor lse(const Tensor& tensor) const;
   DevicePtr vector(std::string_view name, const Tensor& tensor, Element element, std::vector<std::int64_t> shape) const;
 

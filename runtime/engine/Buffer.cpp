@@ -9,11 +9,12 @@ Buffer::Buffer(std::shared_ptr<Device> device, Element element, std::vector<std:
   tensor_.data = device_->allocate(bytes(), name);
 }
 
-Buffer::Buffer(std::shared_ptr<Device> device, Element element, std::vector<std::int64_t> shape, std::span<const std::byte> host, std::string_view name)
+Buffer::Buffer(std::shared_ptr<Device> device, Element element, std::vector<std::int64_t> shape,
+               std::span<const std::byte> host, std::string_view name)
     : Buffer(std::move(device), element, std::move(shape), name) {
   if (host.size() != bytes())
-    throw UserError(UserError::Kind::Invalid, std::to_string(host.size()) + " bytes for " + std::string(name), "the tensor has " + std::to_string(bytes()),
-                    "give data of the tensor's size");
+    throw UserError(UserError::Kind::Invalid, std::to_string(host.size()) + " bytes for " + std::string(name),
+                    "the tensor has " + std::to_string(bytes()), "give data of the tensor's size");
   device_->copyToDevice(tensor_.data, host);
 }
 
@@ -28,8 +29,8 @@ std::size_t Buffer::bytes() const {
 
 void Buffer::copyTo(std::span<std::byte> host) const {
   if (host.size() != bytes())
-    throw UserError(UserError::Kind::Invalid, "a copy to " + std::to_string(host.size()) + " bytes", "the tensor has " + std::to_string(bytes()),
-                    "give room for the whole tensor");
+    throw UserError(UserError::Kind::Invalid, "a copy to " + std::to_string(host.size()) + " bytes",
+                    "the tensor has " + std::to_string(bytes()), "give room for the whole tensor");
   device_->synchronize();
   device_->copyToHost(host, tensor_.data);
 }

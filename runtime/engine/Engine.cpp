@@ -52,25 +52,35 @@ void check(const AttentionSpec& spec, const Problem& p) {
     throw UserError(UserError::Kind::Invalid, value, rule, remedy);
   };
   constexpr std::int64_t longest = std::int64_t{1} << 30; // positions are 32-bit in kernels; offsets are 64-bit
-  for (const auto& [name, value] : {std::pair{"batch", p.batch}, {"q_len", p.q_len}, {"kv_len", p.kv_len}, {"q_total", p.q_total}})
+  for (const auto& [name, value] :
+       {std::pair{"batch", p.batch}, {"q_len", p.q_len}, {"kv_len", p.kv_len}, {"q_total", p.q_total}})
     if (value < 0 || value > longest)
-      invalid(std::string(name) + " " + std::to_string(value), "it is between 0 and 2^30", "give the shapes of the tensors");
+      invalid(std::string(name) + " " + std::to_string(value), "it is between 0 and 2^30",
+              "give the shapes of the tensors");
   if (p.batch > 65535)
-    throw UserError(UserError::Kind::Unsupported, "batch " + std::to_string(p.batch), "a grid has at most 65535 blocks in z", "launch parts of the batch");
+    throw UserError(UserError::Kind::Unsupported, "batch " + std::to_string(p.batch),
+                    "a grid has at most 65535 blocks in z", "launch parts of the batch");
   if (spec.varlen && p.q_total < p.q_len)
-    invalid("q_total " + std::to_string(p.q_total), "it is at least the longest sequence, " + std::to_string(p.q_len), "give the last entry of cu_seqlens_q");
+    invalid("q_total " + std::to_string(p.q_total), "it is at least the longest sequence, " + std::to_string(p.q_len),
+            "give the last entry of cu_seqlens_q");
 }
 
 LaunchConfig configure(const Manifest& m, const AttentionSpec& spec, const Problem& p, int splits) {
   const std::int64_t rows = p.q_len * (m.pack_gqa ? spec.q_heads / spec.kv_heads : 1);
   const auto term = [&](GridTerm t) -> std::int64_t {
     switch (t) {
-    case GridTerm::QTiles: return ceilDiv(rows, m.q_tile);
-    case GridTerm::Splits: return splits;
-    case GridTerm::QHeads: return spec.q_heads;
-    case GridTerm::KvHeads: return spec.kv_heads;
-    case GridTerm::Batch: return p.batch;
-    case GridTerm::QRowBlocks: return ceilDiv(p.q_len, m.threads / 32); // a warp per row
+    case GridTerm::QTiles:
+      return ceilDiv(rows, m.q_tile);
+    case GridTerm::Splits:
+      return splits;
+    case GridTerm::QHeads:
+      return spec.q_heads;
+    case GridTerm::KvHeads:
+      return spec.kv_heads;
+    case GridTerm::Batch:
+      return p.batch;
+    case GridTerm::QRowBlocks:
+      return ceilDiv(p.q_len, m.threads / 32); // a warp per row
     }
     return 1;
   };
@@ -79,7 +89,9 @@ LaunchConfig configure(const Manifest& m, const AttentionSpec& spec, const Probl
     for (const GridTerm t : m.grid[axis])
       grid[axis] *= term(t);
   const auto narrow = [](std::int64_t n) { return static_cast<unsigned>(n); };
-  return {{narrow(grid[0]), narrow(grid[1]), narrow(grid[2])}, {narrow(m.threads), 1, 1}, static_cast<std::size_t>(m.shared_bytes)};
+  return {{narrow(grid[0]), narrow(grid[1]), narrow(grid[2])},
+          {narrow(m.threads), 1, 1},
+          static_cast<std::size_t>(m.shared_bytes)};
 }
 
 } // namespace
@@ -89,12 +101,15 @@ Plan Engine::prepare(const AttentionSpec& spec, const Problem& problem, const Pr
   check(spec, problem);
   const DeviceProperties& device = device_->properties();
   if (options.splits < 0)
-    throw UserError(UserError::Kind::Invalid, "splits " + std::to_string(options.splits), "it is a positive number, or 0 for the cost model's choice", "leave it out");
+    throw UserError(UserError::Kind::Invalid, "splits " + std::to_string(options.splits),
+                    "it is a positive number, or 0 for the cost model's choice", "leave it out");
   if (spec.batch_invariant && options.splits > 0)
-    throw UserError(UserError::Kind::Invalid, "splits " + std::to_string(options.splits), "a batch_invariant spec fixes the size of a chunk, whatever their number", "leave it out");
+    throw UserError(UserError::Kind::Invalid, "splits " + std::to_string(options.splits),
+                    "a batch_invariant spec fixes the size of a chunk, whatever their number", "leave it out");
 
-  const ScheduleProvider::Choice choice = options.schedule ? pinned(spec, problem, *options.schedule, options.splits, device)
-                                                           : provider_->choose(spec, problem, device, options.splits);
+  const ScheduleProvider::Choice choice = options.schedule
+                                              ? pinned(spec, problem, *options.schedule, options.splits, device)
+                                              : provider_->choose(spec, problem, device, options.splits);
   auto impl = std::make_shared<Plan::Impl>();
   impl->device = device_;
   impl->spec = spec;
@@ -115,7 +130,8 @@ Plan Engine::prepare(const AttentionSpec& spec, const Problem& problem, const Pr
   for (const CompiledAttention::Kernel& k : impl->compiled->kernels) {
     const LaunchConfig config = configure(k.source.manifest, spec, problem, impl->splits);
     impl->configs.push_back(config);
-    impl->kernels.push_back({k.source.manifest.name, k.source.cuda, config.grid, config.block, k.source.manifest.shared_bytes, k.lower_ms, k.nvrtc_ms});
+    impl->kernels.push_back({k.source.manifest.name, k.source.cuda, config.grid, config.block,
+                             k.source.manifest.shared_bytes, k.lower_ms, k.nvrtc_ms});
   }
   Plan plan;
   plan.impl_ = std::move(impl);

@@ -30,8 +30,10 @@ std::shared_ptr<const CompiledAttention> KernelCache::build(const AttentionSpec&
   const auto toolchain = Toolchain::shared();
   auto result = std::make_shared<CompiledAttention>();
   for (const KernelSource& source : text.kernels) {
-    const Build build = toolchain->build(source.cuda, device.arch, device.emulated ? Image::Kind::Ptx : Image::Kind::Cubin, source.manifest.name);
-    result->kernels.push_back({source, device_->load(build.image, source.manifest.name), text.milliseconds, build.log.milliseconds});
+    const Build build = toolchain->build(source.cuda, device.arch,
+                                         device.emulated ? Image::Kind::Ptx : Image::Kind::Cubin, source.manifest.name);
+    result->kernels.push_back(
+        {source, device_->load(build.image, source.manifest.name), text.milliseconds, build.log.milliseconds});
   }
   return result;
 }

@@ -21,8 +21,8 @@ struct CompiledAttention {
   std::vector<Kernel> kernels;
 };
 
-/// Kernels of one device, compiled on first use and kept. Threads that ask for the same kernel wait for one compilation; different kernels
-/// compile side by side.
+/// Kernels of one device, compiled on first use and kept. Threads that ask for the same kernel wait for one
+/// compilation; different kernels compile side by side.
 class KernelCache {
 public:
   explicit KernelCache(std::shared_ptr<Device> device) : device_(std::move(device)) {}

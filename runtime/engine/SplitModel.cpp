@@ -13,7 +13,8 @@ namespace {
 // Fixed costs in units of one key tile: a block's prologue and epilogue, and the launch of the combine kernel.
 constexpr double block_overhead = 2;
 constexpr double combine_launch = 3;
-constexpr double combine_latency = 0.25; // one more trip to L2 per chunk, against the time that a block takes for a key tile
+constexpr double combine_latency =
+    0.25; // one more trip to L2 per chunk, against the time that a block takes for a key tile
 
 // batch_invariant: chunks of this many key tiles, whatever the batch.
 constexpr std::int64_t invariant_split_tiles = 32;
@@ -46,32 +47,40 @@ int chooseSplits(const SplitWork& work) {
   return chosen;
 }
 
-SplitWork splitWork(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule, const DeviceProperties& device) {
+SplitWork splitWork(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule,
+                    const DeviceProperties& device) {
   const std::int64_t group = spec.q_heads / spec.kv_heads;
   const int head_dim_v = spec.head_dim_v ? spec.head_dim_v : spec.head_dim;
   const std::int64_t rows = problem.q_len * (schedule.pack_gqa ? group : 1);
   SplitWork work;
-  work.blocks = std::max<std::int64_t>(1, ceilDiv(rows, schedule.q_tile) * (schedule.pack_gqa ? spec.kv_heads : spec.q_heads) * problem.batch);
+  work.blocks = std::max<std::int64_t>(1, ceilDiv(rows, schedule.q_tile) *
+                                              (schedule.pack_gqa ? spec.kv_heads : spec.q_heads) * problem.batch);
 
   // a window bounds the keys that a tile of rows sees, unless a prefix is visible besides
   std::int64_t keys = problem.kv_len;
   if (!spec.prefix && spec.window.left && (spec.window.right || spec.causal != Causal::None)) {
     const std::int64_t right = spec.causal != Causal::None ? 0 : *spec.window.right;
-    const std::int64_t queries = schedule.pack_gqa ? ceilDiv(schedule.q_tile, group) + 1 : schedule.q_tile; // a tile may begin inside a query
-    keys = std::clamp<std::int64_t>(*spec.window.left + right + std::min(queries, problem.q_len) + schedule.kv_tile, 1, std::max<std::int64_t>(keys, 1));
+    const std::int64_t queries =
+        schedule.pack_gqa ? ceilDiv(schedule.q_tile, group) + 1 : schedule.q_tile; // a tile may begin inside a query
+    keys = std::clamp<std::int64_t>(*spec.window.left + right + std::min(queries, problem.q_len) + schedule.kv_tile, 1,
+                                    std::max<std::int64_t>(keys, 1));
   }
   work.kv_tiles = std::max<std::int64_t>(1, ceilDiv(keys, schedule.kv_tile));
 
   const std::int64_t threads = schedule.warps * 32;
-  const std::int64_t registers = 80 + (head_dim_v + schedule.kv_tile) / 2; // accumulators, scores, addresses: what ptxas reports, within 15
-  const std::int64_t by_shared = static_cast<std::int64_t>(device.shared_per_multiprocessor) / (sharedBytes(spec, schedule) + 1024);
+  const std::int64_t registers =
+      80 + (head_dim_v + schedule.kv_tile) / 2; // accumulators, scores, addresses: what ptxas reports, within 15
+  const std::int64_t by_shared =
+      static_cast<std::int64_t>(device.shared_per_multiprocessor) / (sharedBytes(spec, schedule) + 1024);
   const std::int64_t by_registers = device.registers_per_multiprocessor / (registers * threads);
   const std::int64_t by_threads = device.max_threads_per_multiprocessor / threads;
-  work.slots = device.multiprocessors * std::clamp<std::int64_t>(std::min({by_shared, by_registers, by_threads}), 1, 32);
+  work.slots =
+      device.multiprocessors * std::clamp<std::int64_t>(std::min({by_shared, by_registers, by_threads}), 1, 32);
 
-  // One more chunk writes and reads rows x head_dim_v floats per block; a key tile is kv_tile x (head_dim + head_dim_v) elements of 2
-  // bytes for one slot, and all slots together have the bandwidth.
-  const double extra = 8.0 * static_cast<double>(std::min<std::int64_t>(rows, schedule.q_tile)) * head_dim_v * static_cast<double>(work.blocks);
+  // One more chunk writes and reads rows x head_dim_v floats per block; a key tile is kv_tile x (head_dim + head_dim_v)
+  // elements of 2 bytes for one slot, and all slots together have the bandwidth.
+  const double extra = 8.0 * static_cast<double>(std::min<std::int64_t>(rows, schedule.q_tile)) * head_dim_v *
+                       static_cast<double>(work.blocks);
   const double tile = 2.0 * schedule.kv_tile * (spec.head_dim + head_dim_v) * static_cast<double>(work.slots);
   work.combine_per_split = combine_latency + extra / tile;
   return work;
@@ -81,9 +90,11 @@ namespace {
 
 class CostModel final : public ScheduleProvider {
 public:
-  Choice choose(const AttentionSpec& spec, const Problem& problem, const DeviceProperties& device, int splits) const override {
+  Choice choose(const AttentionSpec& spec, const Problem& problem, const DeviceProperties& device,
+                int splits) const override {
     const Target& where = target(device.arch);
-    if (spec.batch_invariant) { // one way to compute a row, whatever the batch: that of decode, with as many chunks as it takes
+    if (spec.batch_invariant) { // one way to compute a row, whatever the batch: that of decode, with as many chunks as
+                                // it takes
       const Schedule schedule = defaultSchedule(spec, where, 1, true);
       return {schedule, cut(spec, splitWork(spec, problem, schedule, device).kv_tiles, 1).splits};
     }
@@ -99,9 +110,11 @@ public:
 
 } // namespace
 
-ScheduleProvider::Choice pinned(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule, int splits, const DeviceProperties& device) {
+ScheduleProvider::Choice pinned(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule, int splits,
+                                const DeviceProperties& device) {
   if (!schedule.split_kv && splits > 1)
-    throw UserError(UserError::Kind::Invalid, "splits " + std::to_string(splits), "the schedule does not split", "use a schedule with split_kv=1, or none");
+    throw UserError(UserError::Kind::Invalid, "splits " + std::to_string(splits), "the schedule does not split",
+                    "use a schedule with split_kv=1, or none");
   if (!schedule.split_kv)
     return {schedule, 1};
   const SplitWork work = splitWork(spec, problem, schedule, device);

@@ -29,8 +29,9 @@ int main() {
   for (std::size_t head = 0; head < q_heads; head += 9)
     for (std::size_t i = 0; i < length; ++i) {
       const std::size_t kv = head / 7;
-      const auto expected = example::attend({&q_host[head * dim], q_heads * dim}, i, {&k_host[kv * dim], kv_heads * dim},
-                                            {&v_host[kv * dim], kv_heads * dim}, 0, i + 1, dim, 1 / std::sqrt(double(dim)));
+      const auto expected =
+          example::attend({&q_host[head * dim], q_heads * dim}, i, {&k_host[kv * dim], kv_heads * dim},
+                          {&v_host[kv * dim], kv_heads * dim}, 0, i + 1, dim, 1 / std::sqrt(double(dim)));
       for (std::size_t c = 0; c < dim; ++c)
         worst = std::max(worst, std::abs(expected[c] - example::fromBf16(result[(i * q_heads + head) * dim + c])));
     }

@@ -31,7 +31,8 @@ int main() {
   for (std::size_t head = 0; head < heads; ++head)
     for (std::size_t i = 0; i < length; ++i) {
       const std::size_t base = head * length * dim, first = i < 63 ? 0 : i - 63; // 64 keys, the query's own included
-      const auto expected = example::attend({&q_host[base], dim}, i, {&k_host[base], dim}, {&v_host[base], dim}, first, i + 1, dim, 0.125);
+      const auto expected = example::attend({&q_host[base], dim}, i, {&k_host[base], dim}, {&v_host[base], dim}, first,
+                                            i + 1, dim, 0.125);
       for (std::size_t c = 0; c < dim; ++c)
         worst = std::max(worst, std::abs(expected[c] - example::fromBf16(result[base + i * dim + c])));
     }

@@ -1,5 +1,5 @@
-// Decode: one new query per sequence against a long KV cache. The 7 query heads of a kv head share one block, and the keys are cut into
-// chunks that different blocks fold; a second kernel merges them.
+// Decode: one new query per sequence against a long KV cache. The 7 query heads of a kv head share one block, and the
+// keys are cut into chunks that different blocks fold; a second kernel merges them.
 #include <attune/attune.hpp>
 
 #include "naive.h"
@@ -35,11 +35,12 @@ int main() {
   for (std::size_t b = 0; b < batch; ++b)
     for (std::size_t head = 0; head < q_heads; ++head) {
       const std::size_t at = (b * q_heads + head) * dim, kv = b * keys * kv_heads * dim + head / 7 * dim;
-      const auto expected =
-          example::attend({&q_host[at], dim}, 0, {&k_host[kv], kv_heads * dim}, {&v_host[kv], kv_heads * dim}, 0, keys, dim, 1 / std::sqrt(double(dim)));
+      const auto expected = example::attend({&q_host[at], dim}, 0, {&k_host[kv], kv_heads * dim},
+                                            {&v_host[kv], kv_heads * dim}, 0, keys, dim, 1 / std::sqrt(double(dim)));
       for (std::size_t c = 0; c < dim; ++c)
         worst = std::max(worst, std::abs(expected[c] - example::fromBf16(result[at + c])));
     }
-  std::printf("decode on %s: %d chunks, %zu kernels, max error %.4f\n", device->properties().name.c_str(), plan.splits(), plan.kernels().size(), worst);
+  std::printf("decode on %s: %d chunks, %zu kernels, max error %.4f\n", device->properties().name.c_str(),
+              plan.splits(), plan.kernels().size(), worst);
   return worst < 1e-2 ? 0 : 1;
 }

@@ -31,7 +31,8 @@ int main() {
 
   checkOffsets("cu_seqlens", offsets, total);
   const Plan plan = engine.prepare(spec, {.batch = 2, .q_len = longest, .kv_len = longest, .q_total = total});
-  engine.launch(plan, {.q = q, .k = k, .v = v, .o = o, .lse = lse, .cu_seqlens_q = cu_seqlens, .cu_seqlens_k = cu_seqlens});
+  engine.launch(plan,
+                {.q = q, .k = k, .v = v, .o = o, .lse = lse, .cu_seqlens_q = cu_seqlens, .cu_seqlens_k = cu_seqlens});
 
   std::vector<std::uint16_t> result(total * heads * dim);
   o.copyTo(std::as_writable_bytes(std::span(result)));
@@ -40,7 +41,8 @@ int main() {
     for (std::size_t head = 0; head < heads; ++head)
       for (std::size_t i = offsets[sequence]; i < static_cast<std::size_t>(offsets[sequence + 1]); ++i) {
         const std::size_t stride = heads * dim, at = head * dim;
-        const auto expected = example::attend({&q_host[at], stride}, i, {&k_host[at], stride}, {&v_host[at], stride}, offsets[sequence], i + 1, dim, 0.2);
+        const auto expected = example::attend({&q_host[at], stride}, i, {&k_host[at], stride}, {&v_host[at], stride},
+                                              offsets[sequence], i + 1, dim, 0.2);
         for (std::size_t c = 0; c < dim; ++c)
           worst = std::max(worst, std::abs(expected[c] - example::fromBf16(result[i * stride + at + c])));
       }

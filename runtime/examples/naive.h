@@ -34,7 +34,8 @@ struct Rows {
 };
 
 /// One query against the keys [first, last).
-inline std::vector<double> attend(Rows q, std::size_t query, Rows k, Rows v, std::size_t first, std::size_t last, std::size_t dim, double scale) {
+inline std::vector<double> attend(Rows q, std::size_t query, Rows k, Rows v, std::size_t first, std::size_t last,
+                                  std::size_t dim, double scale) {
   std::vector<double> out(dim), scores;
   double greatest = -std::numeric_limits<double>::infinity(), sum = 0;
   for (std::size_t key = first; key < last; ++key) {

@@ -58,9 +58,7 @@ public:
   int compile(const std::vector<const char*>& arguments) {
     return nvrtc_.nvrtcCompileProgram(program_, static_cast<int>(arguments.size()), arguments.data());
   }
-  std::string log() const {
-    return text(nvrtc_.nvrtcGetProgramLogSize, nvrtc_.nvrtcGetProgramLog);
-  }
+  std::string log() const { return text(nvrtc_.nvrtcGetProgramLogSize, nvrtc_.nvrtcGetProgramLog); }
   std::string image(Image::Kind kind) const {
     return kind == Image::Kind::Ptx ? text(nvrtc_.nvrtcGetPTXSize, nvrtc_.nvrtcGetPTX)
                                     : read(nvrtc_.nvrtcGetCUBINSize, nvrtc_.nvrtcGetCUBIN);

@@ -1,4 +1,5 @@
-// Element types and the integer arithmetic that loop bounds need. Header-free: NVRTC spends longer on <cuda_bf16.h> than on a kernel.
+// Element types and the integer arithmetic that loop bounds need. Header-free: NVRTC spends longer on <cuda_bf16.h>
+// than on a kernel.
 #pragma once
 
 #define ATTUNE_DEVICE __device__ __forceinline__
@@ -12,8 +13,8 @@ struct f16 {
   unsigned short bits;
 };
 
-
-/// Rounds towards minus infinity, also for negative a. b is a positive constant, so for a power of two this is one shift.
+/// Rounds towards minus infinity, also for negative a. b is a positive constant, so for a power of two this is one
+/// shift.
 ATTUNE_DEVICE constexpr int floordiv(int a, int b) { return a / b - (a % b < 0); }
 /// Rounds towards plus infinity.
 ATTUNE_DEVICE constexpr int ceildiv(int a, int b) { return a / b + (a % b > 0); }

@@ -5,14 +5,15 @@
 
 namespace attune {
 
-template <int Warps> struct thread_block {
+template <int Warps>
+struct thread_block {
   static constexpr int threads = Warps * 32;
 
   // bar.sync 0;
   static ATTUNE_DEVICE void sync() { asm volatile("bar.sync 0;" ::: "memory"); }
 
-  /// Starts the copy of rows [first, first + Rows) into `dst`. Rows at `limit` and beyond, and columns beyond the head dim,
-  /// become zero.
+  /// Starts the copy of rows [first, first + Rows) into `dst`. Rows at `limit` and beyond, and columns beyond the head
+  /// dim, become zero.
   template <class T, int Rows, int Cols, class View>
   static ATTUNE_DEVICE void load_async(st<T, Rows, Cols>& dst, const View& src, int first, int limit) {
     each_chunk(dst, src, first, [&](unsigned shared, const T* from, int row, bool inside) {
@@ -45,10 +46,12 @@ template <int Warps> struct thread_block {
 
 private:
   /// Rows that the block copies at once: a power of two, so that a thread keeps its column and, from 8 on, its swizzle.
-  template <int Cols> static constexpr int rows_per_pass = largest_power_of_two(threads / (Cols / 8));
+  template <int Cols>
+  static constexpr int rows_per_pass = largest_power_of_two(threads / (Cols / 8));
 
-  /// Calls copy(shared address, global address, row, column is within the head dim) for this thread's 16-byte chunks of the tile.
-  /// One pointer walks down the rows: as many as there are passes would take the registers of the accumulators.
+  /// Calls copy(shared address, global address, row, column is within the head dim) for this thread's 16-byte chunks of
+  /// the tile. One pointer walks down the rows: as many as there are passes would take the registers of the
+  /// accumulators.
   template <class T, int Rows, int Cols, class View, class Copy>
   static ATTUNE_DEVICE void each_chunk(st<T, Rows, Cols>& dst, const View& src, int first, const Copy& copy) {
     constexpr int chunks = Cols / 8, step = rows_per_pass<Cols>;

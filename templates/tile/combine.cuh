@@ -1,5 +1,5 @@
-// Merges the partial results of the chunks of one row (FlashAttention's split-KV combine): O = sum_i w_i O_i / sum_i w_i with
-// w_i = exp(lse_i - max lse). A chunk that saw nothing has LSE -inf and an O that was never written.
+// Merges the partial results of the chunks of one row (FlashAttention's split-KV combine): O = sum_i w_i O_i / sum_i
+// w_i with w_i = exp(lse_i - max lse). A chunk that saw nothing has LSE -inf and an O that was never written.
 #pragma once
 #include <attune/arch/sm80/math.cuh>
 #include <attune/tile/tiles.cuh>
@@ -8,12 +8,13 @@
 namespace attune::combine {
 
 /// A row of Cols fp32 spread over a warp, two neighbours per lane: data[i] are columns 64 i + 2 lane and the next.
-template <int Cols> struct row {
+template <int Cols>
+struct row {
   float2 data[(Cols + 63) / 64];
 };
 
-/// The merged row and its LSE. `partial(i)` and `lse(i)` point at the row's result in chunk i. Chunks are added in order, so
-/// the bits depend on nothing else.
+/// The merged row and its LSE. `partial(i)` and `lse(i)` point at the row's result in chunk i. Chunks are added in
+/// order, so the bits depend on nothing else.
 template <int Cols, class Partial, class Lse>
 ATTUNE_DEVICE float fold(row<Cols>& out, const Partial& partial, const Lse& lse, int splits) {
   float maximum = -infinity();
@@ -49,7 +50,8 @@ ATTUNE_DEVICE float fold(row<Cols>& out, const Partial& partial, const Lse& lse,
 }
 
 /// The sink joins the denominator: O shrinks by exp(lse - lse'), lse' = log(exp(lse) + exp(sink)).
-template <int Cols> ATTUNE_DEVICE float add_sink(row<Cols>& out, float lse, float sink) {
+template <int Cols>
+ATTUNE_DEVICE float add_sink(row<Cols>& out, float lse, float sink) {
   const float maximum = fmaxf(lse, sink);
   if (maximum == -infinity()) // nothing seen, and a sink that is switched off: out is 0
     return maximum;
@@ -63,7 +65,8 @@ template <int Cols> ATTUNE_DEVICE float add_sink(row<Cols>& out, float lse, floa
   return maximum + log2(sum) * ln2;
 }
 
-template <class T, int Cols> ATTUNE_DEVICE void store(T* to, const row<Cols>& out) {
+template <class T, int Cols>
+ATTUNE_DEVICE void store(T* to, const row<Cols>& out) {
 #pragma unroll
   for (int n = 0; n < (Cols + 63) / 64; ++n) {
     const int column = n * 64 + warp::lane() * 2;

@@ -1,5 +1,6 @@
-// Online softmax over key tiles (Milakov and Gimelshein 2018; FlashAttention-2, algorithm 1). The state of a row is its maximum
-// score so far, the sum of exp(score - maximum), and the sum of those weights times V. Row sums stay per lane until the end.
+// Online softmax over key tiles (Milakov and Gimelshein 2018; FlashAttention-2, algorithm 1). The state of a row is its
+// maximum score so far, the sum of exp(score - maximum), and the sum of those weights times V. Row sums stay per lane
+// until the end.
 #pragma once
 #include <attune/arch/sm80/math.cuh>
 #include <attune/tile/warp.cuh>
@@ -46,7 +47,8 @@ ATTUNE_DEVICE void step(rt<float, M, N>& scores, rv<M>& row_max, rv<M>& row_sum,
 }
 
 /// Calls f(score, row, key) for each element of the warp's scores; `first_row` is the block's, `first_key` the tile's.
-template <int M, int N, class F> ATTUNE_DEVICE void each(rt<float, M, N>& scores, int first_row, int first_key, const F& f) {
+template <int M, int N, class F>
+ATTUNE_DEVICE void each(rt<float, M, N>& scores, int first_row, int first_key, const F& f) {
 #pragma unroll
   for (int m = 0; m < M / 16; ++m)
 #pragma unroll
@@ -60,7 +62,8 @@ template <int M, int N, class F> ATTUNE_DEVICE void each(rt<float, M, N>& scores
 } // namespace detail
 
 /// The state of a row that has seen no key: acc = 0, maximum = -inf, sum = 0.
-template <int M, int N> ATTUNE_DEVICE void reset(rt<float, M, N>& out, rv<M>& row_max, rv<M>& row_sum) {
+template <int M, int N>
+ATTUNE_DEVICE void reset(rt<float, M, N>& out, rv<M>& row_max, rv<M>& row_sum) {
 #pragma unroll
   for (int m = 0; m < M / 16; ++m) {
 #pragma unroll
@@ -85,24 +88,27 @@ ATTUNE_DEVICE void modify(rt<float, M, N>& scores, int first_row, int first_key,
 /// Scores of hidden pairs become -inf, whatever they were: NaN in a hidden key ends here.
 template <int M, int N, class Visible>
 ATTUNE_DEVICE void mask(rt<float, M, N>& scores, int first_row, int first_key, const Visible& visible) {
-  detail::each(scores, first_row, first_key, [&](float& s, int row, int key) { s = visible(row, key) ? s : -infinity(); });
+  detail::each(scores, first_row, first_key,
+               [&](float& s, int row, int key) { s = visible(row, key) ? s : -infinity(); });
 }
 
-/// One tile: new maxima, weights 2^(scale_log2 (score - maximum)) in place of the scores, sums, and the factors that bring what
-/// was accumulated under the old maxima to the new ones.
+/// One tile: new maxima, weights 2^(scale_log2 (score - maximum)) in place of the scores, sums, and the factors that
+/// bring what was accumulated under the old maxima to the new ones.
 template <int M, int N>
 ATTUNE_DEVICE void step(rt<float, M, N>& scores, rv<M>& row_max, rv<M>& row_sum, rv<M>& rescale, float scale_log2) {
   detail::step<false>(scores, row_max, row_sum, rescale, scale_log2);
 }
 /// The same where a row may see nothing of the tile.
 template <int M, int N>
-ATTUNE_DEVICE void step_masked(rt<float, M, N>& scores, rv<M>& row_max, rv<M>& row_sum, rv<M>& rescale, float scale_log2) {
+ATTUNE_DEVICE void step_masked(rt<float, M, N>& scores, rv<M>& row_max, rv<M>& row_sum, rv<M>& rescale,
+                               float scale_log2) {
   detail::step<true>(scores, row_max, row_sum, rescale, scale_log2);
 }
 
 /// out = acc / sum and row_lse = ln(sum) + maximum, natural log. A row that saw nothing: out = 0, row_lse = -inf.
 template <int M, int N>
-ATTUNE_DEVICE void normalize(rt<float, M, N>& out, rv<M>& row_lse, const rv<M>& row_max, const rv<M>& row_sum, float scale_log2) {
+ATTUNE_DEVICE void normalize(rt<float, M, N>& out, rv<M>& row_lse, const rv<M>& row_max, const rv<M>& row_sum,
+                             float scale_log2) {
   rv<M> inverse;
 #pragma unroll
   for (int m = 0; m < M / 16; ++m)
@@ -117,8 +123,8 @@ ATTUNE_DEVICE void normalize(rt<float, M, N>& out, rv<M>& row_lse, const rv<M>& 
 
 /// The same with one more logit per row, sink(row), that joins the sum and has no value.
 template <int M, int N, class Sink>
-ATTUNE_DEVICE void normalize(rt<float, M, N>& out, rv<M>& row_lse, const rv<M>& row_max, const rv<M>& row_sum, float scale_log2,
-                             int first_row, const Sink& sink) {
+ATTUNE_DEVICE void normalize(rt<float, M, N>& out, rv<M>& row_lse, const rv<M>& row_max, const rv<M>& row_sum,
+                             float scale_log2, int first_row, const Sink& sink) {
   rv<M> factor;
 #pragma unroll
   for (int m = 0; m < M / 16; ++m)

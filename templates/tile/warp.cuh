@@ -1,4 +1,5 @@
-// Matrix products and register tiles of one warp. Destination first; mm_ starts from zero, mma_ accumulates; ABt is A times B transposed.
+// Matrix products and register tiles of one warp. Destination first; mm_ starts from zero, mma_ accumulates; ABt is A
+// times B transposed.
 #pragma once
 #include <attune/arch/sm80/math.cuh>
 #include <attune/arch/sm80/matrix.cuh>
@@ -42,8 +43,10 @@ ATTUNE_DEVICE void mm_ABt(rt<float, M, N>& d, const st<T, Rows, Cols>& a, const 
 }
 
 namespace detail {
-/// Calls use(k, n, fragment) for each 16 x 16 block of B: fragment holds the operands of columns 16 n .. 16 n + 7 and + 8 .. + 15.
-template <class T, int K, int Cols, class Use> ATTUNE_DEVICE void each_B(const st<T, K, Cols>& b, const Use& use) {
+/// Calls use(k, n, fragment) for each 16 x 16 block of B: fragment holds the operands of columns 16 n .. 16 n + 7 and +
+/// 8 .. + 15.
+template <class T, int K, int Cols, class Use>
+ATTUNE_DEVICE void each_B(const st<T, K, Cols>& b, const Use& use) {
   const int row = lane() % 16, half = lane() / 16;
 #pragma unroll
   for (int k = 0; k < K / 16; ++k)
@@ -67,12 +70,14 @@ ATTUNE_DEVICE void mma_block(rt<float, M, N>& d, const rt<T, M, K>& a, int k, in
 }
 
 /// 1.0 in either half of the pair where test(bits) holds, else 0.
-template <class T, class Test> ATTUNE_DEVICE unsigned indicator(unsigned pair, const Test& test) {
+template <class T, class Test>
+ATTUNE_DEVICE unsigned indicator(unsigned pair, const Test& test) {
   return (test(pair & 0xffffu) ? encoding<T>::one : 0u) | (test(pair >> 16) ? encoding<T>::one << 16 : 0u);
 }
 
-/// What clamping took from out += P V: +inf, -inf or NaN where a row has weight on a key whose V is that. Rare, so it is one
-/// loop of small code: counts by matrix products of indicators, (P != 0) times (V is +inf or NaN), and the same for -inf.
+/// What clamping took from out += P V: +inf, -inf or NaN where a row has weight on a key whose V is that. Rare, so it
+/// is one loop of small code: counts by matrix products of indicators, (P != 0) times (V is +inf or NaN), and the same
+/// for -inf.
 template <class T, int M, int N, int K, int Cols>
 ATTUNE_DEVICE void add_nonfinite(rt<float, M, N>& d, const rt<T, M, K>& a, const st<T, K, Cols>& b) {
   constexpr unsigned inf = encoding<T>::infinity;
@@ -94,7 +99,8 @@ ATTUNE_DEVICE void add_nonfinite(rt<float, M, N>& d, const rt<T, M, K>& a, const
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
         is_positive[i] = indicator<T>(v[i], [](unsigned bits) { return bits == inf || (bits & 0x7fffu) > inf; });
-        is_negative[i] = indicator<T>(v[i], [](unsigned bits) { return bits == (inf | 0x8000u) || (bits & 0x7fffu) > inf; });
+        is_negative[i] =
+            indicator<T>(v[i], [](unsigned bits) { return bits == (inf | 0x8000u) || (bits & 0x7fffu) > inf; });
       }
       mma_block(positive, weighted, k, 0, is_positive);
       mma_block(negative, weighted, k, 0, is_negative);
@@ -118,15 +124,16 @@ ATTUNE_DEVICE void add_nonfinite(rt<float, M, N>& d, const rt<T, M, K>& a, const
 /// out += P V.
 template <class T, int M, int N, int K, int Cols>
 ATTUNE_DEVICE void mma_AB(rt<float, M, N>& d, const rt<T, M, K>& a, const st<T, K, Cols>& b) {
-  detail::each_B(b, [&](int k, int n, unsigned(&fragment)[4]) { detail::mma_block(d, a, k, n, fragment); });
+  detail::each_B(b, [&](int k, int n, unsigned (&fragment)[4]) { detail::mma_block(d, a, k, n, fragment); });
 }
 
-/// out += P V where the mask hides some keys: a hidden one has weight 0, and must add 0 even if its V is NaN or infinite. So V
-/// is clamped to finite values; if that changed anything, rows that do see those keys get their NaN or infinity after all.
+/// out += P V where the mask hides some keys: a hidden one has weight 0, and must add 0 even if its V is NaN or
+/// infinite. So V is clamped to finite values; if that changed anything, rows that do see those keys get their NaN or
+/// infinity after all.
 template <class T, int M, int N, int K, int Cols>
 ATTUNE_DEVICE void mma_AB_masked(rt<float, M, N>& d, const rt<T, M, K>& a, const st<T, K, Cols>& b) {
   unsigned changed = 0;
-  detail::each_B(b, [&](int k, int n, unsigned(&fragment)[4]) {
+  detail::each_B(b, [&](int k, int n, unsigned (&fragment)[4]) {
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
       const unsigned finite = clamp_finite(fragment[i], T());
@@ -140,7 +147,8 @@ ATTUNE_DEVICE void mma_AB_masked(rt<float, M, N>& d, const rt<T, M, K>& a, const
 }
 
 /// Accumulators become A operands: the 16 x 8 fragments of one are the halves of the 16 x 16 fragments of the other.
-template <class T, int M, int N> ATTUNE_DEVICE void convert(rt<T, M, N>& d, const rt<float, M, N>& a) {
+template <class T, int M, int N>
+ATTUNE_DEVICE void convert(rt<T, M, N>& d, const rt<float, M, N>& a) {
 #pragma unroll
   for (int m = 0; m < M / 16; ++m)
 #pragma unroll
@@ -149,13 +157,14 @@ template <class T, int M, int N> ATTUNE_DEVICE void convert(rt<T, M, N>& d, cons
       for (int half = 0; half < 2; ++half)
 #pragma unroll
         for (int row = 0; row < 2; ++row) {
-          const float(&pair)[4] = a.data[m][2 * n + half];
+          const float (&pair)[4] = a.data[m][2 * n + half];
           d.data[m][n][2 * half + row] = pack(pair[2 * row], pair[2 * row + 1], T());
         }
 }
 
 /// d = a * v, row by row.
-template <int M, int N> ATTUNE_DEVICE void mul_row(rt<float, M, N>& d, const rt<float, M, N>& a, const rv<M>& v) {
+template <int M, int N>
+ATTUNE_DEVICE void mul_row(rt<float, M, N>& d, const rt<float, M, N>& a, const rv<M>& v) {
 #pragma unroll
   for (int m = 0; m < M / 16; ++m)
 #pragma unroll
@@ -180,8 +189,10 @@ ATTUNE_DEVICE void store(st<T, Rows, Cols>& d, const rt<float, M, N>& a) {
       }
 }
 
-/// Rows [first, limit) of the block's tile straight to global memory, in fp32. A row's 8 columns are one 32-byte sector.
-template <class View, int M, int N> ATTUNE_DEVICE void store(const View& d, const rt<float, M, N>& a, int first, int limit) {
+/// Rows [first, limit) of the block's tile straight to global memory, in fp32. A row's 8 columns are one 32-byte
+/// sector.
+template <class View, int M, int N>
+ATTUNE_DEVICE void store(const View& d, const rt<float, M, N>& a, int first, int limit) {
 #pragma unroll
   for (int m = 0; m < M / 16; ++m)
 #pragma unroll
@@ -197,7 +208,8 @@ template <class View, int M, int N> ATTUNE_DEVICE void store(const View& d, cons
 }
 
 /// One float per row, to global memory.
-template <class View, int M> ATTUNE_DEVICE void store(const View& d, const rv<M>& a, int first, int limit) {
+template <class View, int M>
+ATTUNE_DEVICE void store(const View& d, const rv<M>& a, int first, int limit) {
   if (lane() % 4 == 0)
 #pragma unroll
     for (int m = 0; m < M / 16; ++m)

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 namespace attune::test {
 namespace {
 
@@ -67,6 +69,18 @@ TEST(Rows, SeeNothing) { // compare() wants O = 0 and LSE = -inf there, bit for 
   spec = gqaSpec(64);
   EXPECT_EQ(failure(caseOf(spec, Lengths::dense(2, 37, 0))), ""); // no key at all
   EXPECT_EQ(failure(caseOf(spec, Lengths::dense(2, 5, 0), 4)), "");
+}
+
+TEST(Rows, SeeNothingBesideASinkThatIsSwitchedOff) { // no key, and a sink of -inf: still O = 0 and LSE = -inf
+  for (const int splits : {1, 2}) {
+    AttentionSpec spec = gqaSpec(64);
+    spec.causal = Causal::BottomRight;
+    spec.sink = true;
+    const Case c = caseOf(spec, Lengths::dense(1, 203, 113), splits);
+    reference::Tensors tensors = tensorsOf(c);
+    tensors.sink.assign(tensors.sink.size(), -std::numeric_limits<float>::infinity());
+    EXPECT_EQ(failure(c, tensors), "");
+  }
 }
 
 TEST(Varlen, ZeroLengthsIncluded) {

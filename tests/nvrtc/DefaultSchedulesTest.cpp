@@ -35,7 +35,8 @@ void expectNoSpill(const AttentionSpec& spec, std::string_view arch, std::int64_
     EXPECT_LE(kernel.manifest.shared_bytes, where.shared_per_block);
     const Build build = Toolchain::shared()->build(kernel.cuda, arch, Image::Kind::Cubin, kernel.manifest.name);
     ASSERT_TRUE(build.log.resources) << build.log.text;
-    EXPECT_EQ(build.log.resources->spill_bytes, 0) << kernel.manifest.name << " with " << build.log.resources->registers << " registers";
+    EXPECT_EQ(build.log.resources->spill_bytes, 0)
+        << kernel.manifest.name << " with " << build.log.resources->registers << " registers";
     EXPECT_EQ(build.log.resources->local_bytes, 0) << kernel.manifest.name;
     EXPECT_TRUE(build.log.warnings.empty()) << build.log.warnings.front();
   }
@@ -45,8 +46,9 @@ class DefaultSchedules : public testing::TestWithParam<int> {};
 
 TEST_P(DefaultSchedules, SpillNothing) {
   const int head_dim = GetParam();
-  const std::vector<std::string> archs = full() ? std::vector<std::string>{"sm_80", "sm_86", "sm_89", "sm_90", "sm_100", "sm_120"}
-                                                : std::vector<std::string>{head_dim % 16 ? "sm_80" : "sm_90"};
+  const std::vector<std::string> archs =
+      full() ? std::vector<std::string>{"sm_80", "sm_86", "sm_89", "sm_90", "sm_100", "sm_120"}
+             : std::vector<std::string>{head_dim % 16 ? "sm_80" : "sm_90"};
   for (const std::string& arch : archs) {
     expectNoSpill(causal(head_dim, head_dim), arch, 1024, false);
     if (full() || head_dim % 64 == 0)
@@ -67,19 +69,23 @@ INSTANTIATE_TEST_SUITE_P(HeadDim, DefaultSchedules, testing::ValuesIn(headDims()
 class Variants : public testing::TestWithParam<std::string> {};
 
 TEST_P(Variants, SpillNothing) {
-  const std::vector<std::string> dims = full() ? std::vector<std::string>{"64", "128", "192", "256"} : std::vector<std::string>{"128", "256"};
+  const std::vector<std::string> dims =
+      full() ? std::vector<std::string>{"64", "128", "192", "256"} : std::vector<std::string>{"128", "256"};
   for (const std::string& dim : dims)
     for (const char* arch : {"sm_80", "sm_90", "sm_120"})
       if (full() || arch == (dim == "128" ? std::string("sm_90") : std::string("sm_80")))
-        expectNoSpill(specFromJson(R"({"q_heads": 8, "kv_heads": 2, "head_dim": )" + dim + ", " + GetParam() + "}"), arch, 1024, false);
+        expectNoSpill(specFromJson(R"({"q_heads": 8, "kv_heads": 2, "head_dim": )" + dim + ", " + GetParam() + "}"),
+                      arch, 1024, false);
 }
 
-INSTANTIATE_TEST_SUITE_P(Spec, Variants,
-                         testing::Values(R"("dtype": "fp16")", R"("causal": true, "window": {"left": 100})", R"("causal": true, "softcap": 50)",
-                                         R"("causal": true, "alibi": true)", R"("causal": true, "sink": true)", R"("causal": true, "varlen": true)",
-                                         R"("causal": true, "chunk": 100)", R"("causal": true, "prefix": 100)", R"("head_dim_v": 64)",
-                                         R"("mask": ["k <= q + sk - sq and k % 2 == 0"])",
-                                         R"("causal": true, "window": {"left": 100}, "softcap": 30, "alibi": true, "sink": true, "varlen": true)"));
+INSTANTIATE_TEST_SUITE_P(
+    Spec, Variants,
+    testing::Values(
+        R"("dtype": "fp16")", R"("causal": true, "window": {"left": 100})", R"("causal": true, "softcap": 50)",
+        R"("causal": true, "alibi": true)", R"("causal": true, "sink": true)", R"("causal": true, "varlen": true)",
+        R"("causal": true, "chunk": 100)", R"("causal": true, "prefix": 100)", R"("head_dim_v": 64)",
+        R"("mask": ["k <= q + sk - sq and k % 2 == 0"])",
+        R"("causal": true, "window": {"left": 100}, "softcap": 30, "alibi": true, "sink": true, "varlen": true)"));
 
 /// The hand-written kernel that the compiler's output is measured against.
 TEST(HandWritten, PrefillCausalCompiles) {

@@ -59,10 +59,11 @@ LogicalResult SpecAttr::verify(function_ref<InFlightDiagnostic()> error, Type dt
   return success();
 }
 
-LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> error, int64_t q_tile, int64_t kv_tile, int64_t warps,
-                                   int64_t stages, bool, bool) {
+LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> error, int64_t q_tile, int64_t kv_tile,
+                                   int64_t warps, int64_t stages, bool, bool) {
   if (warps < 1 || warps > 32 || q_tile <= 0 || q_tile % (16 * warps) != 0)
-    return error() << "expected q_tile to be a multiple of 16 rows per warp, got " << q_tile << " for " << warps << " warps";
+    return error() << "expected q_tile to be a multiple of 16 rows per warp, got " << q_tile << " for " << warps
+                   << " warps";
   if (kv_tile <= 0 || kv_tile % 16 != 0)
     return error() << "expected kv_tile to be a multiple of 16, got " << kv_tile;
   if (stages < 1 || stages > 8)
@@ -72,7 +73,8 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> error, int
 
 LogicalResult ForwardOp::verify() {
   if (getMask().empty())
-    return emitOpError("expected at least one mask set; the empty conjunction `affine_set<(q, k)[sq, sk] : (0 >= 0)>` sees all");
+    return emitOpError(
+        "expected at least one mask set; the empty conjunction `affine_set<(q, k)[sq, sk] : (0 >= 0)>` sees all");
   return verifyMask(*this, getMask());
 }
 
@@ -95,7 +97,8 @@ void KernelOp::getAsmBlockArgumentNames(Region& region, OpAsmSetValueNameFn set_
 
 LogicalResult BoundOp::verify() {
   if (getMap().getNumInputs() != getOperands().size())
-    return emitOpError("expected an operand per input of the map, got ") << getOperands().size() << " for " << getMap().getNumInputs();
+    return emitOpError("expected an operand per input of the map, got ")
+           << getOperands().size() << " for " << getMap().getNumInputs();
   if (getReduce() == Reduce::Only && getMap().getNumResults() != 1)
     return emitOpError("expected one result without `reduce`, got ") << getMap().getNumResults();
   return success();

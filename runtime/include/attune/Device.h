@@ -19,11 +19,11 @@ struct Dim3 {
 
 /// What the compiler, the engine and the cost model need to know of a device. Sizes in bytes.
 struct DeviceProperties {
-  std::string name;                  ///< "NVIDIA H200", "emulated sm_80"
-  std::string arch;                  ///< compile target: "sm_90a"; the emulated device names the target it stands in for
+  std::string name; ///< "NVIDIA H200", "emulated sm_80"
+  std::string arch; ///< compile target: "sm_90a"; the emulated device names the target it stands in for
   bool emulated = false;
   int multiprocessors = 0;
-  std::size_t shared_per_block = 0;  ///< opt-in limit of one block
+  std::size_t shared_per_block = 0; ///< opt-in limit of one block
   std::size_t shared_per_multiprocessor = 0;
   int registers_per_multiprocessor = 0;
   int max_threads_per_multiprocessor = 0;
@@ -62,7 +62,8 @@ public:
 
   virtual const DeviceProperties& properties() const = 0;
 
-  /// `name` is what error messages call the buffer. 256-byte aligned; contents are undefined (poison on the emulated device).
+  /// `name` is what error messages call the buffer. 256-byte aligned; contents are undefined (poison on the emulated
+  /// device).
   virtual DevicePtr allocate(std::size_t bytes, std::string_view name) = 0;
   virtual void release(DevicePtr pointer) noexcept = 0;
 
@@ -71,7 +72,8 @@ public:
 
   virtual std::shared_ptr<DeviceKernel> load(const Image& image, std::string_view kernel_name) = 0;
 
-  /// `arguments[i]` points at the value of the i-th kernel parameter, as for cuLaunchKernel. `stream` is a CUstream or null.
+  /// `arguments[i]` points at the value of the i-th kernel parameter, as for cuLaunchKernel. `stream` is a CUstream or
+  /// null.
   virtual void launch(const DeviceKernel& kernel, const LaunchConfig& config, std::span<void* const> arguments,
                       void* stream = nullptr) = 0;
 

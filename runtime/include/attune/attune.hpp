@@ -36,10 +36,11 @@ struct Tensor {
 /// A tensor in device memory, released with the object.
 class Buffer {
 public:
-  Buffer(std::shared_ptr<Device> device, Element element, std::vector<std::int64_t> shape, std::string_view name = "buffer");
-  /// With the contents of `host`, which must have the size of the tensor.
-  Buffer(std::shared_ptr<Device> device, Element element, std::vector<std::int64_t> shape, std::span<const std::byte> host,
+  Buffer(std::shared_ptr<Device> device, Element element, std::vector<std::int64_t> shape,
          std::string_view name = "buffer");
+  /// With the contents of `host`, which must have the size of the tensor.
+  Buffer(std::shared_ptr<Device> device, Element element, std::vector<std::int64_t> shape,
+         std::span<const std::byte> host, std::string_view name = "buffer");
   ~Buffer();
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
@@ -67,14 +68,14 @@ struct PrepareOptions {
   int splits = 0;                   ///< chunks of the keys; 0: the cost model's choice, 1: none
 };
 
-/// What a launch reads and writes. Shapes follow spec.layout: bshd and strided (batch, length, heads, dim), bhsd (batch, heads, length,
-/// dim); varlen: (total, heads, dim).
+/// What a launch reads and writes. Shapes follow spec.layout: bshd and strided (batch, length, heads, dim), bhsd
+/// (batch, heads, length, dim); varlen: (total, heads, dim).
 struct Tensors {
   Tensor q, k, v, o;
-  Tensor lse;                       ///< fp32 (batch, q_heads, q_len); varlen: (q_heads, q_total). Only if spec.lse
+  Tensor lse;                        ///< fp32 (batch, q_heads, q_len); varlen: (q_heads, q_total). Only if spec.lse
   Tensor cu_seqlens_q, cu_seqlens_k; ///< int32 (batch + 1). Only if spec.varlen
-  Tensor alibi_slopes;              ///< fp32 (q_heads) or (batch, q_heads). Only if spec.alibi
-  Tensor sink;                      ///< fp32 (q_heads). Only if spec.sink
+  Tensor alibi_slopes;               ///< fp32 (q_heads) or (batch, q_heads). Only if spec.alibi
+  Tensor sink;                       ///< fp32 (q_heads). Only if spec.sink
 };
 
 /// One kernel of a plan, for those who want to look.
@@ -87,7 +88,8 @@ struct PlannedKernel {
   double nvrtc_ms = 0; ///< CUDA to binary; 0 if it came from the cache
 };
 
-/// Compiled, loaded kernels for one spec and shapes, with their workspace. Launches of one plan must not overlap if it splits.
+/// Compiled, loaded kernels for one spec and shapes, with their workspace. Launches of one plan must not overlap if it
+/// splits.
 class Plan {
 public:
   const AttentionSpec& spec() const;
@@ -111,7 +113,8 @@ public:
   };
   virtual ~ScheduleProvider() = default;
   /// `splits`: what the caller asked for, 0 for free choice. Throws UserError if the spec cannot run on the device.
-  virtual Choice choose(const AttentionSpec& spec, const Problem& problem, const DeviceProperties& device, int splits) const = 0;
+  virtual Choice choose(const AttentionSpec& spec, const Problem& problem, const DeviceProperties& device,
+                        int splits) const = 0;
 };
 
 /// The built-in provider: default schedules, and the split count by a cost model (runtime/engine/README.md).
@@ -120,15 +123,17 @@ std::shared_ptr<const ScheduleProvider> costModel();
 /// Makes kernels on demand and launches them. Thread-safe; kernels are compiled once per spec, schedule and device.
 class Engine {
 public:
-  explicit Engine(std::shared_ptr<Device> device = openDevice(), std::shared_ptr<const ScheduleProvider> provider = costModel());
+  explicit Engine(std::shared_ptr<Device> device = openDevice(),
+                  std::shared_ptr<const ScheduleProvider> provider = costModel());
   ~Engine();
 
-  /// Compiles, loads and allocates whatever launches of these shapes need. Throws UserError for an invalid spec, shapes or schedule, and
-  /// DeviceError if there is no NVRTC, or no memory for the workspace.
+  /// Compiles, loads and allocates whatever launches of these shapes need. Throws UserError for an invalid spec, shapes
+  /// or schedule, and DeviceError if there is no NVRTC, or no memory for the workspace.
   Plan prepare(const AttentionSpec& spec, const Problem& problem, const PrepareOptions& options = {});
 
-  /// Starts the plan's kernels on `stream` (a CUstream, or null). Checks the tensors, and throws UserError with value, rule and remedy.
-  /// Does not compile, load, allocate or synchronise. Contents of cu_seqlens are the caller's to check (checkOffsets).
+  /// Starts the plan's kernels on `stream` (a CUstream, or null). Checks the tensors, and throws UserError with value,
+  /// rule and remedy. Does not compile, load, allocate or synchronise. Contents of cu_seqlens are the caller's to check
+  /// (checkOffsets).
   void launch(const Plan& plan, const Tensors& tensors, void* stream = nullptr);
 
   Device& device() { return *device_; }

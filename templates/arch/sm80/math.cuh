@@ -61,11 +61,14 @@ ATTUNE_DEVICE unsigned clamp_finite(unsigned a, f16) {
   return d;
 }
 
-template <class T> struct encoding;
-template <> struct encoding<bf16> {
+template <class T>
+struct encoding;
+template <>
+struct encoding<bf16> {
   static constexpr unsigned infinity = 0x7f80, one = 0x3f80;
 };
-template <> struct encoding<f16> {
+template <>
+struct encoding<f16> {
   static constexpr unsigned infinity = 0x7c00, one = 0x3c00;
 };
 

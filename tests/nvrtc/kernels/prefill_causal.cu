@@ -7,8 +7,8 @@ using namespace attune;
 using block = thread_block<8>;
 
 extern "C" __global__ void __launch_bounds__(block::threads, 1)
-attention_forward(const gl<bf16, 128> q, const gl<bf16, 128> k, const gl<bf16, 128> v, const gl<bf16, 128> o, const gl<float, 1> lse,
-                  const int sq, const int sk, const float scale) {
+    attention_forward(const gl<bf16, 128> q, const gl<bf16, 128> k, const gl<bf16, 128> v, const gl<bf16, 128> o,
+                      const gl<float, 1> lse, const int sq, const int sk, const float scale) {
   auto& q_smem = shared::at<st<bf16, 128, 128>>(0);
   auto& k_smem = shared::at<st<bf16, 64, 128>[1]>(32768);
   auto& v_smem = shared::at<st<bf16, 64, 128>[1]>(49152);

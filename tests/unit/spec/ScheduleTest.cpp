@@ -75,7 +75,8 @@ TEST(DefaultSchedule, FitsEveryTargetForEveryHeadDim) {
 TEST(DefaultSchedule, PacksTheGroupForFewQueriesOnly) {
   const Target& t = target("sm_90");
   EXPECT_TRUE(defaultSchedule(spec(28, 4, 128, 128), t, 1, true).pack_gqa);
-  EXPECT_EQ(defaultSchedule(spec(28, 4, 128, 128), t, 1, true).warps, 4) << "they share the copies of the keys of 7 rows";
+  EXPECT_EQ(defaultSchedule(spec(28, 4, 128, 128), t, 1, true).warps, 4)
+      << "they share the copies of the keys of 7 rows";
   EXPECT_FALSE(defaultSchedule(spec(28, 4, 128, 128), t, 4096, false).pack_gqa);
   EXPECT_FALSE(defaultSchedule(spec(28, 28, 128, 128), t, 1, true).pack_gqa) << "nothing to pack without a group";
 }

@@ -22,14 +22,14 @@ enum class GridTerm { QTiles, Splits, QHeads, KvHeads, Batch, QRowBlocks };
 
 /// What the runtime must know to launch a kernel that it has never seen.
 struct Manifest {
-  std::string name;                     ///< symbol of the kernel
+  std::string name; ///< symbol of the kernel
   std::vector<Parameter> parameters;
-  std::vector<GridTerm> grid[3];        ///< products
-  int q_tile = 0;                       ///< rows of a QTiles step; rows are queries, or queries x group when pack_gqa
+  std::vector<GridTerm> grid[3]; ///< products
+  int q_tile = 0;                ///< rows of a QTiles step; rows are queries, or queries x group when pack_gqa
   int kv_tile = 0;
   bool pack_gqa = false;
-  int threads = 0;                      ///< per block
-  int shared_bytes = 0;                 ///< dynamic
+  int threads = 0;      ///< per block
+  int shared_bytes = 0; ///< dynamic
 };
 
 } // namespace attune

@@ -12,7 +12,8 @@ struct Schedule {
   int warps = 4;         ///< each owns q_tile / warps rows, a multiple of 16
   int stages = 1;        ///< slots of the K ring and of the V ring
   bool pack_gqa = false; ///< one block serves all q heads of a kv head
-  bool split_kv = false; ///< a partial kernel over chunks of the keys, and a combine kernel; the count is a launch argument
+  bool split_kv =
+      false; ///< a partial kernel over chunks of the keys, and a combine kernel; the count is a launch argument
 };
 
 std::string toText(const Schedule& schedule);

@@ -8,8 +8,8 @@ namespace [[gnu::visibility("default")]] attune {
 
 /// What differs per GPU, as far as code generation is concerned. Sizes in bytes.
 struct Target {
-  std::string name;            ///< "sm_80"
-  int shared_per_block = 0;    ///< opt-in limit
+  std::string name;         ///< "sm_80"
+  int shared_per_block = 0; ///< opt-in limit
   int shared_per_multiprocessor = 0;
   int registers_per_multiprocessor = 65536;
   int max_threads_per_multiprocessor = 2048;

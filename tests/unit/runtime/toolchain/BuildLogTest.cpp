@@ -6,12 +6,13 @@ namespace attune {
 namespace {
 
 TEST(BuildLog, ReadsWhatPtxasSays) {
-  const BuildLog log = parseBuildLog("ptxas warning : Local memory used for function 'k', size of stack frame: 160 bytes\n"
-                                     "ptxas info    : 0 bytes gmem\n"
-                                     "ptxas info    : Compiling entry function 'k' for 'sm_80'\n"
-                                     "ptxas info    : Function properties for k\n"
-                                     "ptxas         .     160 bytes stack frame, 24 bytes spill stores, 40 bytes spill loads\n"
-                                     "ptxas info    : Used 168 registers, used 1 barriers, 4096 bytes smem, 364 bytes cmem[0]\n");
+  const BuildLog log =
+      parseBuildLog("ptxas warning : Local memory used for function 'k', size of stack frame: 160 bytes\n"
+                    "ptxas info    : 0 bytes gmem\n"
+                    "ptxas info    : Compiling entry function 'k' for 'sm_80'\n"
+                    "ptxas info    : Function properties for k\n"
+                    "ptxas         .     160 bytes stack frame, 24 bytes spill stores, 40 bytes spill loads\n"
+                    "ptxas info    : Used 168 registers, used 1 barriers, 4096 bytes smem, 364 bytes cmem[0]\n");
   ASSERT_TRUE(log.resources.has_value());
   EXPECT_EQ(log.resources->registers, 168);
   EXPECT_EQ(log.resources->local_bytes, 160);
@@ -22,8 +23,9 @@ TEST(BuildLog, ReadsWhatPtxasSays) {
 }
 
 TEST(BuildLog, SerialisedWgmmaIsAWarningWhateverPtxasCallsIt) {
-  const BuildLog log = parseBuildLog("ptxas info    : (C7510) Potential Performance Loss: wgmma.mma_async instructions are "
-                                     "serialized due to insufficient register resources in function 'k'\n");
+  const BuildLog log =
+      parseBuildLog("ptxas info    : (C7510) Potential Performance Loss: wgmma.mma_async instructions are "
+                    "serialized due to insufficient register resources in function 'k'\n");
   ASSERT_EQ(log.warnings.size(), 1U);
 }
 

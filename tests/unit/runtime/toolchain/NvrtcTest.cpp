@@ -65,13 +65,14 @@ TEST_F(Search, FindsToolkitsAndWheels) {
 TEST_F(Search, AMissingNvrtcSaysHowToGetIt) {
   const std::string fake = touch("libnvrtc.so.13");
   EXPECT_THAT([&] { Nvrtc::open({"/nowhere/libnvrtc.so", fake}); },
-              ThrowsMessage<DeviceError>(testing::AllOf(
-                  HasSubstr("pip install nvidia-cuda-nvrtc"), HasSubstr("CUDA toolkit"), HasSubstr("ATTUNE_NVRTC"),
-                  HasSubstr("/nowhere/libnvrtc.so"), HasSubstr(fake))));
+              ThrowsMessage<DeviceError>(testing::AllOf(HasSubstr("pip install nvidia-cuda-nvrtc"),
+                                                        HasSubstr("CUDA toolkit"), HasSubstr("ATTUNE_NVRTC"),
+                                                        HasSubstr("/nowhere/libnvrtc.so"), HasSubstr(fake))));
 }
 
 TEST_F(Search, ALibraryThatIsNotNvrtcIsNamed) {
-  EXPECT_THAT([] { Nvrtc::open({"libc.so.6"}); }, ThrowsMessage<DeviceError>(HasSubstr("libc.so.6 has no nvrtcVersion")));
+  EXPECT_THAT([] { Nvrtc::open({"libc.so.6"}); },
+              ThrowsMessage<DeviceError>(HasSubstr("libc.so.6 has no nvrtcVersion")));
 }
 
 } // namespace

@@ -46,7 +46,8 @@ TEST(Toolchain, ReportsLocalMemory) {
     float a[40];
     for (int i = 0; i < n; i++) a[i * 7 % 40] = p[i];
     p[n] = a[n % 40];
-  })", "sm_80", Image::Kind::Cubin);
+  })",
+                                                 "sm_80", Image::Kind::Cubin);
   EXPECT_EQ(build.log.resources->local_bytes, 160);
   EXPECT_EQ(build.log.warnings.size(), 1U) << build.log.text;
 }
