@@ -5,6 +5,7 @@
 #include "runtime/emulator/ptx/Lexer.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 namespace attune::emulator {
@@ -193,7 +194,7 @@ Slot Decoder::constant(std::uint64_t value, unsigned bits) {
 
 Decoder::Meaning Decoder::lookup(const std::string& name, unsigned scope) {
   using Kind = Meaning::Kind;
-  const auto registerOf = [&](unsigned at, unsigned bits) {
+  const auto register_of = [&](unsigned at, unsigned bits) {
     const auto [found, is_new] = numbers_.try_emplace({at, name}, 0);
     if (is_new)
       found->second = newRegister(bits);
@@ -203,12 +204,13 @@ Decoder::Meaning Decoder::lookup(const std::string& name, unsigned scope) {
   for (unsigned at = scope;; at = function_->scopes[at].parent) {
     const ptx::Scope& names = function_->scopes[at];
     if (const auto found = names.registers.find(name); found != names.registers.end())
-      return registerOf(at, found->second.bits);
+      return register_of(at, found->second.bits);
     if (digits < name.size() && name.size() - digits < 8) {
       const auto range = names.register_ranges.find(name.substr(0, digits));
-      if (range != names.register_ranges.end() &&
-          static_cast<unsigned>(std::atoi(name.c_str() + digits)) < range->second.second)
-        return registerOf(at, range->second.first.bits);
+      unsigned number = 0;
+      std::from_chars(&name[digits], name.data() + name.size(), number);
+      if (range != names.register_ranges.end() && number < range->second.second)
+        return register_of(at, range->second.first.bits);
     }
     if (const auto found = names.variables.find(name); found != names.variables.end()) {
       const ptx::Variable& variable = function_->variables[found->second];

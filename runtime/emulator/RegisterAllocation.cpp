@@ -71,7 +71,7 @@ void visit(const Instr& instr, F f) {
 
 /// The basic blocks of the function at [begin, end). A call goes on behind itself.
 std::vector<BasicBlock> basicBlocks(const Program& program, std::size_t begin, std::size_t end) {
-  const auto isJump = [](const Instr& instr) { return exec::isJump(instr.run) || exec::isIndexedJump(instr.run); };
+  const auto is_jump = [](const Instr& instr) { return exec::isJump(instr.run) || exec::isIndexedJump(instr.run); };
   const auto ends = [](const Instr& instr) {
     return instr.run == &exec::exit || instr.run == &exec::ret || instr.run == &exec::fellOff;
   };
@@ -79,7 +79,7 @@ std::vector<BasicBlock> basicBlocks(const Program& program, std::size_t begin, s
   leader[0] = true;
   for (std::size_t i = begin; i < end; ++i) {
     const Instr& instr = program.code[i];
-    if (!isJump(instr) && !ends(instr))
+    if (!is_jump(instr) && !ends(instr))
       continue;
     leader[i + 1 - begin] = true;
     if (exec::isJump(instr.run))
@@ -103,7 +103,7 @@ std::vector<BasicBlock> basicBlocks(const Program& program, std::size_t begin, s
     else if (exec::isIndexedJump(last.run))
       for (const std::uint32_t target : program.jump_tables[last.target])
         block.next.push_back(block_at[target - begin]);
-    const bool goes_on = (!isJump(last) && !ends(last)) || last.guard != no_slot;
+    const bool goes_on = (!is_jump(last) && !ends(last)) || last.guard != no_slot;
     if (goes_on && block.end < end)
       block.next.push_back(block_at[block.end - begin]);
   }
@@ -146,11 +146,11 @@ void allocateRegisters(Program& program, const std::vector<unsigned>& bits, cons
   // Registers of two functions (the way back of a call) live for ever; others within their function.
   std::vector<std::size_t> owner(bits.size(), ~std::size_t{0});
   constexpr std::size_t many = ~std::size_t{0} - 1;
-  const auto endOf = [&](std::size_t f) { return f + 1 < functions.size() ? functions[f + 1] : program.code.size(); };
+  const auto end_of = [&](std::size_t f) { return f + 1 < functions.size() ? functions[f + 1] : program.code.size(); };
   std::vector<Interval> intervals(bits.size());
   for (std::size_t f = 0; f < functions.size(); ++f) {
-    liveRanges(program, functions[f], endOf(f), intervals);
-    for (std::size_t i = functions[f]; i < endOf(f); ++i)
+    liveRanges(program, functions[f], end_of(f), intervals);
+    for (std::size_t i = functions[f]; i < end_of(f); ++i)
       visit(program.code[i], [&](std::size_t number, bool) {
         owner[number] = owner[number] == ~std::size_t{0} || owner[number] == f ? f : many;
       });

@@ -36,7 +36,7 @@ struct Plain {
 template <class Arithmetic>
 class Sequence {
 public:
-  using Real = typename Arithmetic::Real;
+  using Real = Arithmetic::Real;
 
   Sequence(const Arithmetic& arithmetic, const Lengths& lengths, const Tensors& tensors, int batch, Output& output)
       : arithmetic_(arithmetic), spec_(arithmetic.spec), lengths_(lengths), tensors_(tensors), batch_(batch),

@@ -12,7 +12,8 @@ std::unique_ptr<DynamicLibrary> DynamicLibrary::open(const std::string& file, st
     return nullptr;
   }
   link_map* map = nullptr;
-  const bool known = dlinfo(handle, RTLD_DI_LINKMAP, &map) == 0 && map->l_name != nullptr && *map->l_name != '\0';
+  const bool known =
+      dlinfo(handle, RTLD_DI_LINKMAP, static_cast<void*>(&map)) == 0 && map->l_name != nullptr && *map->l_name != '\0';
   return std::unique_ptr<DynamicLibrary>(new DynamicLibrary(handle, known ? map->l_name : file));
 }
 

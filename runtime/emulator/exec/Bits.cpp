@@ -206,8 +206,11 @@ void findSet(Warp& warp, const Instr& instr) {
     if (left == 0)
       return has(mask[i], static_cast<unsigned>(at)) ? static_cast<std::uint32_t>(at) : ~0u;
     for (; at >= 0 && at < 32; at += step)
-      if (has(mask[i], static_cast<unsigned>(at)) && (left -= step) == 0)
-        return static_cast<std::uint32_t>(at);
+      if (has(mask[i], static_cast<unsigned>(at))) {
+        left -= step;
+        if (left == 0)
+          return static_cast<std::uint32_t>(at);
+      }
     return ~0u;
   });
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <charconv>
 #include <cstring>
 #include <set>
 
@@ -77,9 +78,9 @@ private:
     const Token directive = peek();
     if (accept(".target")) {
       const std::string name = word();
-      if (!name.starts_with("sm_"))
+      if (!name.starts_with("sm_") ||
+          std::from_chars(&name[3], name.data() + name.size(), module_.target).ec != std::errc())
         fail(directive.line, "unknown target '" + name + "'");
-      module_.target = static_cast<unsigned>(std::atoi(name.c_str() + 3));
       skipLineOf(directive.line);
     } else if (is(".version") || is(".address_size") || is(".file") || is(".loc") || is(".pragma")) {
       skipLine();
@@ -268,9 +269,7 @@ private:
           fail(token.line, "braces are nested too deep");
         block(into, static_cast<unsigned>(into.scopes.size() - 1));
         --depth_;
-      } else if (is(".loc") || is(".file")) {
-        skipLine();
-      } else if (is(".pragma")) {
+      } else if (is(".loc") || is(".file") || is(".pragma")) {
         skipLine();
       } else if (accept(".reg")) {
         registers(into.scopes[scope]);
@@ -393,9 +392,7 @@ private:
     } else if (token.kind == Token::Kind::Word) {
       made.kind = Operand::Kind::Name;
       made.name = std::string(token.text);
-      if (accept("+"))
-        made.value = integer();
-      else if (is("-") && peek(1).kind == Token::Kind::Integer)
+      if (accept("+") || (is("-") && peek(1).kind == Token::Kind::Integer))
         made.value = integer();
     } else {
       fail(token.line, "expected an operand, got '" + std::string(token.text) + "'");
