@@ -1,6 +1,11 @@
 #include "runtime/cuda/CudaDevice.h"
 
 #include "attune/compiler/Error.h"
+#include "runtime/cuda/Kernel.h"
+#include "runtime/cuda/TargetOf.h"
+#include "runtime/support/TiledTensorRules.h"
+
+#include <fmt/format.h>
 
 #include <array>
 
@@ -8,130 +13,109 @@ namespace attune::cuda {
 
 namespace {
 
-struct Kernel final : DeviceKernel {
-  std::shared_ptr<const Driver> driver;
-  Library library = nullptr;
-  KernelHandle handle = nullptr;
-  std::string name;
-  ~Kernel() override {
-    if (library)
-      driver->cuLibraryUnload(library);
-  }
-};
-
 class CudaDevice final : public Device {
 public:
   CudaDevice(std::shared_ptr<const Driver> driver, int ordinal) : d_(std::move(driver)) {
-    const std::string who = "cuda:" + std::to_string(ordinal);
+    who_ = fmt::format("cuda:{}", ordinal);
     const int count = deviceCount(*d_);
     if (ordinal < 0 || ordinal >= count)
-      throw DeviceError(who + " is not there: the driver sees " + std::to_string(count) + " GPUs");
-    d_->check(d_->cuDeviceGet(&ordinal_, ordinal), who);
-    describe(who);
-    d_->check(d_->cuDevicePrimaryCtxRetain(&context_, ordinal_), who);
+      throw DeviceError(fmt::format("{} is not there: the driver sees {} GPU{}. Check nvidia-smi and "
+                                    "CUDA_VISIBLE_DEVICES",
+                                    who_, count, count == 1 ? "" : "s"));
+    d_->check(d_->cuDeviceGet(&device_, ordinal), "cuDeviceGet", who_);
+    describe();
+    d_->check(d_->cuDevicePrimaryCtxRetain(&context_, device_), "cuDevicePrimaryCtxRetain", who_);
   }
-  ~CudaDevice() override { d_->cuDevicePrimaryCtxRelease_v2(ordinal_); }
+  ~CudaDevice() override { d_->cuDevicePrimaryCtxRelease_v2(device_); }
   CudaDevice(const CudaDevice&) = delete;
   CudaDevice& operator=(const CudaDevice&) = delete;
 
   const DeviceProperties& properties() const override { return properties_; }
 
   DevicePtr allocate(std::size_t bytes, std::string_view name) override {
-    const Current current(*this);
+    const Current current(*d_, context_, who_);
     DevicePtr pointer = 0;
-    d_->check(d_->cuMemAlloc_v2(&pointer, bytes ? bytes : 1),
-              "buffer '" + std::string(name) + "' of " + std::to_string(bytes) + " bytes");
+    d_->check(d_->cuMemAlloc_v2(&pointer, bytes ? bytes : 1), "cuMemAlloc",
+              fmt::format("{}: buffer '{}' of {} bytes", who_, name, bytes));
     return pointer;
   }
   void release(DevicePtr pointer) noexcept override {
     Context previous = nullptr;
-    if (d_->cuCtxPushCurrent_v2(context_) == 0) {
+    if (d_->cuCtxPushCurrent_v2(context_) == Success) {
       d_->cuMemFree_v2(pointer);
       d_->cuCtxPopCurrent_v2(&previous);
     }
   }
   void copyToDevice(DevicePtr destination, std::span<const std::byte> source) override {
-    const Current current(*this);
+    const Current current(*d_, context_, who_);
     if (!source.empty())
-      d_->check(d_->cuMemcpyHtoD_v2(destination, source.data(), source.size()), "copy to the GPU");
+      d_->check(d_->cuMemcpyHtoD_v2(destination, source.data(), source.size()), "cuMemcpyHtoD",
+                fmt::format("{}: copy of {} bytes to {:#x}", who_, source.size(), destination));
   }
   void copyToHost(std::span<std::byte> destination, DevicePtr source) override {
-    const Current current(*this);
+    const Current current(*d_, context_, who_);
     if (!destination.empty())
-      d_->check(d_->cuMemcpyDtoH_v2(destination.data(), source, destination.size()), "copy from the GPU");
+      d_->check(d_->cuMemcpyDtoH_v2(destination.data(), source, destination.size()), "cuMemcpyDtoH",
+                fmt::format("{}: copy of {} bytes from {:#x}", who_, destination.size(), source));
   }
 
   std::shared_ptr<DeviceKernel> load(const Image& image, std::string_view kernel_name) override {
-    const Current current(*this);
-    auto kernel = std::make_shared<Kernel>();
-    kernel->driver = d_;
-    kernel->name = kernel_name;
-    // a cubin carries its size; PTX must end in a zero, which std::string guarantees
-    d_->check(d_->cuLibraryLoadData(&kernel->library, image.bytes.c_str(), nullptr, nullptr, 0, nullptr, nullptr, 0),
-              "loading " + kernel->name);
-    d_->check(d_->cuLibraryGetKernel(&kernel->handle, kernel->library, kernel->name.c_str()), "kernel " + kernel->name);
-    // allowed once for all launches: launch() must not change state that other launches see
-    d_->check(d_->cuKernelSetAttribute(max_dynamic_shared_attribute, static_cast<int>(properties_.shared_per_block),
-                                       kernel->handle, ordinal_),
-              "shared memory of " + kernel->name);
-    return kernel;
+    const Current current(*d_, context_, who_);
+    return std::make_shared<Kernel>(d_, device_, image, kernel_name, properties_.shared_per_block);
+  }
+
+  TensorMap encode(const TiledTensor& t) override {
+    checkTiledTensor(t);
+    constexpr int types[] = {9, 6, 7, 3}; // CUtensorMapDataType of Element: BFLOAT16, FLOAT16, FLOAT32, INT32
+    constexpr std::array<std::uint32_t, 5> dense = {1, 1, 1, 1, 1};
+    constexpr int not_interleaved = 0;
+    constexpr int l2_promotion_128b = 2; // a row of a box is at most 128 bytes
+    TensorMap map;
+    d_->check(d_->cuTensorMapEncodeTiled(map.bytes.data(), types[static_cast<int>(t.element)],
+                                         static_cast<std::uint32_t>(t.rank), reinterpret_cast<void*>(t.data),
+                                         t.dims.data(), t.strides.data(), t.box.data(), dense.data(), not_interleaved,
+                                         static_cast<int>(t.swizzle), l2_promotion_128b, t.fill_nan ? 1 : 0),
+              "cuTensorMapEncodeTiled", fmt::format("{}: tensor map of {:#x}", who_, t.data));
+    return map;
   }
 
   void launch(const DeviceKernel& kernel, const LaunchConfig& c, std::span<void* const> arguments,
               void* stream) override {
-    const auto& k = dynamic_cast<const Kernel&>(kernel);
-    const Current current(*this);
-    d_->check(d_->cuLaunchKernel(k.handle, c.grid.x, c.grid.y, c.grid.z, c.block.x, c.block.y, c.block.z,
-                                 static_cast<unsigned>(c.dynamic_shared), static_cast<Stream>(stream),
-                                 const_cast<void**>(arguments.data()), nullptr),
-              "launch of " + k.name);
+    const auto* k = dynamic_cast<const Kernel*>(&kernel);
+    if (k == nullptr || k->device() != device_)
+      throw DeviceError(who_ + ": launch of a kernel that was loaded on another device");
+    const Current current(*d_, context_, who_);
+    k->launch(c, arguments, static_cast<Stream>(stream));
   }
 
   void synchronize() override {
-    const Current current(*this);
-    d_->check(d_->cuCtxSynchronize(), "the work of " + properties_.name);
+    const Current current(*d_, context_, who_);
+    d_->check(d_->cuCtxSynchronize(), "cuCtxSynchronize", fmt::format("{}: a kernel that was launched before", who_));
   }
 
 private:
-  /// The device's context is current while it lives; the caller's comes back.
-  class Current {
-  public:
-    explicit Current(const CudaDevice& device) : d_(*device.d_) {
-      d_.check(d_.cuCtxPushCurrent_v2(device.context_), "CUDA context");
-    }
-    ~Current() {
-      Context previous = nullptr;
-      d_.cuCtxPopCurrent_v2(&previous);
-    }
-    Current(const Current&) = delete;
-    Current& operator=(const Current&) = delete;
-
-  private:
-    const Driver& d_;
-  };
-
-  void describe(const std::string& who) {
-    const auto attribute = [&](Attribute which) {
+  void describe() {
+    const auto attribute = [&](DeviceAttribute which) {
       int value = 0;
-      d_->check(d_->cuDeviceGetAttribute(&value, which, ordinal_), who);
+      d_->check(d_->cuDeviceGetAttribute(&value, which, device_), "cuDeviceGetAttribute", who_);
       return value;
     };
     std::array<char, 256> name{};
-    d_->check(d_->cuDeviceGetName(name.data(), static_cast<int>(name.size()) - 1, ordinal_), who);
+    d_->check(d_->cuDeviceGetName(name.data(), static_cast<int>(name.size()) - 1, device_), "cuDeviceGetName", who_);
     properties_.name = name.data();
-    properties_.arch =
-        "sm_" + std::to_string(attribute(ComputeCapabilityMajor) * 10 + attribute(ComputeCapabilityMinor));
+    properties_.arch = targetOf(properties_.name, attribute(ComputeCapabilityMajor), attribute(ComputeCapabilityMinor));
     properties_.multiprocessors = attribute(MultiprocessorCount);
     properties_.shared_per_block = static_cast<std::size_t>(attribute(MaxSharedMemoryPerBlockOptin));
     properties_.shared_per_multiprocessor = static_cast<std::size_t>(attribute(MaxSharedMemoryPerMultiprocessor));
     properties_.registers_per_multiprocessor = attribute(MaxRegistersPerMultiprocessor);
     properties_.max_threads_per_multiprocessor = attribute(MaxThreadsPerMultiprocessor);
     properties_.l2_bytes = static_cast<std::size_t>(attribute(L2CacheSize));
-    d_->check(d_->cuDeviceTotalMem_v2(&properties_.memory_bytes, ordinal_), who);
+    d_->check(d_->cuDeviceTotalMem_v2(&properties_.memory_bytes, device_), "cuDeviceTotalMem", who_);
   }
 
   std::shared_ptr<const Driver> d_;
-  DeviceOrdinal ordinal_ = 0;
+  std::string who_;
+  DeviceOrdinal device_ = 0;
   Context context_ = nullptr;
   DeviceProperties properties_;
 };
@@ -140,7 +124,7 @@ private:
 
 int deviceCount(const Driver& driver) {
   int count = 0;
-  driver.check(driver.cuDeviceGetCount(&count), "counting GPUs");
+  driver.check(driver.cuDeviceGetCount(&count), "cuDeviceGetCount", "counting GPUs");
   return count;
 }
 

@@ -138,6 +138,7 @@ public:
     return std::make_shared<LoadedKernel>(memory_, module, std::string(kernel_name));
   }
 
+  TensorMap encode(const TiledTensor&) override { throw DeviceError(properties_.name + " has no tensor maps"); }
   void launch(const DeviceKernel& kernel, const LaunchConfig& config, std::span<void* const> arguments, void*) override;
   void synchronize() override {}
   Counters counters() const override {

@@ -2,8 +2,6 @@
 
 namespace attune {
 
-std::size_t bytesOf(Element element) { return element == Element::BF16 || element == Element::F16 ? 2 : 4; }
-
 Buffer::Buffer(std::shared_ptr<Device> device, Element element, std::vector<std::int64_t> shape, std::string_view name)
     : device_(std::move(device)), tensor_{0, element, std::move(shape), {}} {
   tensor_.data = device_->allocate(bytes(), name);

@@ -24,6 +24,7 @@ public:
   void copyToHost(std::span<std::byte> destination, DevicePtr source) override {
     device_->copyToHost(destination, source);
   }
+  TensorMap encode(const TiledTensor& tensor) override { return device_->encode(tensor); }
   void synchronize() override { device_->synchronize(); }
   Counters counters() const override { return device_->counters(); }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -44,10 +45,40 @@ public:
   virtual ~DeviceKernel() = default;
 };
 
+enum class Element { BF16, F16, F32, I32 };
+constexpr std::size_t bytesOf(Element element) { return element == Element::BF16 || element == Element::F16 ? 2 : 4; }
+
+/// Within spans of how many bytes the 16-byte chunks of a box are permuted in shared memory. The innermost extent of
+/// the box has at most that many.
+enum class Swizzle { None, Bytes32, Bytes64, Bytes128 };
+
+/// What a tensor map describes: a tensor in global memory, and the box of it that one bulk copy moves to or from shared
+/// memory. Dimension 0 is the innermost, and contiguous. The rules are those of cuTensorMapEncodeTiled
+/// (runtime/support/TiledTensorRules.h).
+struct TiledTensor {
+  Element element = Element::BF16;
+  DevicePtr data = 0;
+  int rank = 0;                           ///< 1 to 5
+  std::array<std::uint64_t, 5> dims{};    ///< elements
+  std::array<std::uint64_t, 4> strides{}; ///< bytes between neighbours in dimension n + 1
+  std::array<std::uint32_t, 5> box{};     ///< elements
+  Swizzle swizzle = Swizzle::None;
+  bool fill_nan = false; ///< what a box reads outside of the tensor: a NaN instead of zero
+};
+
+/// An encoded TiledTensor. Kernels take it by value, as a parameter of 128 bytes that is constant and has an address
+/// (`const __grid_constant__`).
+struct alignas(128) TensorMap {
+  std::array<std::byte, 128> bytes{};
+};
+
 struct LaunchConfig {
   Dim3 grid;
   Dim3 block;
-  std::size_t dynamic_shared = 0; ///< bytes
+  std::size_t dynamic_shared = 0;    ///< bytes
+  Dim3 cluster;                      ///< blocks that are resident together; divides the grid
+  bool overlaps_predecessor = false; ///< programmatic dependent launch: blocks may start before the stream's last
+                                     ///< kernel is done, and wait for it with griddepcontrol.wait
 };
 
 /// Exact event counts of one launch. Only the emulated device has them.
@@ -71,6 +102,10 @@ public:
   virtual void copyToHost(std::span<std::byte> destination, DevicePtr source) = 0;
 
   virtual std::shared_ptr<DeviceKernel> load(const Image& image, std::string_view kernel_name) = 0;
+
+  /// A tensor map for kernels of this device. Cheap enough for every launch: it checks and packs, and allocates
+  /// nothing.
+  virtual TensorMap encode(const TiledTensor& tensor) = 0;
 
   /// `arguments[i]` points at the value of the i-th kernel parameter, as for cuLaunchKernel. `stream` is a CUstream or
   /// null.

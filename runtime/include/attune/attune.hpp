@@ -22,9 +22,6 @@ namespace [[gnu::visibility("default")]] attune {
 /// Throws UserError for another name and DeviceError if that device is not there.
 std::shared_ptr<Device> openDevice(std::string_view name = "auto");
 
-enum class Element { BF16, F16, F32, I32 };
-std::size_t bytesOf(Element element);
-
 /// A tensor in device memory that somebody else owns.
 struct Tensor {
   DevicePtr data = 0;
