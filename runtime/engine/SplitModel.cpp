@@ -47,15 +47,8 @@ int chooseSplits(const SplitWork& work) {
   return chosen;
 }
 
-SplitWork splitWork(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule,
-                    const DeviceProperties& device) {
+std::int64_t keyTiles(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule) {
   const std::int64_t group = spec.q_heads / spec.kv_heads;
-  const int head_dim_v = spec.head_dim_v ? spec.head_dim_v : spec.head_dim;
-  const std::int64_t rows = problem.q_len * (schedule.pack_gqa ? group : 1);
-  SplitWork work;
-  work.blocks = std::max<std::int64_t>(1, ceilDiv(rows, schedule.q_tile) *
-                                              (schedule.pack_gqa ? spec.kv_heads : spec.q_heads) * problem.batch);
-
   // a window bounds the keys that a tile of rows sees, unless a prefix is visible besides
   std::int64_t keys = problem.kv_len;
   if (!spec.prefix && spec.window.left && (spec.window.right || spec.causal != Causal::None)) {
@@ -65,7 +58,19 @@ SplitWork splitWork(const AttentionSpec& spec, const Problem& problem, const Sch
     keys = std::clamp<std::int64_t>(*spec.window.left + right + std::min(queries, problem.q_len) + schedule.kv_tile, 1,
                                     std::max<std::int64_t>(keys, 1));
   }
-  work.kv_tiles = std::max<std::int64_t>(1, ceilDiv(keys, schedule.kv_tile));
+  return std::max<std::int64_t>(1, ceilDiv(keys, schedule.kv_tile));
+}
+
+SplitWork splitWork(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule,
+                    const DeviceProperties& device) {
+  const std::int64_t group = spec.q_heads / spec.kv_heads;
+  const int head_dim_v = spec.head_dim_v ? spec.head_dim_v : spec.head_dim;
+  const std::int64_t rows = problem.q_len * (schedule.pack_gqa ? group : 1);
+  SplitWork work;
+  work.blocks = std::max<std::int64_t>(1, ceilDiv(rows, schedule.q_tile) *
+                                              (schedule.pack_gqa ? spec.kv_heads : spec.q_heads) * problem.batch);
+
+  work.kv_tiles = keyTiles(spec, problem, schedule);
 
   const std::int64_t threads = schedule.warps * 32;
   const std::int64_t registers =

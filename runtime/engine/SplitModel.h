@@ -28,6 +28,9 @@ struct Chunks {
 /// Cuts `kv_tiles` into at most `splits` chunks; if the spec is batch_invariant, into chunks of a fixed size instead.
 Chunks cut(const AttentionSpec& spec, std::int64_t kv_tiles, int splits);
 
+/// Key tiles that a block folds at most, and that chunks are cut from: all keys, or what a window leaves of them.
+std::int64_t keyTiles(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule);
+
 /// Of a problem under a schedule.
 SplitWork splitWork(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule,
                     const DeviceProperties& device);

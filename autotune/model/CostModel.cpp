@@ -1,0 +1,187 @@
+#include "autotune/model/CostModel.h"
+
+#include "attune/compiler/Error.h"
+#include "autotune/space/Resources.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <queue>
+
+namespace attune::autotune {
+
+namespace {
+
+std::int64_t ceilDiv(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+/// What one key tile costs a multiprocessor, in microseconds, pipe by pipe.
+struct TileTime {
+  double tensor, sfu, issue, shared, l2;
+  double sum() const { return tensor + std::max(sfu, issue) + shared; }
+  double most() const { return std::max({tensor, sfu, issue, shared, l2}); }
+};
+
+TileTime perTile(const Work& work, const Machine& machine, double tiles) {
+  const Figures& f = machine.figures;
+  const double clock = f.clock_ghz * 1e3; // per microsecond
+  const double l2 = std::min(f.l2_gbytes_per_s * 1e3 / machine.device.multiprocessors, 64 * clock);
+  return {work.fold.tensor_flops / tiles / f.tensor_flops / clock, work.fold.sfu_ops / tiles / f.sfu_ops / clock,
+          work.fold.instructions / tiles / f.instructions / clock,
+          work.fold.shared_wavefronts / tiles / f.shared_wavefronts / clock, work.fold.read_bytes / tiles / l2};
+}
+
+/// When the last block ends if each free slot takes the next block, as the hardware's scheduler does.
+double makespan(const Work& work, std::int64_t slots, const std::function<double(const Task&)>& time) {
+  double total = 0, longest = 0, shortest = 1e300;
+  for (const Task& task : work.tasks) {
+    const double t = time(task);
+    total += t * static_cast<double>(task.blocks * work.heads);
+    longest = std::max(longest, t), shortest = std::min(shortest, t);
+  }
+  if (work.blocks <= slots)
+    return longest;
+  if (longest <= 1.01 * shortest)
+    return static_cast<double>(ceilDiv(work.blocks, slots)) * longest;
+  constexpr std::int64_t many_waves = 12; // from here on the last one hardly matters
+  if (work.blocks > many_waves * slots)
+    return total / static_cast<double>(slots) + longest / 2;
+  std::priority_queue<double, std::vector<double>, std::greater<>> free(std::greater<>(),
+                                                                        std::vector<double>(slots, 0.0));
+  double end = 0;
+  for (std::int64_t head = 0; head < work.heads; ++head)
+    for (auto task = work.tasks.rbegin(); task != work.tasks.rend(); ++task) // the longest rows go first
+      for (std::int64_t n = 0; n < task->blocks; ++n) {
+        const double ends = free.top() + time(*task);
+        free.pop();
+        free.push(ends);
+        end = std::max(end, ends);
+      }
+  return end;
+}
+
+/// Bytes that device memory delivers: all once, and again what L2 does not keep until the next block wants it.
+double memoryBytes(const AttentionSpec& spec, const Problem& problem, const Work& work, const Candidate& candidate,
+                   const Machine& machine, std::int64_t slots) {
+  const int head_dim_v = spec.head_dim_v ? spec.head_dim_v : spec.head_dim;
+  const std::int64_t per_head = std::max<std::int64_t>(1, work.blocks / std::max<std::int64_t>(work.heads, 1));
+  const std::int64_t sharing = candidate.schedule.pack_gqa ? 1 : spec.q_heads / spec.kv_heads;
+  const double live_heads = static_cast<double>(ceilDiv(ceilDiv(std::min(slots, work.blocks), per_head), sharing));
+  const double live = live_heads * 2.0 * static_cast<double>(problem.kv_len) * (spec.head_dim + head_dim_v);
+  const double kept = std::min(1.0, 0.7 * static_cast<double>(machine.device.l2_bytes) / std::max(live, 1.0));
+  // Blocks of a head that run side by side read a key tile at about the same time: only the next wave's reads miss.
+  const double waves = std::max(1.0, static_cast<double>(work.blocks) / static_cast<double>(slots));
+  const double again =
+      std::min(std::max(0.0, work.fold.read_bytes - work.unique_bytes), work.unique_bytes * (waves - 1));
+  return work.unique_bytes + again * (1 - kept) + work.fold.write_bytes;
+}
+
+double combineTime(const AttentionSpec& spec, const Problem& problem, const Work& work, const Candidate& candidate,
+                   const Machine& machine) {
+  const Figures& f = machine.figures;
+  // A warp per row goes through the chunks one after another: its loads cannot all be in flight.
+  const double chain = 2 * f.l2_latency_us + 1.25 * f.l2_latency_us * candidate.splits;
+  const double rows = static_cast<double>(problem.batch * problem.q_len * spec.q_heads);
+  const double waves = std::ceil(rows / (64.0 * machine.device.multiprocessors));
+  const double moved = (work.combine.read_bytes + work.combine.write_bytes) / (f.l2_gbytes_per_s * 1e3);
+  return f.next_launch_us + std::max(chain * waves, moved);
+}
+
+} // namespace
+
+Cost predict(const AttentionSpec& spec, const Problem& problem, const Candidate& candidate, const Machine& machine) {
+  const Figures& f = machine.figures;
+  const Schedule& s = candidate.schedule;
+  const Target& limits = target(machine.device.arch);
+  const int fit = blocksPerMultiprocessor(resourcesOf(spec, s, limits), limits);
+  if (fit < 1)
+    throw InternalError("the cost model was asked for a schedule that does not fit: " + toText(candidate));
+  const Work work = workOf(spec, problem, candidate);
+  const std::int64_t multiprocessors = machine.device.multiprocessors;
+  Cost cost;
+  cost.blocks_per_multiprocessor =
+      static_cast<int>(std::clamp<std::int64_t>(ceilDiv(work.blocks, multiprocessors), 1, fit));
+  const std::int64_t slots = multiprocessors * cost.blocks_per_multiprocessor;
+  cost.waves = static_cast<double>(work.blocks) / static_cast<double>(slots);
+
+  double tiles = 0;
+  for (const Task& task : work.tasks)
+    tiles += static_cast<double>(task.blocks * work.heads * task.key_tiles);
+  const TileTime tile = perTile(work, machine, std::max(tiles, 1.0));
+
+  // How long all blocks of a multiprocessor take for one key tile each.
+  const double resident = cost.blocks_per_multiprocessor, quarters = s.warps / 4.0; // warps per scheduler
+  const double busy = std::max(1.0, 1 / (resident * quarters)); // fewer than four warps leave schedulers idle
+  const double pipes = resident * tile.most() * busy;
+  const double sync = 300 / (f.clock_ghz * 1e3);              // two barriers, and the latency of the first fragments
+  const double chain = tile.sum() / quarters + sync;          // what a warp does one after another
+  const double ring = f.memory_latency_us / (s.stages - 0.5); // a tile comes a ring's length after it was asked for
+  const double unhidden = 0.15 * (resident * tile.sum() * busy - resident * tile.most()); // overlap is never perfect
+  const double period = std::max({pipes, chain, ring}) + std::max(0.0, unhidden);
+
+  const double ends = 2 * f.memory_latency_us; // the first tile arrives, the last row leaves
+  const double span = makespan(work, slots, [&](const Task& t) {
+    return t.key_tiles == 0 ? 0.1 : static_cast<double>(t.key_tiles) * period + ends;
+  });
+  const double memory =
+      memoryBytes(spec, problem, work, candidate, machine, slots) / (f.memory_gbytes_per_s * 1e3) + f.memory_latency_us;
+  const double l2 = (work.fold.read_bytes + work.fold.write_bytes) / (f.l2_gbytes_per_s * 1e3);
+
+  cost.fold_us = f.launch_us + std::max({span, memory, l2});
+  if (s.split_kv)
+    cost.combine_us = combineTime(spec, problem, work, candidate, machine);
+  cost.us = cost.fold_us + cost.combine_us;
+
+  const double rounds = tiles / static_cast<double>(std::max<std::int64_t>(std::min(slots, work.blocks), 1));
+  const double even = tiles / static_cast<double>(multiprocessors);
+  cost.terms = {
+      {"tensor", "matrix products, on all multiprocessors", tile.tensor * even},
+      {"special functions", "exponentials", tile.sfu * even},
+      {"issue", "instructions of all warps", tile.issue * even},
+      {"shared memory", "fragments read, tiles written", tile.shared * even},
+      {"L2", "what blocks read and write", l2},
+      {"device memory", "Q, K, V, O, and what L2 does not keep", memory},
+      {"warp latency", "what one warp does one after another", chain * rounds},
+      {"load latency", "key tiles still under way when their turn comes", ring * rounds},
+      {"first and last tile", "prologues and epilogues of a slot's blocks", ends * std::max(1.0, cost.waves)},
+      {"idle slots", "uneven blocks, and a last wave that is not full", std::max(0.0, span - period * rounds - ends)},
+      {"launch", "of the first kernel", f.launch_us},
+  };
+  if (s.split_kv)
+    cost.terms.push_back({"combine", "a second kernel that merges the chunks", cost.combine_us});
+  std::ranges::stable_sort(cost.terms, std::ranges::greater(), &Term::us);
+  cost.bound = cost.terms.front().name;
+  return cost;
+}
+
+Candidate bestSplits(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule,
+                     const Machine& machine) {
+  Candidate best{schedule, 1};
+  double least = 1e300;
+  constexpr double enough_waves = 4; // more chunks would not fill the machine any better
+  for (const int splits : splitCounts(spec, problem, schedule)) {
+    const Cost cost = predict(spec, problem, {schedule, splits}, machine);
+    if (cost.us < least)
+      least = cost.us, best.splits = splits;
+    if (cost.waves > enough_waves)
+      break;
+  }
+  return best;
+}
+
+std::vector<Predicted> rank(const AttentionSpec& spec, const Problem& problem, const std::vector<Schedule>& schedules,
+                            const Machine& machine) {
+  std::vector<std::pair<std::string, Predicted>> all;
+  for (const Schedule& schedule : schedules) {
+    const Candidate best = bestSplits(spec, problem, schedule, machine);
+    all.push_back({toText(best), {best, predict(spec, problem, best, machine).us}});
+  }
+  std::ranges::sort(all, [](const auto& a, const auto& b) {
+    return a.second.us != b.second.us ? a.second.us < b.second.us : a.first < b.first;
+  });
+  std::vector<Predicted> ranked;
+  for (auto& [text, predicted] : all)
+    ranked.push_back(predicted);
+  return ranked;
+}
+
+} // namespace attune::autotune

@@ -1,0 +1,150 @@
+#include "autotune/space/Resources.h"
+#include "autotune/space/Space.h"
+
+#include "attune/compiler/DefaultSchedule.h"
+#include "runtime/engine/SplitModel.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace attune::autotune {
+
+namespace {
+
+using Broken = std::optional<std::string>;
+
+std::int64_t ceilDiv(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+int group(const AttentionSpec& spec) { return spec.q_heads / spec.kv_heads; }
+
+std::int64_t rows(const Subject& s, const Schedule& schedule) {
+  return s.problem.q_len * (schedule.pack_gqa ? group(s.spec) : 1);
+}
+
+std::int64_t keyTiles(const Subject& s, const Schedule& schedule) {
+  return attune::keyTiles(s.spec, s.problem, schedule);
+}
+
+Broken brokenFragments(const Subject&, const Schedule& s) {
+  if (s.q_tile % (16 * s.warps) == 0)
+    return {};
+  return fmt::format("{} rows for {} warps", s.q_tile, s.warps);
+}
+
+Broken brokenShared(const Subject& subject, const Schedule& s) {
+  const std::int64_t bytes = sharedBytes(subject.spec, s);
+  if (bytes <= subject.target.shared_per_block)
+    return {};
+  return fmt::format("{} KiB of {} KiB", ceilDiv(bytes, 1024), subject.target.shared_per_block / 1024);
+}
+
+Broken brokenRegisters(const Subject& subject, const Schedule& s) {
+  const Resources r = resourcesOf(subject.spec, s, subject.target);
+  if (r.register_floor <= r.register_limit)
+    return {};
+  return fmt::format("at least {} of {}", r.register_floor, r.register_limit);
+}
+
+Broken brokenGroup(const Subject& subject, const Schedule& s) {
+  if (!s.pack_gqa || group(subject.spec) > 1)
+    return {};
+  return fmt::format("{} q heads on {} kv heads", subject.spec.q_heads, subject.spec.kv_heads);
+}
+
+Broken brokenInvariance(const Subject& subject, const Schedule& s) {
+  if (!subject.spec.batch_invariant)
+    return {};
+  const Schedule fixed = defaultSchedule(subject.spec, subject.target, 1, true);
+  if (attune::toText(s) == attune::toText(fixed))
+    return {};
+  return "it is " + attune::toText(fixed);
+}
+
+Broken brokenPacking(const Subject& subject, const Schedule& s) {
+  constexpr std::int64_t many = 64;
+  if (!s.pack_gqa || subject.problem.q_len <= many)
+    return {};
+  return fmt::format("{} queries fill tiles on their own", subject.problem.q_len);
+}
+
+Broken brokenNoPacking(const Subject& subject, const Schedule& s) {
+  if (s.pack_gqa || group(subject.spec) == 1 || subject.problem.q_len > 8)
+    return {};
+  return fmt::format("{} queries, and {} heads read the same keys", subject.problem.q_len, group(subject.spec));
+}
+
+Broken brokenRows(const Subject& subject, const Schedule& s) {
+  // Half a tile of padding is what the next smaller one saves; below 64 rows a tile is as small as its warps allow.
+  const std::int64_t needed = std::max<std::int64_t>(rows(subject, s), 1);
+  if (s.q_tile <= std::max<std::int64_t>(64, 2 * ceilDiv(needed, 16) * 16 - 1))
+    return {};
+  return fmt::format("{} rows in a tile of {}", needed, s.q_tile);
+}
+
+Broken brokenKeys(const Subject& subject, const Schedule& s) {
+  const std::int64_t needed = std::max<std::int64_t>(16, ceilDiv(subject.problem.kv_len, 16) * 16);
+  if (s.kv_tile <= needed)
+    return {};
+  return fmt::format("{} keys in a tile of {}", subject.problem.kv_len, s.kv_tile);
+}
+
+Broken brokenStages(const Subject& subject, const Schedule& s) {
+  const std::int64_t tiles = keyTiles(subject, s);
+  if (s.stages <= tiles)
+    return {};
+  return fmt::format("{} stages for {} key tiles", s.stages, tiles);
+}
+
+Broken brokenSplit(const Subject& subject, const Schedule& s) {
+  if (!s.split_kv || subject.spec.batch_invariant || keyTiles(subject, s) > 1)
+    return {};
+  return "one key tile";
+}
+
+} // namespace
+
+const std::vector<Axis>& axes() {
+  static const std::vector<Axis> all = {
+      {"q_tile", {16, 32, 64, 128, 192, 256}, [](Schedule& s, int v) { s.q_tile = v; }},
+      {"kv_tile", {16, 32, 48, 64, 80, 96, 128, 160}, [](Schedule& s, int v) { s.kv_tile = v; }},
+      {"warps", {1, 2, 4, 8}, [](Schedule& s, int v) { s.warps = v; }},
+      {"stages", {1, 2, 3, 4}, [](Schedule& s, int v) { s.stages = v; }},
+      {"pack_gqa", {0, 1}, [](Schedule& s, int v) { s.pack_gqa = v != 0; }},
+      {"split_kv", {0, 1}, [](Schedule& s, int v) { s.split_kv = v != 0; }},
+  };
+  return all;
+}
+
+const std::vector<Rule>& rules() {
+  static const std::vector<Rule> all = {
+      {"whole-fragments", "a warp owns a multiple of the 16 rows of a matrix fragment", false, brokenFragments},
+      {"pack-needs-group", "packing puts the q heads of one kv head into a tile, and there is one", false, brokenGroup},
+      {"batch-invariant", "a row's bits may depend on the spec alone, so the spec alone fixes the schedule", false,
+       brokenInvariance},
+      {"shared-memory", "Q and the rings of K and V must fit the block's shared memory", false, brokenShared},
+      {"registers", "accumulators that do not fit the registers spill in every iteration", false, brokenRegisters},
+      {"many-queries", "packing pays while K and V are read for few rows", true, brokenPacking},
+      {"few-queries", "without packing each head of a group reads the same K and V again", true, brokenNoPacking},
+      {"idle-rows", "most rows of the tile would be padding", true, brokenRows},
+      {"idle-keys", "keys of the tile would never be there", true, brokenKeys},
+      {"idle-stages", "a ring deeper than the key tiles of a block is never full", true, brokenStages},
+      {"nothing-to-split", "one key tile makes one chunk, and the combine kernel would copy it", true, brokenSplit},
+  };
+  return all;
+}
+
+std::vector<int> splitCounts(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule) {
+  if (!schedule.split_kv)
+    return {1};
+  const std::int64_t tiles = attune::keyTiles(spec, problem, schedule);
+  std::vector<int> counts;
+  if (spec.batch_invariant)
+    return {cut(spec, tiles, 1).splits};
+  for (int n = 1; n <= std::min<std::int64_t>(tiles, 256); ++n)
+    if (cut(spec, tiles, n).splits == n)
+      counts.push_back(n);
+  return counts;
+}
+
+} // namespace attune::autotune

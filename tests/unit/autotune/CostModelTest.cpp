@@ -1,0 +1,159 @@
+#include "autotune/model/CostModel.h"
+
+#include "attune/compiler/DefaultSchedule.h"
+#include "runtime/engine/SplitModel.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace attune::autotune {
+namespace {
+
+AttentionSpec gqa(int head_dim, int q_heads = 32, int kv_heads = 8) {
+  return {.q_heads = q_heads,
+          .kv_heads = kv_heads,
+          .head_dim = head_dim,
+          .head_dim_v = head_dim,
+          .causal = Causal::BottomRight};
+}
+Problem prefill(std::int64_t batch, std::int64_t n) { return {.batch = batch, .q_len = n, .kv_len = n}; }
+Problem decode(std::int64_t batch, std::int64_t n) { return {.batch = batch, .q_len = 1, .kv_len = n}; }
+
+Candidate chosen(const AttentionSpec& spec, const Problem& problem, const Machine& machine) {
+  const Space space = enumerate({spec, target(machine.device.arch), problem});
+  return rank(spec, problem, space.feasible, machine).front().candidate;
+}
+
+double term(const Cost& cost, const std::string& name) {
+  for (const Term& t : cost.terms)
+    if (t.name == name)
+      return t.us;
+  return -1;
+}
+
+// performance.md 2.5: 537 MB of keys and values take 125 to 132 us at what copies reach.
+TEST(CostModel, DecodeOfManyKeysIsBoundByDeviceMemory) {
+  const Machine h200 = machineFor("sm_90a");
+  for (const Problem& problem : {decode(32, 4096), decode(1, 131072)}) {
+    const AttentionSpec spec = gqa(128);
+    const Candidate best = chosen(spec, problem, h200);
+    const Cost cost = predict(spec, problem, best, h200);
+    EXPECT_STREQ(cost.bound, "device memory") << toText(best);
+    EXPECT_GT(cost.us, 125);
+    EXPECT_LT(cost.us, 160) << toText(best);
+  }
+}
+
+TEST(CostModel, LongPrefillIsBoundByTheTensorCoresOrWhatOneWarpDoes) {
+  const Machine h200 = machineFor("sm_90a");
+  const AttentionSpec spec = gqa(128);
+  const Problem problem = prefill(1, 16384);
+  const Cost cost = predict(spec, problem, chosen(spec, problem, h200), h200);
+  const double flops = 4.0 * 128 * 32 * 16384.0 * 16385 / 2;
+  const double tflops = flops / cost.us * 1e-6;
+  // mma.sync on Hopper: 0.40 to 0.47 of 790 TFLOP/s is what such kernels are known to reach (performance.md 7)
+  EXPECT_GT(tflops, 240);
+  EXPECT_LT(tflops, 430);
+}
+
+TEST(CostModel, ASplitPaysWhereBlocksAreFew) {
+  const Machine h200 = machineFor("sm_90a");
+  const AttentionSpec spec = gqa(128);
+  EXPECT_GT(chosen(spec, decode(1, 32768), h200).splits, 8);
+  EXPECT_EQ(chosen(spec, decode(1, 64), h200).splits, 1);
+  EXPECT_EQ(chosen(spec, prefill(4, 4096), h200).splits, 1);
+  EXPECT_LT(chosen(spec, decode(64, 8192), h200).splits, chosen(spec, decode(1, 8192), h200).splits);
+}
+
+TEST(CostModel, TermsExplainTheTime) {
+  const Machine h200 = machineFor("sm_90a");
+  for (const Problem& problem : {decode(1, 8192), decode(64, 1024), prefill(1, 512), prefill(8, 8192)}) {
+    const AttentionSpec spec = gqa(128);
+    const Candidate best = chosen(spec, problem, h200);
+    const Cost cost = predict(spec, problem, best, h200);
+    EXPECT_DOUBLE_EQ(cost.us, cost.fold_us + cost.combine_us);
+    double sum = 0;
+    for (const Term& t : cost.terms) {
+      EXPECT_GE(t.us, 0) << t.name;
+      EXPECT_LE(t.us, cost.us * 1.0001) << t.name; // no term alone is more than the whole
+      sum += t.us;
+    }
+    EXPECT_GE(sum, cost.us) << toText(best); // nothing is left unexplained
+    EXPECT_EQ(term(cost, "combine") > 0, best.schedule.split_kv);
+  }
+}
+
+// More of a resource never costs time.
+TEST(CostModel, AFasterMachineIsNotSlower) {
+  const AttentionSpec spec = gqa(128);
+  for (const Problem& problem : {decode(4, 8192), prefill(2, 2048)}) {
+    const Machine h200 = machineFor("sm_90a");
+    const Candidate best = chosen(spec, problem, h200);
+    const double base = predict(spec, problem, best, h200).us;
+    for (double Figures::* rate :
+         {&Figures::clock_ghz, &Figures::tensor_flops, &Figures::sfu_ops, &Figures::shared_wavefronts,
+          &Figures::instructions, &Figures::l2_gbytes_per_s, &Figures::memory_gbytes_per_s}) {
+      Machine faster = h200;
+      faster.figures.*rate *= 1.5;
+      EXPECT_LE(predict(spec, problem, best, faster).us, base * 1.0001);
+    }
+    for (double Figures::* delay : {&Figures::memory_latency_us, &Figures::l2_latency_us, &Figures::launch_us}) {
+      Machine slower = h200;
+      slower.figures.*delay *= 2;
+      EXPECT_GE(predict(spec, problem, best, slower).us, base * 0.9999);
+    }
+  }
+}
+
+TEST(CostModel, MoreWorkTakesLonger) {
+  const Machine h200 = machineFor("sm_90a");
+  const AttentionSpec spec = gqa(128);
+  double before = 0;
+  for (const std::int64_t n : {256, 1024, 4096, 16384, 65536}) {
+    const double us = predict(spec, decode(8, n), chosen(spec, decode(8, n), h200), h200).us;
+    EXPECT_GT(us, before);
+    before = us;
+  }
+}
+
+// The engine chooses without knowing the device's figures; by this model's it must not be far off.
+TEST(CostModel, TheEnginesOwnChoiceIsCloseByThisModel) {
+  double log_sum = 0, worst = 1;
+  int shapes = 0;
+  for (const char* arch : {"sm_80", "sm_90a"})
+    for (const int head_dim : {64, 128})
+      for (const std::int64_t batch : {1, 8, 64})
+        for (const std::int64_t n : {512, 2048, 8192, 32768})
+          for (const bool is_decode : {true, false}) {
+            if (!is_decode && batch * n > 65536)
+              continue;
+            const Machine machine = machineFor(arch);
+            const AttentionSpec spec = gqa(head_dim);
+            const Problem problem = is_decode ? decode(batch, n) : prefill(batch, n);
+            const Candidate engine = costModel()->choose(spec, problem, machine.device, 0);
+            const double best = predict(spec, problem, chosen(spec, problem, machine), machine).us;
+            const double ratio = predict(spec, problem, engine, machine).us / best;
+            log_sum += std::log(ratio), ++shapes, worst = std::max(worst, ratio);
+          }
+  RecordProperty("geometric_mean", std::to_string(std::exp(log_sum / shapes)));
+  RecordProperty("worst", std::to_string(worst));
+  std::printf("engine's choice over the model's best: geometric mean %.3f, worst %.3f, %d shapes\n",
+              std::exp(log_sum / shapes), worst, shapes);
+  EXPECT_LT(std::exp(log_sum / shapes), 1.25);
+}
+
+TEST(Machine, KnownProductsAndTheNewestOfAnArchitecture) {
+  EXPECT_EQ(machineFor("sm_90a").device.name, "NVIDIA H200");
+  EXPECT_EQ(machineFor("sm_90").device.multiprocessors, 132);
+  EXPECT_THROW(machineFor("sm_70"), UserError);
+  DeviceProperties device = machineFor("sm_90a").device;
+  device.name = "NVIDIA H100 80GB HBM3";
+  EXPECT_LT(machineOf(device).figures.memory_gbytes_per_s, machineFor("sm_90a").figures.memory_gbytes_per_s);
+  EXPECT_NE(deviceClass(device), deviceClass(machineFor("sm_90a").device));
+  for (const Target& t : targets())
+    EXPECT_GT(machineFor(t.name).figures.tensor_flops, 0) << t.name;
+}
+
+} // namespace
+} // namespace attune::autotune
