@@ -2,6 +2,7 @@
 
 #include "attune/compiler/Error.h"
 #include "runtime/cuda/Kernel.h"
+#include "runtime/cuda/Measuring.h"
 #include "runtime/cuda/TargetOf.h"
 #include "runtime/support/TiledTensorRules.h"
 
@@ -66,7 +67,7 @@ public:
 
   TensorMap encode(const TiledTensor& t) override {
     checkTiledTensor(t);
-    constexpr int types[] = {9, 6, 7, 3}; // CUtensorMapDataType of Element: BFLOAT16, FLOAT16, FLOAT32, INT32
+    constexpr int types[] = {9, 6, 7, 3, 0}; // CUtensorMapDataType: BFLOAT16, FLOAT16, FLOAT32, INT32, UINT8
     constexpr std::array<std::uint32_t, 5> dense = {1, 1, 1, 1, 1};
     constexpr int not_interleaved = 0;
     constexpr int l2_promotion_128b = 2; // a row of a box is at most 128 bytes
@@ -91,6 +92,28 @@ public:
   void synchronize() override {
     const Current current(*d_, context_, who_);
     d_->check(d_->cuCtxSynchronize(), "cuCtxSynchronize", fmt::format("{}: a kernel that was launched before", who_));
+  }
+
+  std::shared_ptr<DeviceEvent> record(void* stream) override {
+    const Current current(*d_, context_, who_);
+    return recordEvent(d_, who_, static_cast<Stream>(stream));
+  }
+  double microseconds(const DeviceEvent& from, const DeviceEvent& to) override {
+    const Current current(*d_, context_, who_);
+    return attune::cuda::microseconds(*d_, who_, from, to);
+  }
+  std::shared_ptr<DeviceGraph> capture(const std::function<void(void* stream)>& work) override {
+    const Current current(*d_, context_, who_);
+    return captureGraph(d_, who_, work);
+  }
+  void replay(const DeviceGraph& graph, void* stream) override {
+    const Current current(*d_, context_, who_);
+    launchGraph(*d_, who_, graph, static_cast<Stream>(stream));
+  }
+  void fill(DevicePtr destination, std::byte value, std::size_t bytes, void* stream) override {
+    const Current current(*d_, context_, who_);
+    d_->check(d_->cuMemsetD8Async(destination, static_cast<unsigned char>(value), bytes, static_cast<Stream>(stream)),
+              "cuMemsetD8Async", fmt::format("{}: filling {} bytes at {:#x}", who_, bytes, destination));
   }
 
 private:

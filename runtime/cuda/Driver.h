@@ -88,6 +88,7 @@ struct LaunchDescription {
   X(cuMemFree_v2, (std::uint64_t pointer))                                                                             \
   X(cuMemcpyHtoD_v2, (std::uint64_t to, const void* from, std::size_t bytes))                                          \
   X(cuMemcpyDtoH_v2, (void* to, std::uint64_t from, std::size_t bytes))                                                \
+  X(cuMemsetD8Async, (std::uint64_t to, unsigned char value, std::size_t bytes, Stream stream))                        \
   X(cuLibraryLoadData, (Library * library, const void* code, int* jit_options, void** jit_values, unsigned jit_count,  \
                         int* options, void** values, unsigned count))                                                  \
   X(cuLibraryUnload, (Library library))                                                                                \

@@ -24,6 +24,8 @@ std::string_view nameOf(Element element) {
     return "fp32";
   case Element::I32:
     return "int32";
+  case Element::U8:
+    return "uint8";
   }
   return "?";
 }
@@ -148,7 +150,7 @@ GlobalTensor Arguments::lse(const Tensor& t) const {
 }
 
 DevicePtr Arguments::vector(std::string_view name, const Tensor& t, Element element,
-                            std::vector<std::int64_t> shape) const {
+                            const std::vector<std::int64_t>& shape) const {
   if (t.data == 0)
     invalid(fmt::format("no {}", name), "the spec calls for it", "pass it to launch");
   checkElement(name, t, element);

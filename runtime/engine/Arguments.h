@@ -31,7 +31,8 @@ private:
   GlobalTensor attention(std::string_view name, const Tensor& tensor, std::int64_t length, int heads,
                          int head_dim) const;
   GlobalTensor lse(const Tensor& tensor) const;
-  DevicePtr vector(std::string_view name, const Tensor& tensor, Element element, std::vector<std::int64_t> shape) const;
+  DevicePtr vector(std::string_view name, const Tensor& tensor, Element element,
+                   const std::vector<std::int64_t>& shape) const;
 
   const AttentionSpec& spec_;
   const Problem& problem_;

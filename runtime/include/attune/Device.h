@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -45,8 +46,10 @@ public:
   virtual ~DeviceKernel() = default;
 };
 
-enum class Element { BF16, F16, F32, I32 };
-constexpr std::size_t bytesOf(Element element) { return element == Element::BF16 || element == Element::F16 ? 2 : 4; }
+enum class Element { BF16, F16, F32, I32, U8 };
+constexpr std::size_t bytesOf(Element element) {
+  return element == Element::U8 ? 1 : element == Element::BF16 || element == Element::F16 ? 2 : 4;
+}
 
 /// Within spans of how many bytes the 16-byte chunks of a box are permuted in shared memory. The innermost extent of
 /// the box has at most that many.
@@ -84,6 +87,18 @@ struct LaunchConfig {
 /// Exact event counts of one launch. Only the emulated device has them.
 using Counters = std::map<std::string, std::uint64_t>;
 
+/// A moment in a stream, reached when the work before it is done.
+class DeviceEvent {
+public:
+  virtual ~DeviceEvent() = default;
+};
+
+/// Launches that were captured, to be started at once.
+class DeviceGraph {
+public:
+  virtual ~DeviceGraph() = default;
+};
+
 /// What the engine talks to: a GPU behind the driver API, or one in software.
 /// Every function throws DeviceError with the kernel, buffer or limit it is about.
 /// One device may be used from many threads; launches on one device run in the order they were made.
@@ -114,6 +129,17 @@ public:
 
   /// Waits for all work of the device and reports what went wrong in it.
   virtual void synchronize() = 0;
+
+  // What measuring needs. Only real GPUs have it: the emulated device throws DeviceError.
+  /// An event after all work of `stream` so far.
+  virtual std::shared_ptr<DeviceEvent> record(void* stream = nullptr);
+  /// Waits for `to`, and says how much later than `from` it was, within about half a microsecond.
+  virtual double microseconds(const DeviceEvent& from, const DeviceEvent& to);
+  /// What `work` launches into the stream that it is given, as a graph. It must do nothing else there.
+  virtual std::shared_ptr<DeviceGraph> capture(const std::function<void(void* stream)>& work);
+  virtual void replay(const DeviceGraph& graph, void* stream = nullptr);
+  /// Sets bytes in stream order: writing more than the L2 holds leaves it cold.
+  virtual void fill(DevicePtr destination, std::byte value, std::size_t bytes, void* stream = nullptr);
 
   /// Counters of the last launch; empty on a real GPU.
   virtual Counters counters() const { return {}; }
