@@ -38,12 +38,16 @@ struct alignas(128) st {
   static_assert(sizeof(T) == 2 && Cols % 16 == 0 && Rows % 16 == 0);
   using type = T;
   static constexpr int rows = Rows, cols = Cols;
+  /// The width of its panels, where all have one. wgmma and tensor maps need that.
+  static constexpr int panel = Cols % 64 == 0 ? 64 : Cols % 32 == 0 ? 32 : 0;
 
   unsigned char bytes[Rows * Cols * 2];
 
   /// Byte offset of the chunk of 8 elements at columns 16 * k + 8 * half. Panels are decided by k, which is a constant
   /// in unrolled loops.
   static ATTUNE_DEVICE int offset(int row, int k, int half) {
+    if (panel == 32)
+      return k / 2 * (Rows * 64) + row * 64 + ((k % 2 * 2 + half) ^ (row / 2 % 4)) * 16;
     constexpr int wide = Cols / 64 * 4;                  // k below it: 64-column panels
     constexpr int middle = wide + (Cols % 64 >= 32) * 2; // k below it: the 32-column panel
     if (k < wide)
@@ -120,6 +124,8 @@ template <int Stages>
 struct Ring {
   int first;
   ATTUNE_DEVICE int operator()(int j) const { return static_cast<unsigned>(first - j) % Stages; }
+  /// How often the slot was used before, as a parity.
+  ATTUNE_DEVICE int phase(int j) const { return static_cast<unsigned>(first - j) / Stages % 2; }
 };
 
 } // namespace attune

@@ -8,6 +8,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <iostream>
 #include <sstream>
 #include <string>
 
@@ -97,6 +98,25 @@ TEST(HandWritten, PrefillCausalCompiles) {
     EXPECT_EQ(build.log.resources->spill_bytes, 0);
   }
 }
+
+/// The Hopper vocabulary, in kernels as the compiler is to print them: no spill, no local memory, and ptxas neither
+/// serialises wgmma nor ignores setmaxnreg.
+class Hopper : public testing::TestWithParam<const char*> {};
+
+TEST_P(Hopper, KernelCompilesClean) {
+  std::ifstream file(std::string(ATTUNE_KERNELS "/") + GetParam() + ".cu");
+  ASSERT_TRUE(file);
+  std::stringstream text;
+  text << file.rdbuf();
+  const Build build = Toolchain::shared()->build(text.str(), "sm_90a", Image::Kind::Cubin, GetParam());
+  ASSERT_TRUE(build.log.resources) << build.log.text;
+  EXPECT_EQ(build.log.resources->spill_bytes, 0);
+  EXPECT_EQ(build.log.resources->local_bytes, 0);
+  EXPECT_TRUE(build.log.warnings.empty()) << build.log.text;
+  std::cout << GetParam() << ": " << build.log.milliseconds << " ms in NVRTC\n";
+}
+
+INSTANTIATE_TEST_SUITE_P(HandWritten, Hopper, testing::Values("sm90_prefill_causal"));
 
 } // namespace
 } // namespace attune

@@ -61,6 +61,18 @@ ATTUNE_DEVICE unsigned clamp_finite(unsigned a, f16) {
   return d;
 }
 
+// fma.rn.bf16x2 d, a, 0, sum;
+ATTUNE_DEVICE unsigned add_times_zero(unsigned sum, unsigned a, bf16) {
+  asm("fma.rn.bf16x2 %0, %1, %2, %0;" : "+r"(sum) : "r"(a), "r"(0));
+  return sum;
+}
+
+// fma.rn.f16x2 d, a, 0, sum;
+ATTUNE_DEVICE unsigned add_times_zero(unsigned sum, unsigned a, f16) {
+  asm("fma.rn.f16x2 %0, %1, %2, %0;" : "+r"(sum) : "r"(a), "r"(0));
+  return sum;
+}
+
 template <class T>
 struct encoding;
 template <>
@@ -71,5 +83,14 @@ template <>
 struct encoding<f16> {
   static constexpr unsigned infinity = 0x7c00, one = 0x3c00;
 };
+
+/// The value if it is NaN or infinite, else 0.
+template <class T>
+ATTUNE_DEVICE float nonfinite(T a) {
+  constexpr unsigned infinite = encoding<T>::infinity;
+  if ((a.bits & infinite) != infinite)
+    return 0;
+  return __int_as_float((a.bits & 0x8000u) << 16 | 0x7f800000u | (a.bits & (0x7fffu ^ infinite)));
+}
 
 } // namespace attune

@@ -1,0 +1,7 @@
+// Everything a Hopper kernel calls.
+#pragma once
+#include <attune/tile.cuh>
+#include <attune/tile/barrier.cuh>
+#include <attune/tile/finite.cuh>
+#include <attune/tile/tma.cuh>
+#include <attune/tile/warpgroup.cuh>

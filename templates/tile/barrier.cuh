@@ -1,0 +1,48 @@
+// Barriers by event: "K(j) is there" (k_full), "nobody reads V(j) any more" (v_empty). They live in shared memory;
+// phases count their completions, and a wait names the parity of the phase that it waits for.
+#pragma once
+#include <attune/arch/sm90/barrier.cuh>
+#include <attune/arch/sm90/control.cuh>
+#include <attune/tile/tiles.cuh>
+
+namespace attune {
+
+struct mbarrier {
+  unsigned long long state;
+  ATTUNE_DEVICE unsigned address() const { return static_cast<unsigned>(__cvta_generic_to_shared(&state)); }
+};
+
+namespace bar {
+
+/// Thread 0 makes barriers of `arrivals` per phase; publish() and block::sync() once all are made.
+ATTUNE_DEVICE void init(mbarrier& barrier, int arrivals) {
+  if (threadIdx.x == 0)
+    sm90::mbarrier_init(barrier.address(), arrivals);
+}
+template <int Stages>
+ATTUNE_DEVICE void init(mbarrier (&barriers)[Stages], int arrivals) {
+#pragma unroll
+  for (int i = 0; i < Stages; ++i)
+    init(barriers[i], arrivals);
+}
+ATTUNE_DEVICE void init(bool& flag) {
+  if (threadIdx.x == 0)
+    flag = false;
+}
+ATTUNE_DEVICE void publish() { sm90::fence_mbarrier_init(); }
+
+/// Until the phase of this parity is complete: 0 for the first. The phase before the first counts as complete, so a
+/// wait for room in an empty ring passes.
+ATTUNE_DEVICE void wait(const mbarrier& barrier, int phase) {
+  while (!sm90::mbarrier_try_wait(barrier.address(), phase))
+    ;
+}
+
+/// One arrival of a converged warp.
+ATTUNE_DEVICE void arrive(mbarrier& barrier) {
+  if (sm90::elect())
+    sm90::mbarrier_arrive(barrier.address());
+}
+
+} // namespace bar
+} // namespace attune

@@ -1,0 +1,63 @@
+// Hidden keys on Hopper: wgmma reads V from shared memory, where weight 0 times NaN would be NaN. So one warp makes V
+// finite in the tiles that the mask cuts, before the consumers see them, and remembers whether there was anything to
+// do. Rows that do see such a value get it back at the end.
+#pragma once
+#include <attune/arch/sm80/math.cuh>
+#include <attune/arch/sm90/barrier.cuh>
+#include <attune/tile/tiles.cuh>
+#include <attune/tile/warp.cuh>
+
+namespace attune::warp {
+
+/// Clamps NaN and infinities of a tile to finite values; `found` becomes true if there were any.
+template <class T, int Rows, int Cols>
+ATTUNE_DEVICE void make_finite(st<T, Rows, Cols>& tile, bool& found) {
+  int4* const chunks = reinterpret_cast<int4*>(tile.bytes);
+  unsigned sum = 0; // of 0 x: NaN once there was a NaN or an infinity
+#pragma unroll 4
+  for (int i = lane(); i < Rows * Cols / 8; i += 32) {
+    const int4 chunk = chunks[i];
+    sum = add_times_zero(sum, chunk.x, T());
+    sum = add_times_zero(sum, chunk.y, T());
+    sum = add_times_zero(sum, chunk.z, T());
+    sum = add_times_zero(sum, chunk.w, T());
+  }
+  if (__any_sync(~0u, sum != 0)) {
+#pragma unroll 1
+    for (int i = lane(); i < Rows * Cols / 8; i += 32) {
+      int4 chunk = chunks[i];
+      chunk.x = clamp_finite(chunk.x, T());
+      chunk.y = clamp_finite(chunk.y, T());
+      chunk.z = clamp_finite(chunk.z, T());
+      chunk.w = clamp_finite(chunk.w, T());
+      chunks[i] = chunk;
+    }
+    if (lane() == 0)
+      found = true;
+    sm90::fence_proxy_async();
+  }
+  __syncwarp();
+}
+
+/// If make_finite found any: out += V for the NaN and infinite values of keys [first_key, last_key), where a row sees
+/// the key. Rare, so it reads global memory, one key after the other.
+template <int N, class View, class Visible>
+ATTUNE_DEVICE void add_nonfinite(rt<float, 16, N>& d, bool found, const View& v, int first_key, int last_key,
+                                 int first_row, const Visible& visible) {
+  if (!found)
+    return;
+  const int row = first_row + index() * 16 + lane() / 4;
+#pragma unroll 1
+  for (int key = first_key; key < last_key; ++key) {
+    const auto* const values = v(key) + lane() % 4 * 2;
+    const bool seen[2] = {visible(row, key), visible(row + 8, key)};
+#pragma unroll
+    for (int n = 0; n < View::cols / 8; ++n)
+#pragma unroll
+      for (int i = 0; i < 4; ++i)
+        if (seen[i / 2])
+          d.data[0][n][i] += nonfinite(values[n * 8 + i % 2]);
+  }
+}
+
+} // namespace attune::warp

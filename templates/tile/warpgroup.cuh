@@ -1,0 +1,154 @@
+// What a warpgroup does: matrix products on tiles in shared memory, turns, registers. Of a block's tile, warpgroup w
+// owns rows [64 w, 64 w + 64) and each of its warps 16 of them, as in the portable vocabulary; so softmax and the
+// register tiles are the same (a wgmma accumulator is made of the fragments of mma.m16n8k16).
+#pragma once
+#include <attune/arch/sm80/async.cuh>
+#include <attune/arch/sm90/barrier.cuh>
+#include <attune/arch/sm90/control.cuh>
+#include <attune/arch/sm90/wgmma.cuh>
+#include <attune/tile/tiles.cuh>
+
+namespace attune {
+
+/// Consumer warpgroups, which compute, and behind them the producer, which copies.
+template <int Consumers>
+struct specialized_block {
+  static constexpr int threads = (Consumers + 1) * 128;
+  static ATTUNE_DEVICE bool is_producer() { return threadIdx.x / 128 == Consumers; }
+  static ATTUNE_DEVICE void sync() { sm90::barrier_sync(0, threads); }
+};
+
+namespace warpgroup {
+
+ATTUNE_DEVICE int index() { return threadIdx.x / 128; }
+
+/// In the producer: the thread that starts its copies.
+ATTUNE_DEVICE bool is_issuer() { return threadIdx.x % 128 / 32 == 0 && sm90::elect(); }
+/// In the producer: the warp that makes V finite.
+ATTUNE_DEVICE bool is_checker() { return threadIdx.x % 128 / 32 == 1; }
+
+// named barriers of the block: 0 is block::sync
+constexpr int first_turn = 1, first_warpgroup = 4;
+
+/// The threads of this warpgroup.
+ATTUNE_DEVICE void sync() { sm90::barrier_sync(first_warpgroup + index(), 128); }
+
+/// Registers per thread from here on. Multiples of 8; the sum over the block's threads is at most 65536.
+template <int Registers>
+ATTUNE_DEVICE void increase_registers() {
+  sm90::setmaxnreg_inc<Registers>();
+}
+template <int Registers>
+ATTUNE_DEVICE void decrease_registers() {
+  sm90::setmaxnreg_dec<Registers>();
+}
+
+/// Consumer warpgroups start their matrix products in turns, so that one's softmax runs while another's products do
+/// (FlashAttention-3, section 3.1). Warpgroup 0 begins; each takes as many turns as the others.
+template <int Consumers>
+ATTUNE_DEVICE void pass_turn() {
+  sm90::barrier_arrive(first_turn + (index() == Consumers - 1 ? 0 : index() + 1), 256);
+}
+template <int Consumers>
+ATTUNE_DEVICE void take_turn() {
+  sm90::barrier_sync(first_turn + index(), 256);
+}
+template <int Consumers>
+ATTUNE_DEVICE void begin_turns() {
+  if (index() == Consumers - 1)
+    pass_turn<Consumers>();
+}
+
+namespace detail {
+/// Values stay on their side of this point: the compiler sees no use of registers in wgmma.wait_group or wgmma.fence.
+template <int M, int N>
+ATTUNE_DEVICE void pin(rt<float, M, N>& t) {
+#pragma unroll
+  for (int n = 0; n < N / 8; ++n)
+#pragma unroll
+    for (int i = 0; i < 4; ++i)
+      asm volatile("" : "+f"(t.data[0][n][i]));
+}
+
+/// Shared memory descriptor (PTX ISA, "Asynchronous Warpgroup Level Matrix Shared Memory Layout"): the start, the
+/// distance between the panels of an MN-major operand, between groups of 8 rows, and the swizzle, 1 for 128 bytes, 2
+/// for 64.
+template <class T, int Rows, int Cols>
+ATTUNE_DEVICE unsigned long long descriptor(const st<T, Rows, Cols>& tile) {
+  constexpr int panel = st<T, Rows, Cols>::panel;
+  constexpr unsigned long long between_panels = Rows * panel * 2, between_rows = 8 * panel * 2;
+  constexpr unsigned long long swizzle = panel == 64 ? 1 : 2;
+  static_assert(sizeof(tile.bytes) % 1024 == 0, "a swizzled tile begins at a multiple of 1024 bytes, in a ring too");
+  return swizzle << 62 | between_rows / 16 << 32 | between_panels / 16 << 16 | (tile.address(0, 0, 0) & 0x3ffff) / 16;
+}
+} // namespace detail
+
+/// scores = A B^T for the warpgroup's rows of A: every key against the warpgroup's queries. Committed as one group.
+template <class T, int N, int Rows, int Cols>
+ATTUNE_DEVICE void mm_ABt_async(rt<float, 16, N>& d, const st<T, Rows, Cols>& a, const st<T, N, Cols>& b) {
+  constexpr int panel = st<T, Rows, Cols>::panel;
+  const unsigned long long a_rows = detail::descriptor(a) + index() * 64 * panel * 2 / 16;
+  const unsigned long long b_rows = detail::descriptor(b);
+  detail::pin(d);
+  sm90::wgmma_fence();
+#pragma unroll
+  for (int k = 0; k < Cols; k += 16) {
+    const int in_panel = k % panel * 2 / 16;
+    sm90::wgmma<N>::mma_ABt(d.data[0], a_rows + k / panel * Rows * panel * 2 / 16 + in_panel,
+                            b_rows + k / panel * N * panel * 2 / 16 + in_panel, k > 0, T());
+  }
+  sm90::wgmma_commit();
+}
+
+/// out += P V. Committed as one group; P stays untouched until it is done.
+template <class T, int N, int K>
+ATTUNE_DEVICE void mma_AB_async(rt<float, 16, N>& d, const rt<T, 16, K>& a, const st<T, K, N>& b) {
+  const unsigned long long b_rows = detail::descriptor(b);
+  detail::pin(d);
+  sm90::wgmma_fence();
+#pragma unroll
+  for (int k = 0; k < K / 16; ++k)
+    sm90::wgmma<N>::mma_AB(d.data[0], a.data[0][k], b_rows + k * 16 * st<T, K, N>::panel * 2 / 16, true, T());
+  sm90::wgmma_commit();
+}
+
+/// Until all but the N youngest groups are done. Names the tiles that are complete then.
+template <int N, class... Tiles>
+ATTUNE_DEVICE void wait(Tiles&... tiles) {
+  sm90::wgmma_wait<N>();
+  (detail::pin(tiles), ...);
+}
+
+/// The warpgroup's rows of a tile, in place when this returns. Rows at `limit` and beyond, and columns beyond the head
+/// dim, are zero.
+template <class T, int Rows, int Cols, class View>
+ATTUNE_DEVICE void load(st<T, Rows, Cols>& dst, const View& src, int first, int limit) {
+  constexpr int chunks = Cols / 8;
+#pragma unroll 1
+  for (int i = threadIdx.x % 128; i < 64 * chunks; i += 128) {
+    const int row = index() * 64 + i / chunks, chunk = i % chunks;
+    cp_async::copy_or_zero(dst.address(row, chunk / 2, chunk % 2), src(first + row) + chunk * 8,
+                           chunk * 8 < View::cols && first + row < limit);
+  }
+  cp_async::commit();
+  cp_async::wait<0>();
+  sm90::fence_proxy_async();
+  sync();
+}
+
+/// The warpgroup's rows of a tile, as its warps wrote them, to rows [first, limit): 16 bytes per thread.
+template <class View, class T, int Rows, int Cols>
+ATTUNE_DEVICE void store(const View& dst, const st<T, Rows, Cols>& src, int first, int limit) {
+  constexpr int chunks = View::cols / 8;
+  sync();
+#pragma unroll 4
+  for (int i = threadIdx.x % 128; i < 64 * chunks; i += 128) {
+    const int row = index() * 64 + i / chunks, chunk = i % chunks;
+    if (first + row < limit)
+      *reinterpret_cast<int4*>(dst(first + row) + chunk * 8) =
+          *reinterpret_cast<const int4*>(src.bytes + src.offset(row, chunk / 2, chunk % 2));
+  }
+}
+
+} // namespace warpgroup
+} // namespace attune
