@@ -71,13 +71,14 @@ public:
     constexpr std::array<std::uint32_t, 5> dense = {1, 1, 1, 1, 1};
     constexpr int not_interleaved = 0;
     constexpr int l2_promotion_128b = 2; // a row of a box is at most 128 bytes
-    TensorMap map;
-    d_->check(d_->cuTensorMapEncodeTiled(map.bytes.data(), types[static_cast<int>(t.element)],
+    // encoded aside: the driver demands the alignment, and GCC 12 gives it to variables but not always to results
+    alignas(TensorMap) std::array<std::byte, sizeof(TensorMap)> bytes{};
+    d_->check(d_->cuTensorMapEncodeTiled(bytes.data(), types[static_cast<int>(t.element)],
                                          static_cast<std::uint32_t>(t.rank), reinterpret_cast<void*>(t.data),
                                          t.dims.data(), t.strides.data(), t.box.data(), dense.data(), not_interleaved,
                                          static_cast<int>(t.swizzle), l2_promotion_128b, t.fill_nan ? 1 : 0),
               "cuTensorMapEncodeTiled", fmt::format("{}: tensor map of {:#x}", who_, t.data));
-    return map;
+    return {bytes};
   }
 
   void launch(const DeviceKernel& kernel, const LaunchConfig& c, std::span<void* const> arguments,

@@ -82,7 +82,7 @@ std::shared_ptr<DeviceGraph> captureGraph(std::shared_ptr<const Driver> driver, 
   }
   d.check(d.cuStreamEndCapture(capture.stream, &capture.graph), "cuStreamEndCapture", what);
   GraphExec executable = nullptr;
-  d.check(d.cuGraphInstantiateWithFlags(&executable, capture.graph, 0), "cuGraphInstantiate", what);
+  d.check(d.cuGraphInstantiateWithFlags(&executable, capture.graph, 0), "cuGraphInstantiateWithFlags", what);
   const auto result = std::make_shared<CudaGraph>(std::move(driver));
   result->executable = executable;
   return result;
