@@ -1,6 +1,7 @@
 #include "runtime/emulator/Block.h"
 
 #include "attune/compiler/Error.h"
+#include "runtime/emulator/AsyncProxy.h"
 #include "runtime/emulator/Races.h"
 
 #include <algorithm>
@@ -17,7 +18,8 @@ std::byte* aligned(std::vector<std::byte>& storage) {
 }
 } // namespace
 
-Block::Block(const Launch& of, Tally& tally) : launch(of), count_memory(of.options->counters) {
+Block::Block(const Launch& of, Tally& tally, Clocks& of_cluster, unsigned rank_in_cluster)
+    : launch(of), clocks(&of_cluster), rank(rank_in_cluster), count_memory(of.options->counters) {
   const Program& program = *launch.program;
   const Dim3 block = launch.config.block;
   warps_.resize((std::size_t{block.x} * block.y * block.z + 31) / 32);
@@ -34,23 +36,27 @@ Block::Block(const Launch& of, Tally& tally) : launch(of), count_memory(of.optio
     warps_[i].registers = aligned(register_storage_) + i * program.register_bytes;
     warps_[i].local = aligned(local_storage_) + i * program.local_bytes * 32;
   }
+  first_clock_ = rank * static_cast<std::uint32_t>(warps_.size() + units);
   if (launch.options->check_races)
-    races = std::make_unique<RaceDetector>(shared_bytes, warps_.size());
+    races = std::make_unique<RaceDetector>(shared_bytes, *clocks);
+  if (program.uses_async_proxy)
+    proxy = std::make_unique<AsyncProxy>(*this, shared_bytes, *clocks, launch.options->check_races);
 }
 
 Block::~Block() = default;
 
-void Block::start(std::uint64_t index) {
+void Block::start(const Dim3& at) {
   const Dim3 grid = launch.config.grid, block = launch.config.block;
-  linear_index_ = index;
-  position = {static_cast<unsigned>(index % grid.x), static_cast<unsigned>(index / grid.x % grid.y),
-              static_cast<unsigned>(index / grid.x / grid.y)};
+  position = at;
+  const std::uint64_t index = at.x + std::uint64_t{grid.x} * (at.y + std::uint64_t{grid.y} * at.z);
   random.state = launch.options->seed * 0x2545f4914f6cdd1d + index;
   poison({shared, shared_bytes}, random.next());
   poison(register_storage_, random.next());
   poison(local_storage_, random.next());
   if (races)
     races->reset();
+  if (proxy)
+    proxy->reset();
   for (Barrier& barrier : barriers_)
     barrier = {};
   const std::uint32_t threads = block.x * block.y * block.z;
@@ -60,35 +66,14 @@ void Block::start(std::uint64_t index) {
   }
 }
 
-void Block::run(std::uint64_t index) {
-  start(index);
-  std::uint64_t budget = launch.options->max_instructions;
-  std::vector<Warp*> ready;
-  for (;;) {
-    ready.clear();
-    for (Warp& warp : warps_)
-      if (warp.state == Warp::State::Ready)
-        ready.push_back(&warp);
-    if (ready.empty())
-      break;
-    for (std::size_t i = ready.size(); i > 1; --i)
-      std::swap(ready[i - 1], ready[random.below(static_cast<std::uint32_t>(i))]);
-    for (Warp* warp : ready) {
-      const std::uint64_t slice = 64 + random.below(4096);
-      try {
-        const std::uint64_t ran = warp->run(slice);
-        if (ran >= budget)
-          throw Fault{"the block has run " + std::to_string(launch.options->max_instructions) +
-                      " warp instructions and does not end (watchdog)"};
-        budget -= ran;
-      } catch (const Fault& fault) {
-        reportFault(*warp, fault);
-      }
-    }
-  }
-  for (const Warp& warp : warps_)
-    if (warp.state != Warp::State::Done)
-      reportDeadlock();
+void Block::finish() {
+  if (proxy)
+    proxy->copies.finish();
+}
+
+void Block::wake() {
+  for (Warp& warp : warps_)
+    warp.wake();
 }
 
 std::uint32_t Block::livingThreads() const {
@@ -113,7 +98,8 @@ void Block::barrier(Warp& warp, std::uint32_t id, std::uint32_t threads, bool ar
   barrier.arrived += 32;
   barrier.lanes_true += static_cast<std::uint32_t>(std::popcount(votes & warp.exec));
   barrier.lanes_seen += static_cast<std::uint32_t>(std::popcount(warp.exec));
-  barrier.arrivers.push_back(warp.index);
+  if (ordersWarps())
+    clocks->release(warp.thread(), barrier.moment);
   if (!arrive_only) {
     warp.state = Warp::State::AtBarrier;
     barrier.waiting.push_back({&warp, warp.exec, op, result});
@@ -131,6 +117,8 @@ void Block::releaseIfComplete(std::uint32_t id) {
                 std::to_string(barrier.arrived) + " came"};
   for (const Barrier::Waiter& waiter : barrier.waiting) {
     waiter.warp->state = Warp::State::Ready;
+    if (ordersWarps())
+      clocks->acquire(waiter.warp->thread(), barrier.moment);
     if (waiter.op == BarrierOp::Popc) {
       auto* out = waiter.warp->write<std::uint32_t>(waiter.result);
       for (unsigned lane = 0; lane < 32; ++lane)
@@ -142,8 +130,6 @@ void Block::releaseIfComplete(std::uint32_t id) {
       *out = (*out & ~waiter.lanes) | (value ? waiter.lanes : 0);
     }
   }
-  if (races)
-    races->join(barrier.arrivers);
   barrier = {};
 }
 
@@ -158,8 +144,16 @@ std::string Block::name() const {
          std::to_string(position.y) + ", " + std::to_string(position.z) + ")";
 }
 
-void Block::reportDeadlock() const {
-  std::string text = name() + ": deadlock";
+std::string Block::nameOfClock(std::uint32_t thread) const {
+  const auto per_block = static_cast<std::uint32_t>(warps_.size() + units);
+  const std::uint32_t which = thread % per_block;
+  std::string text = which < warps_.size() ? "warp " + std::to_string(which) : "an asynchronous copy or wgmma";
+  return thread / per_block == rank ? text
+                                    : text + " of block " + std::to_string(thread / per_block) + " of the cluster";
+}
+
+std::string Block::describeWaits() const {
+  std::string text;
   for (std::uint32_t id = 0; id < barriers_.size(); ++id) {
     const Barrier& barrier = barriers_[id];
     if (barrier.arrived == 0)
@@ -171,16 +165,22 @@ void Block::reportDeadlock() const {
       text += " warp " + std::to_string(waiter.warp->index) + " (" + waiter.warp->where() + ")";
   }
   std::string gone;
-  for (const Warp& warp : warps_)
+  for (const Warp& warp : warps_) {
+    if (warp.state == Warp::State::Blocked)
+      text += "; warp " + std::to_string(warp.index) + " (" + warp.where() + ") waits for " + warp.wait.describe(*this);
     if (warp.state == Warp::State::Done)
       gone += " " + std::to_string(warp.index);
-  throw DeviceError(text + (gone.empty() ? "" : "; warps that have ended:" + gone));
+  }
+  if (peers.size() > 1)
+    text = "; block " + std::to_string(rank) + " of the cluster" + text;
+  return text + (gone.empty() ? "" : "; warps that have ended:" + gone);
 }
 
 void Block::reportFault(const Warp& warp, const Fault& fault) const {
   const Program& program = *launch.program;
   const std::uint32_t at = warp.pc() > 0 ? warp.pc() - 1 : 0;
-  const std::uint32_t line = program.code[std::min<std::size_t>(at, program.code.size() - 1)].line;
+  const std::uint32_t line =
+      fault.line != 0 ? fault.line : program.code[std::min<std::size_t>(at, program.code.size() - 1)].line;
   std::string statement = line > 0 && line <= program.lines.size() ? program.lines[line - 1] : "";
   statement.erase(0, statement.find_first_not_of(" \t"));
   std::replace(statement.begin(), statement.end(), '\t', ' ');

@@ -1,14 +1,17 @@
 #pragma once
 
+#include "runtime/emulator/Clocks.h"
 #include "runtime/emulator/EmulatedDevice.h"
 #include "runtime/emulator/Warp.h"
 
 #include <array>
 #include <memory>
+#include <span>
 
 namespace attune::emulator {
 
 class RaceDetector;
+struct AsyncProxy;
 
 /// What all blocks of a launch share. Immutable while it runs.
 struct Launch {
@@ -22,28 +25,50 @@ struct Launch {
 
 enum class BarrierOp : std::uint8_t { Sync, Popc, And, Or };
 
-/// One thread block and the schedule of its warps. A host thread reuses one for all its blocks.
+/// One thread block. A host thread reuses one for all its blocks.
 class Block {
 public:
-  Block(const Launch& launch, Tally& tally);
+  /// Beside its warps a block has this many threads in the clocks: one per warpgroup, and one for its bulk copies.
+  static constexpr unsigned units = 9;
+
+  Block(const Launch& launch, Tally& tally, Clocks& clocks, unsigned rank);
   ~Block();
 
-  /// Runs block `index` of the grid to its end. Throws DeviceError.
-  void run(std::uint64_t index);
+  void start(const Dim3& position);
+  void finish(); ///< all its warps have ended; throws for work that is left over
 
   /// The current warp arrives at barrier `id` with all its lanes and, unless `arrive_only`, waits.
   /// `threads` 0 stands for the whole block.
   void barrier(Warp& warp, std::uint32_t id, std::uint32_t threads, bool arrive_only, BarrierOp op = BarrierOp::Sync,
                std::uint32_t votes = 0, Slot result = no_slot);
   void exited(Warp& warp);
+  bool ended() const { return livingThreads() == 0; }
+  void wake(); ///< something has happened that a blocked warp may wait for
+
+  std::span<Warp> warps() { return warps_; }
+  std::span<const Warp> warps() const { return warps_; }
+  std::size_t warpCount() const { return warps_.size(); }
+  /// The thread of the clocks that stands for a warp, a warpgroup's tensor cores, or the bulk copies.
+  std::uint32_t clockOfWarp(unsigned warp) const { return first_clock_ + warp; }
+  std::uint32_t clockOfGroup(unsigned group) const { return clockOfWarp(static_cast<unsigned>(warpCount()) + group); }
+  std::uint32_t clockOfCopies() const { return clockOfGroup(units - 1); }
+  std::string nameOfClock(std::uint32_t thread) const; ///< "warp 3"
+
+  std::string name() const;
+  std::string describeWaits() const;
+  [[noreturn]] void reportFault(const Warp& warp, const Fault& fault) const;
 
   const Launch& launch;
-  Dim3 position; ///< %ctaid
+  Clocks* clocks;
+  const unsigned rank;                           ///< in the cluster
+  std::span<const std::unique_ptr<Block>> peers; ///< the cluster
+  Dim3 position;                                 ///< %ctaid
   std::vector<std::byte> shared_storage;
   std::byte* shared = nullptr;
   std::size_t shared_bytes = 0;
   bool count_memory = true;
   std::unique_ptr<RaceDetector> races;
+  std::unique_ptr<AsyncProxy> proxy; ///< of programs that use it
   Random random;
 
 private:
@@ -58,19 +83,16 @@ private:
       Slot result;
     };
     std::vector<Waiter> waiting;
-    std::vector<unsigned> arrivers; ///< warps, for the race detector
+    Moment moment; ///< what the arrivers know
   };
-  void start(std::uint64_t index);
   void releaseIfComplete(std::uint32_t id);
-  [[noreturn]] void reportDeadlock() const;
-  [[noreturn]] void reportFault(const Warp& warp, const Fault& fault) const;
-  std::string name() const;
+  bool ordersWarps() const { return races != nullptr || proxy != nullptr; }
   std::uint32_t livingThreads() const;
 
   std::vector<Warp> warps_;
   std::vector<std::byte> register_storage_, local_storage_;
   std::array<Barrier, 16> barriers_;
-  std::uint64_t linear_index_ = 0;
+  std::uint32_t first_clock_ = 0;
 };
 
 } // namespace attune::emulator

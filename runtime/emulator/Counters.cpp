@@ -6,8 +6,8 @@ const char* className(Class which) {
   static constexpr const char* names[] = {"alu",         "fma",          "sfu",          "convert",       "mma",
                                           "load_global", "store_global", "load_shared",  "store_shared",  "load_local",
                                           "store_local", "load_param",   "load_generic", "store_generic", "atomic",
-                                          "copy_async",  "load_matrix",  "shuffle",      "vote",          "barrier",
-                                          "branch",      "other"};
+                                          "copy_async",  "bulk_copy",    "mbarrier",     "load_matrix",   "shuffle",
+                                          "vote",        "barrier",      "branch",       "other"};
   static_assert(std::size(names) == static_cast<std::size_t>(Class::Count));
   return names[static_cast<std::size_t>(which)];
 }

@@ -54,7 +54,7 @@ Type Decode::takeType() {
 Space Decode::takeSpace() {
   if (take("global"))
     return Space::Global;
-  if (take("shared") || take("shared::cta"))
+  if (take("shared") || take("shared::cta") || take("shared::cluster"))
     return Space::Shared;
   if (take("local"))
     return Space::Local;
@@ -98,6 +98,8 @@ void Decode::push(Slot slot) {
 }
 
 Slot Decode::temporary(unsigned bits) { return decoder.newRegister(bits); }
+
+void Decode::usesAsyncProxy() { decoder.program().uses_async_proxy = true; }
 
 void Decode::carryFlag(bool write) {
   push(decoder.carryRegister());

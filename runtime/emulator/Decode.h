@@ -48,6 +48,7 @@ public:
   Space spaceOfName(const Operand& address) const;   ///< of the variable in an address; Generic for a register
   std::uint32_t constantOf(const Operand& operand) const;
   Slot temporary(unsigned bits);
+  void usesAsyncProxy();      ///< the kernel's blocks need what AsyncProxy has
   void carryFlag(bool write); ///< the condition code of add.cc and its like, as the next operand
 
   void handler(Handler run, Class category) { instr.run = run, instr.category = category; }
@@ -77,6 +78,8 @@ void addLoadStoreRules(Rules& rules);
 void addAtomicRules(Rules& rules);
 void addAsyncRules(Rules& rules);
 void addMatrixRules(Rules& rules);
+void addMbarrierRules(Rules& rules);
+void addRoleRules(Rules& rules);
 void addWarpRules(Rules& rules);
 void addControlRules(Rules& rules);
 

@@ -16,6 +16,7 @@ const Rules& rules() {
     addMoveRules(made), addIntegerRules(made), addBitRules(made), addArithmeticRules(made);
     addCompareRules(made), addConvertRules(made), addLoadStoreRules(made), addAtomicRules(made), addAsyncRules(made);
     addMatrixRules(made), addWarpRules(made), addControlRules(made);
+    addMbarrierRules(made), addRoleRules(made);
     return made;
   }();
   return all;
@@ -36,6 +37,9 @@ Program Decoder::run(const std::string& kernel) {
   }
   program_.kernel = kernel;
   program_.lines = module_.lines;
+  program_.max_threads = found->second.max_threads;
+  program_.max_registers = found->second.max_registers;
+  program_.min_blocks = found->second.min_blocks;
   for (const ptx::Variable& parameter : found->second.parameters) {
     const std::uint64_t offset = reserve(program_.parameter_bytes, parameter);
     parameters_[parameter.name] = offset;

@@ -14,6 +14,7 @@ public:
   Decoder(const ptx::Module& module, const GlobalAddresses& globals) : module_(module), globals_(globals) {}
 
   Program run(const std::string& kernel);
+  Program& program() { return program_; }
 
   struct Meaning {
     enum class Kind : std::uint8_t { None, Register, Address, Special } kind = Kind::None;

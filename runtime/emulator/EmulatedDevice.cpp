@@ -1,7 +1,7 @@
 #include "runtime/emulator/EmulatedDevice.h"
 
 #include "attune/compiler/Error.h"
-#include "runtime/emulator/Block.h"
+#include "runtime/emulator/Cluster.h"
 #include "runtime/emulator/Decode.h"
 #include "runtime/emulator/Races.h"
 
@@ -178,8 +178,7 @@ void EmulatedDevice::check(const Program& program, const LaunchConfig& config, s
 
 /// Blocks go in order to whichever host thread is free. Of several errors that of the lowest block is reported.
 Tally EmulatedDevice::runBlocks(const Launch& launch) const {
-  const Dim3 grid = launch.config.grid;
-  const std::uint64_t blocks = std::uint64_t{grid.x} * grid.y * grid.z;
+  const std::uint64_t blocks = Cluster::count(launch.config);
   std::atomic<std::uint64_t> next{0};
   std::atomic<bool> failed{false};
   std::mutex merge;
@@ -190,9 +189,9 @@ Tally EmulatedDevice::runBlocks(const Launch& launch) const {
     Tally tally(launch.program->code.size(), launch.memory->size());
     std::uint64_t index = 0;
     try {
-      Block block(launch, tally);
+      Cluster cluster(launch, tally);
       while (!failed && (index = next++) < blocks)
-        block.run(index);
+        cluster.run(index);
     } catch (...) {
       const std::lock_guard lock(merge);
       if (!error || index < error_block)

@@ -39,6 +39,8 @@ enum class Class : std::uint8_t {
   StoreGeneric,
   Atomic,
   AsyncCopy,
+  BulkCopy,
+  Mbarrier,
   Ldmatrix,
   Shuffle,
   Vote,
@@ -85,6 +87,10 @@ struct Program {
   std::vector<NamedRange> parameters;
   std::size_t parameter_bytes = 0;
   std::vector<std::string> lines; ///< the PTX text
+  bool uses_async_proxy = false;  ///< mbarriers, bulk copies, wgmma
+  unsigned max_threads = 0;       ///< .maxntid or .reqntid, 0 where there is none
+  unsigned max_registers = 0;     ///< .maxnreg
+  unsigned min_blocks = 0;        ///< .minnctapersm
 };
 
 } // namespace attune::emulator

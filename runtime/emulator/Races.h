@@ -1,41 +1,32 @@
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
+#include "runtime/emulator/Clocks.h"
+
 #include <optional>
-#include <span>
-#include <vector>
 
 namespace attune::emulator {
 
-/// Finds pairs of accesses to a word of shared memory by two warps, one of them a write, which no barrier orders.
-/// Each warp carries a vector clock; a barrier joins the clocks of its warps (FastTrack, Flanagan and Freund 2009,
-/// reduced to one remembered read per word: it never reports what is ordered, and may miss one of several readers).
+/// Finds pairs of accesses to a word of shared memory by two warps, one of them a write, which no barrier orders
+/// (FastTrack, Flanagan and Freund 2009, reduced to one remembered read per word: it never reports what is ordered, and
+/// may miss one of several readers).
 class RaceDetector {
 public:
-  RaceDetector(std::size_t bytes, std::size_t warps);
+  RaceDetector(std::size_t bytes, const Clocks& clocks) : clocks_(clocks), words_((bytes + 3) / 4) {}
   void reset();
 
-  /// The other warp, if this access is not ordered with its last one.
+  /// The other warp, if this access is not ordered with its last one. Warps are threads of the clocks.
   std::optional<unsigned> read(unsigned warp, std::uint32_t address, std::size_t bytes);
   std::optional<unsigned> write(unsigned warp, std::uint32_t address, std::size_t bytes);
-  void join(std::span<const unsigned> warps);
+  /// A bulk copy, which has checks of its own, has written here.
+  void forget(std::uint32_t address, std::size_t bytes);
 
 private:
-  struct Stamp {
-    std::uint32_t warp = 0, time = 0; ///< time 0: never
-  };
   struct Word {
     Stamp written, read;
   };
-  bool ordered(const Stamp& stamp, unsigned warp) const {
-    return stamp.time == 0 || stamp.warp == warp || stamp.time <= clocks_[warp * warps_ + stamp.warp];
-  }
-  std::uint32_t now(unsigned warp) const { return clocks_[warp * warps_ + warp]; }
 
-  std::size_t warps_;
+  const Clocks& clocks_;
   std::vector<Word> words_;
-  std::vector<std::uint32_t> clocks_;
 };
 
 } // namespace attune::emulator

@@ -1,5 +1,6 @@
 #include "runtime/emulator/Warp.h"
 
+#include "runtime/emulator/AsyncProxy.h"
 #include "runtime/emulator/Block.h"
 
 #include <algorithm>
@@ -20,6 +21,7 @@ void Warp::reset(Block& home, unsigned which, std::uint32_t lanes) {
   async.reset();
   recent = 0;
   clock = 0;
+  retries_ = 0;
   state = State::Ready;
 }
 
@@ -102,6 +104,8 @@ void Warp::next() {
   updateMeeting();
   if (meeting_ == ~0u) {
     if (others_.empty()) {
+      if (block->proxy)
+        block->proxy->copies.leave(*this);
       async.reset(); // nobody waited for what is still under way, so nobody may see it
       state = State::Done;
       block->exited(*this);
@@ -169,8 +173,34 @@ bool Warp::converge(std::uint32_t members) {
   return false;
 }
 
+void Warp::retry(const Wait& why) {
+  --tally->executions[--pc_];
+  wait = why;
+  const bool others_run = std::any_of(others_.begin(), others_.end(), [](const Group& group) { return !group.waits; });
+  if (!others_run || ++retries_ > 2 * (others_.size() + 1))
+    state = State::Blocked; // every group has tried since the last event
+  else
+    letAnotherGroupRun();
+}
+
+std::uint32_t Warp::thread() const { return block->clockOfWarp(index); }
+
+std::string Wait::describe(const Block& block) const {
+  switch (kind) {
+  case Kind::Mbarrier:
+    return "parity " + std::to_string(parity) + " of the " + block.proxy->barriers.describe(value);
+  case Kind::Registers:
+    return block.proxy->registers.describe(value);
+  case Kind::Warpgroup:
+    return "the other warps of its warpgroup";
+  case Kind::Cluster:
+    return "the other blocks of the cluster";
+  }
+  return {};
+}
+
 std::string Warp::where() const {
-  const std::uint32_t at = pc_ > 0 ? pc_ - 1 : 0;
+  const std::uint32_t at = pc_ > 0 && state != State::Blocked ? pc_ - 1 : pc_;
   return "line " + std::to_string(program->code[at].line);
 }
 

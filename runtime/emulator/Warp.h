@@ -16,13 +16,23 @@ class Block;
 struct Fault {
   std::string what;
   int lane = -1;
+  std::uint32_t line = 0; ///< of an instruction whose work failed later; 0: the current one
+};
+
+/// What a blocked warp waits for, in words for the deadlock report.
+struct Wait {
+  enum class Kind : std::uint8_t { Mbarrier, Registers, Warpgroup, Cluster };
+  Kind kind = Kind::Mbarrier;
+  std::uint32_t value = 0;  ///< offset of the mbarrier, registers
+  std::uint32_t parity = 0; ///< that the mbarrier's phase should have
+  std::string describe(const Block& block) const;
 };
 
 /// 32 threads. Lanes that took different ways form groups; the group with the lowest pc runs, and groups that meet
 /// merge. So structured code reconverges where it should, and any other code still runs.
 class Warp {
 public:
-  enum class State : std::uint8_t { Ready, AtBarrier, Done };
+  enum class State : std::uint8_t { Ready, AtBarrier, Blocked, Done };
 
   void reset(Block& block, unsigned index, std::uint32_t lanes);
   /// Runs until the warp waits, ends, or has used up `slice` instructions; returns how many it ran.
@@ -47,6 +57,14 @@ public:
   void exit();                                   ///< lanes in exec end
   /// True if all living lanes of `members` are here. If not, this group waits, and the instruction runs again later.
   bool converge(std::uint32_t members);
+  /// The current instruction cannot be done yet. It runs again when something has happened that it may wait for; until
+  /// then other groups of lanes run, or the warp is blocked.
+  void retry(const Wait& why);
+  void wake() {
+    retries_ = 0;
+    state = state == State::Blocked ? State::Ready : state;
+  }
+  std::uint32_t thread() const; ///< of the clocks
   std::uint32_t alive() const { return alive_; }
   std::uint32_t active() const { return active_; }
   std::uint32_t pc() const { return pc_; }
@@ -61,6 +79,7 @@ public:
   const Program* program = nullptr;
   AsyncQueue async;
   State state = State::Done;
+  Wait wait;               ///< of a blocked warp
   unsigned index = 0;      ///< in the block
   std::size_t recent = 0;  ///< buffer of the last global access
   std::uint64_t clock = 0; ///< instructions run so far
@@ -81,6 +100,7 @@ private:
   std::uint32_t alive_ = 0;
   std::uint32_t meeting_ = ~0u; ///< lowest pc of a group that does not wait
   std::vector<Group> others_;
+  unsigned retries_ = 0; ///< since the warp was last woken
   unsigned stalled_ = 0; ///< slices used up since groups last met or ended
 };
 

@@ -1,6 +1,7 @@
 #include "runtime/emulator/exec/Access.h"
 
 #include "runtime/emulator/Races.h"
+#include "runtime/emulator/exec/SharedPlaces.h"
 
 #include <algorithm>
 
@@ -40,24 +41,37 @@ std::string describeShared(const Block& block, std::uint64_t address) {
   return where;
 }
 
-void checkRace(Warp& warp, unsigned lane, std::uint32_t address, unsigned bytes, Direction direction) {
-  RaceDetector& races = *warp.block->races;
-  auto other = direction == Direction::Read ? races.read(warp.index, address, bytes) : std::optional<unsigned>{};
+void checkRace(Warp& warp, RaceDetector& races, unsigned lane, std::uint32_t address, unsigned bytes,
+               Direction direction) {
+  const std::uint32_t thread = warp.thread();
+  auto other = direction == Direction::Read ? races.read(thread, address, bytes) : std::optional<unsigned>{};
   if (direction == Direction::Write)
-    other = races.write(warp.index, address, bytes); // atomics do not race with one another
+    other = races.write(thread, address, bytes); // atomics do not race with one another
   if (other)
     throw Fault{"race on shared memory: " + std::string(verb(direction)) + " at " + hex(address) +
-                    " and an access of warp " + std::to_string(*other) + " with no barrier in between",
+                    " and an access of " + warp.block->nameOfClock(*other) + " with no barrier in between",
                 static_cast<int>(lane)};
 }
 
-void sharedLane(Warp& warp, unsigned lane, std::uint64_t offset, unsigned bytes, Direction direction, Access& access) {
-  const Block& block = *warp.block;
-  if (misaligned(offset, bytes) || offset > block.shared_bytes || block.shared_bytes - offset < bytes)
-    stray(lane, offset, bytes, direction, describeShared(block, offset));
-  access.host[lane] = block.shared + offset;
-  if (block.races)
-    checkRace(warp, lane, static_cast<std::uint32_t>(offset), bytes, direction);
+void sharedLane(Warp& warp, unsigned lane, std::uint64_t address, unsigned bytes, Direction direction, Access& access) {
+  Block* block = warp.block;
+  std::uint64_t offset = address;
+  if (address >> rank_shift != 0 && address >> rank_shift <= block->peers.size()) {
+    const SharedPlace place = placeOf(warp, address); // another block of the cluster
+    block = place.block, offset = place.offset;
+  }
+  if (misaligned(offset, bytes) || offset > block->shared_bytes || block->shared_bytes - offset < bytes)
+    stray(lane, address, bytes, direction, describeShared(*block, offset));
+  access.host[lane] = block->shared + offset;
+  const auto at = static_cast<std::uint32_t>(offset);
+  if (block->races)
+    checkRace(warp, *block->races, lane, at, bytes, direction);
+  if (!block->proxy)
+    return;
+  if (direction == Direction::Read)
+    block->proxy->shadow.genericRead(warp.thread(), at, bytes, static_cast<int>(lane));
+  else
+    block->proxy->shadow.genericWrite(warp.thread(), at, bytes, static_cast<int>(lane));
 }
 
 void localLane(Warp& warp, unsigned lane, std::uint64_t offset, unsigned bytes, Direction direction, Access& access) {
@@ -136,7 +150,7 @@ void addresses(const Warp& warp, const Instr& instr, Slot operand, Access& acces
 
 void resolveShared(Warp& warp, unsigned bytes, Direction direction, SharedAccess kind, Access& access) {
   const Block& block = *warp.block;
-  bool plain = warp.exec == all_lanes && !block.races && block.shared_bytes >= bytes;
+  bool plain = warp.exec == all_lanes && !block.races && !block.proxy && block.shared_bytes >= bytes;
   if (plain) { // all lanes at once; the slow way finds out whose fault it is
     std::uint64_t low_bits = 0, highest = 0;
     for (unsigned i = 0; i < lanes; ++i) {

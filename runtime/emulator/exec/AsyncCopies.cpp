@@ -1,4 +1,4 @@
-#include "runtime/emulator/exec/Access.h"
+#include "runtime/emulator/exec/SharedPlaces.h"
 
 namespace attune::emulator::exec {
 
@@ -52,7 +52,34 @@ void commit(Warp& warp, const Instr&) {
 void waitGroup(Warp& warp, const Instr& instr) { warp.async.wait(warp.exec, instr.target); }
 void waitAll(Warp& warp, const Instr&) { warp.async.landAll(warp.exec); }
 
+/// An arrival of each lane, without .noinc one that the phase did not wait for.
+template <bool Extra>
+void arriveAfterCopies(Warp& warp, const Instr& instr) {
+  const Places places(warp, instr, instr.op[0]);
+  const std::uint32_t all = warp.exec;
+  eachLane(warp, [&](unsigned lane) {
+    if (Extra)
+      places.of[lane].block->proxy->barriers.addArrival(places.of[lane].offset);
+    warp.exec = 1u << lane;
+    warp.block->proxy->copies.arriveAfterCopies(warp, places.of[lane]);
+  });
+  warp.exec = all;
+}
+
+void decodeArrive(Decode& decode) {
+  decode.usesAsyncProxy();
+  const bool counted = decode.take("noinc");
+  decode.take("arrive");
+  decode.takeSpace();
+  decode.take("b64");
+  decode.expectOperands(1, 1);
+  decode.address(decode.operand(0));
+  decode.handler(counted ? &arriveAfterCopies<false> : &arriveAfterCopies<true>, Class::AsyncCopy);
+}
+
 void decodeCopy(Decode& decode) {
+  if (decode.take("mbarrier"))
+    return decodeArrive(decode);
   if (decode.take("commit_group"))
     return decode.handler(&commit, Class::AsyncCopy);
   if (decode.take("wait_all"))

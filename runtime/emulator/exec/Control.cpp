@@ -159,7 +159,7 @@ void addControlRules(Rules& rules) {
   };
   rules["exit"] = [](Decode& decode) { decode.handler(&exec::exit, Class::Branch); };
   rules["trap"] = rules["brkpt"] = [](Decode& decode) { decode.handler(&trap, Class::Other); };
-  for (const char* opcode : {"membar", "fence", "nanosleep", "griddepcontrol", "pmevent", "setmaxnreg"})
+  for (const char* opcode : {"membar", "nanosleep", "griddepcontrol", "pmevent"})
     rules[opcode] = &decodeNothing;
 }
 

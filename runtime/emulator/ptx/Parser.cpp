@@ -243,7 +243,16 @@ private:
     made.name = word();
     made.parameters = parameterList();
     while (!is("{") && !is(";")) {
-      const Token token = take(); // .maxntid 128, 1, 1 and the like: hints to a compiler
+      const Token token = take(); // most directives are hints to a compiler
+      if (token.text == ".maxntid" || token.text == ".reqntid") {
+        made.max_threads = static_cast<unsigned>(integer());
+        while (accept(","))
+          made.max_threads *= static_cast<unsigned>(integer());
+      } else if (token.text == ".maxnreg") {
+        made.max_registers = static_cast<unsigned>(integer());
+      } else if (token.text == ".minnctapersm") {
+        made.min_blocks = static_cast<unsigned>(integer());
+      }
       if (token.kind == Token::Kind::End)
         fail(token.line, "function '" + made.name + "' has no body");
     }

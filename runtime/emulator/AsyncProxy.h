@@ -1,0 +1,29 @@
+#pragma once
+
+#include "runtime/emulator/BulkCopies.h"
+#include "runtime/emulator/Mbarriers.h"
+#include "runtime/emulator/RegisterPool.h"
+#include "runtime/emulator/SharedShadow.h"
+
+namespace attune::emulator {
+
+/// What a block has beside its warps where the program is one for Hopper: mbarriers, the units that copy and multiply
+/// on their own, and what is known of shared memory for the checks between them.
+struct AsyncProxy {
+  AsyncProxy(Block& home, std::size_t shared_bytes, const Clocks& clocks, bool check_order)
+      : shadow(shared_bytes, clocks, check_order), barriers(home), copies(home), registers(home) {}
+
+  void reset() {
+    shadow.reset();
+    barriers.reset();
+    copies.reset();
+    registers.reset();
+  }
+
+  SharedShadow shadow;
+  Mbarriers barriers;
+  BulkCopies copies;
+  RegisterPool registers;
+};
+
+} // namespace attune::emulator

@@ -1,0 +1,23 @@
+#include "runtime/emulator/exec/SharedPlaces.h"
+
+namespace attune::emulator::exec {
+
+SharedPlace placeOf(Warp& warp, std::uint64_t address) {
+  if (address - shared_window < window_bytes)
+    address -= shared_window;
+  const std::uint64_t rank = address >> rank_shift;
+  if (rank > warp.block->peers.size())
+    throw Fault{"an address that is in no shared memory of this cluster"};
+  Block* const block = rank == 0 ? warp.block : warp.block->peers[rank - 1].get();
+  if (block != warp.block && block->ended())
+    throw Fault{"the shared memory of block " + std::to_string(block->rank) + " of the cluster, which has ended"};
+  return {block, static_cast<std::uint32_t>(address & ((1u << rank_shift) - 1))};
+}
+
+Places::Places(Warp& warp, const Instr& instr, Slot operand) {
+  Access access;
+  addresses(warp, instr, operand, access);
+  eachLane(warp, [&](unsigned lane) { of[lane] = placeOf(warp, access.address[lane]); });
+}
+
+} // namespace attune::emulator::exec
