@@ -106,12 +106,30 @@ Broken brokenSplit(const Subject& subject, const Schedule& s) {
 
 const std::vector<Axis>& axes() {
   static const std::vector<Axis> all = {
-      {"q_tile", {16, 32, 64, 128, 192, 256}, [](Schedule& s, int v) { s.q_tile = v; }},
-      {"kv_tile", {16, 32, 48, 64, 80, 96, 128, 160}, [](Schedule& s, int v) { s.kv_tile = v; }},
-      {"warps", {1, 2, 4, 8}, [](Schedule& s, int v) { s.warps = v; }},
-      {"stages", {1, 2, 3, 4}, [](Schedule& s, int v) { s.stages = v; }},
-      {"pack_gqa", {0, 1}, [](Schedule& s, int v) { s.pack_gqa = v != 0; }},
-      {"split_kv", {0, 1}, [](Schedule& s, int v) { s.split_kv = v != 0; }},
+      {"q_tile",
+       {16, 32, 64, 128, 192, 256},
+       [](Schedule& s, int v) { s.q_tile = v; },
+       [](const Schedule& s) -> int { return s.q_tile; }},
+      {"kv_tile",
+       {16, 32, 48, 64, 80, 96, 128, 160},
+       [](Schedule& s, int v) { s.kv_tile = v; },
+       [](const Schedule& s) -> int { return s.kv_tile; }},
+      {"warps",
+       {1, 2, 4, 8},
+       [](Schedule& s, int v) { s.warps = v; },
+       [](const Schedule& s) -> int { return s.warps; }},
+      {"stages",
+       {1, 2, 3, 4},
+       [](Schedule& s, int v) { s.stages = v; },
+       [](const Schedule& s) -> int { return s.stages; }},
+      {"pack_gqa",
+       {0, 1},
+       [](Schedule& s, int v) { s.pack_gqa = v != 0; },
+       [](const Schedule& s) -> int { return s.pack_gqa; }},
+      {"split_kv",
+       {0, 1},
+       [](Schedule& s, int v) { s.split_kv = v != 0; },
+       [](const Schedule& s) -> int { return s.split_kv; }},
   };
   return all;
 }

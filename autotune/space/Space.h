@@ -20,6 +20,7 @@ struct Axis {
   const char* name;
   std::vector<int> values;
   void (*set)(Schedule& schedule, int value);
+  int (*get)(const Schedule& schedule);
 };
 
 /// What a rule looks at. The lengths decide which schedules are worth trying, spec and target which ones work.

@@ -1,0 +1,98 @@
+#include "autotune/measure/Inputs.h"
+
+#include "runtime/support/Half.h"
+
+#include <algorithm>
+#include <numeric>
+#include <random>
+#include <span>
+
+namespace attune::autotune {
+
+namespace {
+
+std::int64_t count(const std::vector<std::int64_t>& shape) {
+  return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
+}
+
+std::int64_t totalKeys(const Problem& problem) { return problem.batch * problem.kv_len; }
+
+/// Normally distributed values of a type, as many as it takes; a prime number of different ones.
+const std::vector<std::uint16_t>& pattern(DType dtype) {
+  static const auto make = [](DType which) {
+    std::mt19937 random(1);
+    std::normal_distribution<float> normal;
+    std::vector<std::uint16_t> values(65521);
+    std::ranges::generate(values, [&] { return toHalf(which, normal(random)); });
+    return values;
+  };
+  static const std::vector<std::uint16_t> bf16 = make(DType::BF16), f16 = make(DType::F16);
+  return dtype == DType::BF16 ? bf16 : f16;
+}
+
+} // namespace
+
+std::size_t bytesOf(const AttentionSpec& spec, const Problem& problem) {
+  const std::int64_t head_dim_v = spec.head_dim_v ? spec.head_dim_v : spec.head_dim;
+  const std::int64_t rows = spec.varlen ? problem.q_total : problem.batch * problem.q_len;
+  return static_cast<std::size_t>(2 * (spec.head_dim + head_dim_v) *
+                                  (rows * spec.q_heads + totalKeys(problem) * spec.kv_heads));
+}
+
+Inputs::Inputs(std::shared_ptr<Device> device, const AttentionSpec& spec, const Problem& problem)
+    : device_(std::move(device)), element_(spec.dtype == DType::BF16 ? Element::BF16 : Element::F16) {
+  const std::int64_t head_dim_v = spec.head_dim_v ? spec.head_dim_v : spec.head_dim;
+  const auto shape = [&](std::int64_t total, std::int64_t length, std::int64_t heads, std::int64_t dim) {
+    if (spec.varlen)
+      return std::vector<std::int64_t>{total, heads, dim};
+    if (spec.layout == Layout::Bhsd)
+      return std::vector<std::int64_t>{problem.batch, heads, length, dim};
+    return std::vector<std::int64_t>{problem.batch, length, heads, dim};
+  };
+  tensors_.q = halves(shape(problem.q_total, problem.q_len, spec.q_heads, spec.head_dim), "q");
+  tensors_.k = halves(shape(totalKeys(problem), problem.kv_len, spec.kv_heads, spec.head_dim), "k");
+  tensors_.v = halves(shape(totalKeys(problem), problem.kv_len, spec.kv_heads, head_dim_v), "v");
+  tensors_.o = halves(shape(problem.q_total, problem.q_len, spec.q_heads, head_dim_v), "o");
+  if (spec.lse)
+    tensors_.lse = floats(spec.varlen ? std::vector<std::int64_t>{spec.q_heads, problem.q_total}
+                                      : std::vector<std::int64_t>{problem.batch, spec.q_heads, problem.q_len},
+                          "lse");
+  if (spec.varlen) {
+    tensors_.cu_seqlens_q = offsets(problem.batch, problem.q_total, "cu_seqlens_q");
+    tensors_.cu_seqlens_k = offsets(problem.batch, totalKeys(problem), "cu_seqlens_k");
+  }
+  if (spec.alibi == Alibi::PerHead)
+    tensors_.alibi_slopes = floats({spec.q_heads}, "alibi_slopes");
+  if (spec.alibi == Alibi::PerBatchHead)
+    tensors_.alibi_slopes = floats({problem.batch, spec.q_heads}, "alibi_slopes");
+  if (spec.sink)
+    tensors_.sink = floats({spec.q_heads}, "sink");
+}
+
+Tensor Inputs::halves(std::vector<std::int64_t> shape, const char* name) {
+  const std::vector<std::uint16_t>& values = pattern(element_ == Element::BF16 ? DType::BF16 : DType::F16);
+  std::vector<std::uint16_t> host(static_cast<std::size_t>(count(shape)));
+  for (std::size_t at = 0; at < host.size(); at += values.size())
+    std::copy_n(values.begin(), std::min(values.size(), host.size() - at), host.begin() + static_cast<long>(at));
+  buffers_.push_back(
+      std::make_unique<Buffer>(device_, element_, std::move(shape), std::as_bytes(std::span(host)), name));
+  return buffers_.back()->tensor();
+}
+
+Tensor Inputs::floats(std::vector<std::int64_t> shape, const char* name) {
+  const std::vector<float> host(static_cast<std::size_t>(count(shape)), 0.1f);
+  buffers_.push_back(
+      std::make_unique<Buffer>(device_, Element::F32, std::move(shape), std::as_bytes(std::span(host)), name));
+  return buffers_.back()->tensor();
+}
+
+Tensor Inputs::offsets(std::int64_t batch, std::int64_t total, const char* name) {
+  std::vector<std::int32_t> host(static_cast<std::size_t>(batch) + 1);
+  for (std::size_t b = 0; b < host.size(); ++b)
+    host[b] = static_cast<std::int32_t>(total * static_cast<std::int64_t>(b) / std::max<std::int64_t>(batch, 1));
+  buffers_.push_back(std::make_unique<Buffer>(device_, Element::I32, std::vector<std::int64_t>{batch + 1},
+                                              std::as_bytes(std::span(host)), name));
+  return buffers_.back()->tensor();
+}
+
+} // namespace attune::autotune

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "attune/attune.hpp"
+
+#include <memory>
+#include <vector>
+
+namespace attune::autotune {
+
+/// Tensors of one problem on a device, to be timed on: values look like normal ones, so that the device draws the power
+/// that it would. A varlen problem has sequences of equal lengths.
+class Inputs {
+public:
+  /// Throws DeviceError if there is no memory for them.
+  Inputs(std::shared_ptr<Device> device, const AttentionSpec& spec, const Problem& problem);
+
+  const Tensors& tensors() const { return tensors_; }
+
+private:
+  Tensor halves(std::vector<std::int64_t> shape, const char* name);
+  Tensor floats(std::vector<std::int64_t> shape, const char* name);
+  Tensor offsets(std::int64_t batch, std::int64_t total, const char* name);
+
+  std::shared_ptr<Device> device_;
+  Element element_;
+  std::vector<std::unique_ptr<Buffer>> buffers_;
+  Tensors tensors_;
+};
+
+/// Bytes of Q, K, V and O.
+std::size_t bytesOf(const AttentionSpec& spec, const Problem& problem);
+
+} // namespace attune::autotune

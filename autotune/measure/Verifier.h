@@ -1,0 +1,32 @@
+#pragma once
+
+#include "attune/attune.hpp"
+#include "autotune/space/Space.h"
+#include "runtime/reference/Reference.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace attune::autotune {
+
+/// Compares candidates with the fp64 reference, on their device and at a small shape: the kernels do not know the
+/// lengths, so what is right for some tiles, a ragged end and several chunks is the code that will be timed.
+class Verifier {
+public:
+  Verifier(Engine& engine, const AttentionSpec& spec, const Problem& problem);
+
+  /// What is wrong, or nothing. Throws DeviceError if the candidate does not run.
+  std::optional<std::string> failure(const Candidate& candidate) const;
+
+  const reference::Lengths& lengths() const { return lengths_; }
+
+private:
+  Engine& engine_;
+  AttentionSpec spec_;
+  reference::Lengths lengths_;
+  reference::Tensors tensors_;
+  reference::Output exact_, plain_;
+};
+
+} // namespace attune::autotune

@@ -1,0 +1,65 @@
+#pragma once
+
+#include "autotune/measure/Timer.h"
+#include "autotune/model/CostModel.h"
+#include "autotune/search/Screen.h"
+
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace attune::autotune {
+
+/// The ladder of effort: each step knows what the one below knows, and more.
+enum class Effort {
+  Estimate,   ///< the cost model alone
+  Measure,    ///< what the model and the measurements so far say may win
+  Exhaustive, ///< every schedule that keeps the rules
+};
+std::string_view toText(Effort effort);
+/// Throws UserError with the nearest known name.
+Effort effortFromText(std::string_view text);
+
+/// One candidate, and what is known of it.
+struct Trial {
+  Candidate candidate;
+  double predicted_us = 0;
+  Timing timing;        ///< no samples: it was not measured
+  std::string rejected; ///< what the screen said against it, or the device
+};
+
+struct TuneOptions {
+  Effort effort = Effort::Estimate;
+  Policy policy;
+  int most_candidates = 48;   ///< that `measure` times
+  std::vector<Trial> known;   ///< of an earlier run that was interrupted, under the same policy: not measured again
+  std::function<bool()> stop; ///< asked between measurements: a time limit, an interrupt
+  std::function<void(const std::vector<Trial>&)> on_measured; ///< all so far, after each measurement
+};
+
+/// What tuning found, and how.
+struct Tuning {
+  Effort effort = Effort::Estimate;
+  Candidate chosen;
+  double us = 0;            ///< of it: measured, or predicted
+  Candidate default_choice; ///< what the engine takes untuned
+  double default_us = 0;
+  std::string reason; ///< of the choice, one sentence
+
+  std::vector<Trial> trials;               ///< measured or predicted, best first; rejected ones last
+  std::map<std::string, int> broken_rules; ///< schedules of the space by the rule that they break
+  std::size_t feasible = 0;                ///< schedules that keep all
+  int candidates = 0;                      ///< measured
+  int samples = 0;                         ///< in all
+  double slowest_reference = 1; ///< the default choice's time over that at the start, at worst: what throttling did
+  bool complete = true;         ///< not stopped
+};
+
+/// Chooses for one spec and problem on one machine. `timer` is not asked for `estimate`. Equal inputs and times give
+/// equal results everywhere: ties go to the candidate whose text is first.
+Tuning tune(const AttentionSpec& spec, const Problem& problem, const Machine& machine, Timer& timer,
+            const Screen& screen, const TuneOptions& options);
+
+} // namespace attune::autotune
