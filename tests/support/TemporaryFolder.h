@@ -10,8 +10,8 @@ namespace attune {
 /// A folder of one's own, removed with all that is in it.
 class TemporaryFolder {
 public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "attune-test-XXXXXX").string();
+  explicit TemporaryFolder(const std::filesystem::path& in = std::filesystem::temp_directory_path()) {
+    std::string name = (in / "attune-test-XXXXXX").string();
     if (!::mkdtemp(name.data()))
       throw std::runtime_error("no temporary folder");
     path_ = name;

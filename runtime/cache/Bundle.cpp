@@ -1,0 +1,102 @@
+#include "runtime/cache/Bundle.h"
+
+#include "attune/compiler/Error.h"
+#include "runtime/cache/EntryFile.h"
+#include "runtime/io/WholeFile.h"
+
+#include <algorithm>
+#include <set>
+
+namespace attune::cache {
+
+namespace {
+
+// A bundle is an entry whose payload is entries: the store's digest covers each, its own covers them all.
+constexpr std::string_view bundle_key = "attune bundle 1";
+
+/// The store that an entry belongs to, as the bundle names it.
+std::string label(const EntryStore& store) {
+  return store.options().kind + "-v" + std::to_string(store.options().schema);
+}
+
+void append(std::string& bytes, std::string_view part) {
+  bytes += std::to_string(part.size());
+  bytes += '\n';
+  bytes += part;
+}
+
+[[noreturn]] void damaged(const std::filesystem::path& file, const std::string& why) {
+  throw UserError(UserError::Kind::Invalid, "bundle '" + file.string() + "'", why,
+                  "export it again, or copy it again from where it came from");
+}
+
+std::string_view take(std::string_view& bytes, const std::filesystem::path& file) {
+  const std::size_t line = bytes.substr(0, 20).find('\n');
+  std::size_t length = 0;
+  for (const char c : bytes.substr(0, std::min(line, std::size_t{19})))
+    length = c >= '0' && c <= '9' ? length * 10 + static_cast<std::size_t>(c - '0') : bytes.size();
+  if (line == std::string_view::npos || length > bytes.size() - line - 1)
+    damaged(file, "its lengths do not add up");
+  const std::string_view part = bytes.substr(line + 1, length);
+  bytes.remove_prefix(line + 1 + length);
+  return part;
+}
+
+} // namespace
+
+BundleReport exportBundle(std::span<EntryStore* const> stores, const std::filesystem::path& file) {
+  BundleReport report;
+  std::string payload;
+  for (const EntryStore* store : stores) {
+    std::set<std::pair<std::string, std::string>> seen;
+    for (EntryInfo& entry : store->list(true)) {
+      if (!entry.damage.empty() || !seen.emplace(entry.key.text, entry.key.variant).second)
+        continue;
+      append(payload, label(*store));
+      append(payload, encode({std::move(entry.key.text), std::move(entry.key.variant), std::move(entry.payload)}));
+      ++report.entries;
+    }
+  }
+  const std::string bytes = encode({std::string(bundle_key), "", std::move(payload)});
+  const std::span<const std::byte> parts[] = {std::as_bytes(std::span(bytes))};
+  writeWhole(file, parts);
+  return report;
+}
+
+BundleReport importBundle(std::span<EntryStore* const> stores, const std::filesystem::path& file,
+                          const std::function<void(const EntryStore&, const EntryInfo&)>& check) {
+  const std::vector<std::byte> bytes = readWhole(file);
+  std::string why;
+  const auto bundle = decode({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, why);
+  if (!bundle)
+    damaged(file, why);
+  if (bundle->key != bundle_key)
+    damaged(file, "it is no bundle");
+  BundleReport report;
+  std::vector<std::pair<EntryStore*, EntryInfo>> entries;
+  for (std::string_view rest = bundle->payload; !rest.empty();) {
+    const std::string_view kind = take(rest, file);
+    auto entry = decode(take(rest, file), why);
+    if (!entry)
+      damaged(file, "an entry: " + why);
+    const auto store = std::ranges::find_if(stores, [&](const EntryStore* s) { return label(*s) == kind; });
+    if (store == stores.end()) {
+      ++report.foreign;
+      continue;
+    }
+    EntryInfo info{.key = {std::move(entry->key), std::move(entry->variant)}, .payload = std::move(entry->payload)};
+    info.bytes = info.payload.size();
+    if (check)
+      check(**store, info);
+    entries.emplace_back(*store, std::move(info));
+  }
+  for (auto& [store, entry] : entries) {
+    const bool known = store->get(entry.key) == entry.payload;
+    ++(known ? report.known : report.entries);
+    if (!known)
+      store->put(entry.key, entry.payload);
+  }
+  return report;
+}
+
+} // namespace attune::cache

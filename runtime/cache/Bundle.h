@@ -1,0 +1,25 @@
+#pragma once
+
+#include "runtime/cache/EntryStore.h"
+
+#include <filesystem>
+#include <span>
+
+namespace attune::cache {
+
+struct BundleReport {
+  std::size_t entries = 0; ///< written to the bundle, or taken from it
+  std::size_t known = 0;   ///< import: there before, with the same payload
+  std::size_t foreign = 0; ///< import: of a kind or schema that no store has
+};
+
+/// Every sound entry of the stores, of all tiers (user before system), in one file to ship (".attune"). Throws
+/// UserError if it cannot be written.
+BundleReport exportBundle(std::span<EntryStore* const> stores, const std::filesystem::path& file);
+
+/// Puts the entries of a bundle into the stores of their kinds; `check` may refuse one by throwing. The whole file is
+/// checked before the first entry is taken. Throws UserError if it is damaged or no bundle, and what `check` throws.
+BundleReport importBundle(std::span<EntryStore* const> stores, const std::filesystem::path& file,
+                          const std::function<void(const EntryStore&, const EntryInfo&)>& check = {});
+
+} // namespace attune::cache
