@@ -1,9 +1,7 @@
 #include "runtime/emulator/exec/Access.h"
+#include "runtime/emulator/exec/Fragments.h"
 
 #include <cstring>
-#ifdef __FMA__
-#  include <immintrin.h>
-#endif
 
 namespace attune::emulator::exec {
 
@@ -13,6 +11,18 @@ void requireWholeWarp(const Warp& warp, const char* what) {
   if (warp.exec != all_lanes)
     throw Fault{std::string(what) + " needs all 32 lanes, and " + std::to_string(std::popcount(warp.exec)) +
                 " are here"};
+}
+
+/// Transposes 8x8: three rounds of shuffling the upper half of the rows into the lower one, as with a deck of cards.
+void transpose(Row (&rows)[8]) {
+  for (unsigned round = 0; round < 3; ++round) {
+    Row mixed[8];
+    for (unsigned i = 0; i < 4; ++i) {
+      mixed[2 * i] = __builtin_shufflevector(rows[i], rows[i + 4], 0, 8, 1, 9, 2, 10, 3, 11);
+      mixed[2 * i + 1] = __builtin_shufflevector(rows[i], rows[i + 4], 4, 12, 5, 13, 6, 14, 7, 15);
+    }
+    std::memcpy(rows, mixed, sizeof(mixed));
+  }
 }
 
 /// 8x8 matrices of 16-bit elements. Lane 8 i + r gives the address of row r of matrix i; lane l receives elements
@@ -29,19 +39,13 @@ void loadMatrices(Warp& warp, const Instr& instr) {
   warp.exec = Matrices == 4 ? all_lanes : (1u << (8 * Matrices)) - 1;
   resolveShared(warp, 16, Direction::Read, SharedAccess::Ldmatrix, access);
   warp.exec = all_lanes;
-  std::uint16_t matrix[Matrices][8][8];
-  for (unsigned i = 0; i < Matrices; ++i)
-    for (unsigned row = 0; row < 8; ++row)
-      std::memcpy(matrix[i][row], access.host[8 * i + row], 16);
   for (unsigned i = 0; i < Matrices; ++i) {
-    if constexpr (Transposed) {
-      forLanes<std::uint32_t>(warp, instr.op[i], [&](unsigned lane) {
-        const unsigned row = lane / 4, column = lane % 4 * 2;
-        return matrix[i][column][row] | std::uint32_t{matrix[i][column + 1][row]} << 16;
-      });
-    } else {
-      std::memcpy(warp.write<std::uint32_t>(instr.op[i]), matrix[i], sizeof(matrix[i]));
-    }
+    Row rows[8];
+    for (unsigned row = 0; row < 8; ++row)
+      rows[row] = loadVector<Row>(access.host[8 * i + row]);
+    if constexpr (Transposed)
+      transpose(rows);
+    std::memcpy(warp.write<std::uint32_t>(instr.op[i]), rows, sizeof(rows));
   }
 }
 
@@ -67,49 +71,6 @@ void decodeLoadMatrix(Decode& decode) {
   decode.handler(run, Class::Ldmatrix);
 }
 
-// mma.sync m16n8k16 and m16n8k8. One register of a fragment of A or B, read over the lanes, *is* an 8x8 matrix in row
-// order (lane 4 r + c holds elements 2 c, 2 c + 1 of row r), so fragments become rows of f32 without any shuffle.
-
-/// rows[r][0..8) = the 8x8 matrix in `slot`.
-template <class Element>
-void widen(const Warp& warp, Slot slot, float* rows, unsigned stride) {
-  alignas(32) std::uint16_t halves[64];
-  alignas(32) float wide[64];
-  std::memcpy(halves, warp.read<std::uint32_t>(slot), sizeof(halves));
-  for (unsigned i = 0; i < 64; ++i)
-    wide[i] = toFloat(Element{halves[i]});
-  for (unsigned row = 0; row < 8; ++row)
-    std::memcpy(rows + row * stride, wide + row * 8, 8 * sizeof(float));
-}
-
-/// c[16][8] += a[16][K] * b[8][K]^T, k ascending, every step fused: f32 accumulation in order, rounded once per step.
-template <unsigned K>
-void multiplyAccumulate(float (&c)[16][8], const float (&a)[16][K], const float (&b)[8][K]) {
-  alignas(32) float across[K][8];
-  for (unsigned k = 0; k < K; ++k)
-    for (unsigned n = 0; n < 8; ++n)
-      across[k][n] = b[n][k];
-#ifdef __FMA__
-  for (unsigned row = 0; row < 16; row += 8) { // eight independent sums hide the latency of the fused operation
-    __m256 sum[8];
-    for (unsigned i = 0; i < 8; ++i)
-      sum[i] = _mm256_load_ps(c[row + i]);
-    for (unsigned k = 0; k < K; ++k) {
-      const __m256 column = _mm256_load_ps(across[k]);
-      for (unsigned i = 0; i < 8; ++i)
-        sum[i] = _mm256_fmadd_ps(_mm256_broadcast_ss(&a[row + i][k]), column, sum[i]);
-    }
-    for (unsigned i = 0; i < 8; ++i)
-      _mm256_store_ps(c[row + i], sum[i]);
-  }
-#else
-  for (unsigned row = 0; row < 16; ++row)
-    for (unsigned k = 0; k < K; ++k)
-      for (unsigned n = 0; n < 8; ++n)
-        c[row][n] = std::fma(a[row][k], across[k][n], c[row][n]);
-#endif
-}
-
 /// op: D, A (K / 4 registers), B (K / 8), C. D and C are four registers of f32, or two of f16 pairs.
 template <class Element, unsigned K, bool HalfSum>
 void multiply(Warp& warp, const Instr& instr) {
@@ -117,36 +78,36 @@ void multiply(Warp& warp, const Instr& instr) {
     return;
   requireWholeWarp(warp, "mma.sync");
   constexpr unsigned d = HalfSum ? 2 : 4, a_at = d, b_at = a_at + K / 4, c_at = b_at + K / 8;
-  alignas(32) float a[16][K], b[8][K], c[16][8];
+  Fragments<K> fragments;
   for (unsigned half = 0; half < K / 8; ++half) {
-    widen<Element>(warp, instr.op[a_at + 2 * half], &a[0][8 * half], K);
-    widen<Element>(warp, instr.op[a_at + 2 * half + 1], &a[8][8 * half], K);
-    widen<Element>(warp, instr.op[b_at + half], &b[0][8 * half], K);
+    widen<Element>(warp.read<std::uint32_t>(instr.op[a_at + 2 * half]), fragments.a[half]);
+    widen<Element>(warp.read<std::uint32_t>(instr.op[a_at + 2 * half + 1]), fragments.a[half] + 8);
+    widenAcross<Element>(warp.read<std::uint32_t>(instr.op[b_at + half]), fragments.b + 8 * half);
   }
-  if constexpr (HalfSum) {
-    widen<Half>(warp, instr.op[c_at], &c[0][0], 8);
-    widen<Half>(warp, instr.op[c_at + 1], &c[8][0], 8);
-  } else {
-    for (unsigned part = 0; part < 2; ++part) {
-      const auto* even = warp.read<float>(instr.op[c_at + 2 * part]);
-      const auto* odd = warp.read<float>(instr.op[c_at + 2 * part + 1]);
-      float* rows = &c[8 * part][0];
-      for (unsigned lane = 0; lane < lanes; ++lane)
-        rows[2 * lane] = even[lane], rows[2 * lane + 1] = odd[lane];
+  float even[2][lanes], odd[2][lanes];
+  for (unsigned part = 0; part < 2; ++part) {
+    if constexpr (HalfSum) {
+      const auto* pairs = warp.read<std::uint32_t>(instr.op[c_at + part]);
+      for (unsigned lane = 0; lane < lanes; ++lane) {
+        even[part][lane] = toFloat(Half{static_cast<std::uint16_t>(pairs[lane])});
+        odd[part][lane] = toFloat(Half{static_cast<std::uint16_t>(pairs[lane] >> 16)});
+      }
+      joinColumns(even[part], odd[part], fragments.c + 8 * part);
+    } else {
+      joinColumns(warp.read<float>(instr.op[c_at + 2 * part]), warp.read<float>(instr.op[c_at + 2 * part + 1]),
+                  fragments.c + 8 * part);
     }
   }
-  multiplyAccumulate<K>(c, a, b);
+  fragments.multiplyAccumulate();
   for (unsigned part = 0; part < 2; ++part) {
-    const float* rows = &c[8 * part][0];
     if constexpr (HalfSum) {
-      forLanes<std::uint32_t>(warp, instr.op[part], [=](unsigned lane) {
-        return toHalf(rows[2 * lane]).bits | std::uint32_t{toHalf(rows[2 * lane + 1]).bits} << 16;
+      splitColumns(fragments.c + 8 * part, even[part], odd[part]);
+      forLanes<std::uint32_t>(warp, instr.op[part], [&](unsigned lane) {
+        return toHalf(even[part][lane]).bits | std::uint32_t{toHalf(odd[part][lane]).bits} << 16;
       });
     } else {
-      auto* even = warp.write<float>(instr.op[2 * part]);
-      auto* odd = warp.write<float>(instr.op[2 * part + 1]);
-      for (unsigned lane = 0; lane < lanes; ++lane)
-        even[lane] = canonical(rows[2 * lane]), odd[lane] = canonical(rows[2 * lane + 1]);
+      splitColumns(fragments.c + 8 * part, warp.write<float>(instr.op[2 * part]),
+                   warp.write<float>(instr.op[2 * part + 1]));
     }
   }
 }
