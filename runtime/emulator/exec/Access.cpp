@@ -95,7 +95,57 @@ void globalLane(Warp& warp, unsigned lane, std::uint64_t address, unsigned bytes
   access.host[lane] = buffer.data.get() + (address - buffer.base);
 }
 
-/// Bytes and sectors of each buffer that the warp touched.
+/// host = data + lane * stride + (address - base) for all lanes in exec at once. False if one of them is misaligned or
+/// not inside; the slow way then finds out which. Bit 63 of `outside` is set by an offset behind `last` and by one that
+/// wrapped; lanes that are not in exec count as offset 0.
+template <bool Whole>
+bool placeAll(std::byte* data, std::size_t stride, std::uint64_t base, std::uint64_t last, unsigned bytes,
+              std::uint32_t exec, Access& access) {
+  std::uint64_t outside = 0, low_bits = 0;
+  for (unsigned i = 0; i < lanes; ++i) {
+    const std::uint64_t counts = Whole ? ~std::uint64_t{0} : 0 - std::uint64_t{(exec >> i) & 1};
+    const std::uint64_t offset = (access.address[i] - base) & counts;
+    outside |= (last - offset) | offset;
+    low_bits |= access.address[i] & counts;
+    access.host[i] = data + i * stride + offset;
+  }
+  return (outside >> 63) == 0 && !misaligned(low_bits, bytes);
+}
+
+bool place(std::byte* data, std::size_t stride, std::uint64_t base, std::uint64_t length, unsigned bytes,
+           std::uint32_t exec, Access& access) {
+  if (length < bytes)
+    return false;
+  return exec == all_lanes ? placeAll<true>(data, stride, base, length - bytes, bytes, exec, access)
+                           : placeAll<false>(data, stride, base, length - bytes, bytes, exec, access);
+}
+
+/// All lanes in one buffer, which `warp.recent` becomes; true also of the direction.
+bool placeInOneBuffer(Warp& warp, unsigned bytes, Direction direction, Access& access) {
+  const MemoryView& memory = *warp.block->launch.memory;
+  const std::uint64_t first = access.address[std::countr_zero(warp.exec)];
+  if (warp.recent >= memory.size() || !memory[warp.recent].contains(first, bytes)) {
+    const std::size_t found = memory.find(first, bytes);
+    if (found == MemoryView::nowhere)
+      return false;
+    warp.recent = found;
+  }
+  const Buffer& buffer = memory[warp.recent];
+  return !(buffer.read_only && direction != Direction::Read) &&
+         place(buffer.data.get(), 0, buffer.base, buffer.bytes, bytes, warp.exec, access);
+}
+
+void account(Warp& warp, std::size_t buffer, unsigned bytes, Direction direction, std::uint32_t which,
+             const Access& access) {
+  const Traffic traffic{static_cast<std::uint64_t>(std::popcount(which)) * bytes, sectors(access.address, which)};
+  const auto add = [&](Traffic& to) { to.bytes += traffic.bytes, to.sectors += traffic.sectors; };
+  if (direction != Direction::Write)
+    add(warp.tally->reads[buffer]);
+  if (direction != Direction::Read)
+    add(warp.tally->writes[buffer]);
+}
+
+/// Bytes and sectors of each of the buffers that the warp touched.
 void accountGlobal(Warp& warp, unsigned bytes, Direction direction, const Access& access) {
   const MemoryView& memory = *warp.block->launch.memory;
   std::uint32_t left = warp.exec;
@@ -109,13 +159,7 @@ void accountGlobal(Warp& warp, unsigned bytes, Direction direction, const Access
       const auto lane = static_cast<unsigned>(std::countr_zero(rest));
       here |= memory[index].contains(access.address[lane], bytes) ? 1u << lane : 0;
     }
-    const Traffic traffic{static_cast<std::uint64_t>(std::popcount(here)) * bytes,
-                          sectors(access.address, here, bytes)};
-    const auto add = [&](Traffic& to) { to.bytes += traffic.bytes, to.sectors += traffic.sectors; };
-    if (direction != Direction::Write)
-      add(warp.tally->reads[index]);
-    if (direction != Direction::Read)
-      add(warp.tally->writes[index]);
+    account(warp, index, bytes, direction, here, access);
     left &= ~here;
   }
 }
@@ -150,17 +194,7 @@ void addresses(const Warp& warp, const Instr& instr, Slot operand, Access& acces
 
 void resolveShared(Warp& warp, unsigned bytes, Direction direction, SharedAccess kind, Access& access) {
   const Block& block = *warp.block;
-  bool plain = warp.exec == all_lanes && !block.races && !block.proxy && block.shared_bytes >= bytes;
-  if (plain) { // all lanes at once; the slow way finds out whose fault it is
-    std::uint64_t low_bits = 0, highest = 0;
-    for (unsigned i = 0; i < lanes; ++i) {
-      low_bits |= access.address[i];
-      highest = access.address[i] > highest ? access.address[i] : highest;
-      access.host[i] = block.shared + access.address[i];
-    }
-    plain = !misaligned(low_bits, bytes) && highest <= block.shared_bytes - bytes;
-  }
-  if (!plain)
+  if (block.races || block.proxy || !place(block.shared, 0, 0, block.shared_bytes, bytes, warp.exec, access))
     each(warp.exec, [&](unsigned lane) { sharedLane(warp, lane, access.address[lane], bytes, direction, access); });
   if (warp.block->count_memory)
     accountShared(warp, bytes, kind, access.address, warp.exec);
@@ -171,25 +205,32 @@ void resolve(Warp& warp, Space space, unsigned bytes, Direction direction, Acces
   switch (space) {
   case Space::Global:
   case Space::Const:
+    if (placeInOneBuffer(warp, bytes, direction, access)) {
+      if (warp.block->count_memory)
+        account(warp, warp.recent, bytes, direction, warp.exec, access);
+      return;
+    }
     each(warp.exec, [&](unsigned lane) { globalLane(warp, lane, access.address[lane], bytes, direction, access); });
     if (warp.block->count_memory)
       accountGlobal(warp, bytes, direction, access);
     return;
   case Space::Shared:
     return resolveShared(warp, bytes, direction, kind, access);
-  case Space::Local:
-    each(warp.exec, [&](unsigned lane) { localLane(warp, lane, access.address[lane], bytes, direction, access); });
+  case Space::Local: {
+    const std::size_t size = warp.program->local_bytes;
+    if (!place(warp.local, size, 0, size, bytes, warp.exec, access))
+      each(warp.exec, [&](unsigned lane) { localLane(warp, lane, access.address[lane], bytes, direction, access); });
     return;
+  }
   default:
     break;
   }
   // Generic: each lane by its window, the rest as global memory
   const std::uint32_t all = warp.exec;
-  std::uint32_t shared = 0, local = 0;
-  each(all, [&](unsigned lane) {
-    shared |= access.address[lane] - shared_window < window_bytes ? 1u << lane : 0;
-    local |= access.address[lane] - local_window < window_bytes ? 1u << lane : 0;
-  });
+  const auto inside = [&](DevicePtr window) {
+    return all & lanesWhere([&](unsigned lane) { return access.address[lane] - window < window_bytes; });
+  };
+  const std::uint32_t shared = inside(shared_window), local = inside(local_window);
   const auto part = [&](std::uint32_t which, Space of, DevicePtr window) {
     if (which == 0)
       return;
@@ -204,27 +245,30 @@ void resolve(Warp& warp, Space space, unsigned bytes, Direction direction, Acces
 }
 
 Wavefronts wavefronts(const std::uint64_t* address, std::uint32_t exec, unsigned bytes) {
-  const unsigned phases = bytes > 4 ? bytes / 4 : 1;
-  const unsigned per_phase = lanes / phases;
+  // the unit of conflict is what one lane takes: 1, 2 or 4 neighbouring banks
+  const unsigned unit = bytes > 4 ? bytes : 4, units = 128 / unit;
+  const auto shift = static_cast<unsigned>(std::countr_zero(unit));
+  const auto membersOf = [&](unsigned phase) {
+    return exec & ((units == 32 ? all_lanes : (1u << units) - 1) << (phase * units));
+  };
   Wavefronts total;
-  for (unsigned phase = 0; phase < phases; ++phase) {
-    const std::uint32_t members = exec & ((per_phase == 32 ? all_lanes : (1u << per_phase) - 1) << (phase * per_phase));
-    if (members == 0)
-      continue;
-    // the unit of conflict is what one lane takes: 1, 2 or 4 neighbouring banks
-    const unsigned unit = bytes > 4 ? bytes : 4, units = 128 / unit;
-    const auto shift =
-        static_cast<unsigned>(std::countr_zero(unit)); // no division: this is the hottest loop of accounting
-    std::uint32_t banks = 0;                           // the common case first: every lane in banks of its own
-    each(members, [&](unsigned lane) { banks |= 1u << ((address[lane] >> shift) & (units - 1)); });
-    if (std::popcount(banks) == std::popcount(members)) {
-      ++total.taken, ++total.minimum;
-      continue;
-    }
+  // the common case first: in each phase every lane has banks of its own
+  std::uint64_t taken = 0;
+  for (unsigned i = 0; i < lanes; ++i) {
+    const std::uint64_t place = ((address[i] >> shift) & (units - 1)) | (i & ~(units - 1));
+    taken |= std::uint64_t{(exec >> i) & 1} << place;
+  }
+  if (std::popcount(taken) == std::popcount(exec)) {
+    for (unsigned phase = 0; phase < lanes / units; ++phase)
+      total.taken += membersOf(phase) != 0 ? 1 : 0;
+    total.minimum = total.taken;
+    return total;
+  }
+  for (unsigned phase = 0; phase < lanes / units; ++phase) {
     std::uint64_t seen[lanes];
     std::uint8_t depth[lanes] = {};
     unsigned count = 0, deepest = 0;
-    each(members, [&](unsigned lane) {
+    each(membersOf(phase), [&](unsigned lane) {
       const std::uint64_t word = address[lane] >> shift;
       for (unsigned i = count; i-- > 0;)
         if (seen[i] == word)
@@ -238,10 +282,20 @@ Wavefronts wavefronts(const std::uint64_t* address, std::uint32_t exec, unsigned
   return total;
 }
 
-std::uint64_t sectors(const std::uint64_t* address, std::uint32_t exec, unsigned) {
+std::uint64_t sectors(const std::uint64_t* address, std::uint32_t exec) {
+  if (exec == all_lanes) { // addresses mostly ascend: then a new sector is one that its neighbour does not have
+    std::uint64_t changes = 1, descents = 0;
+    for (unsigned i = 1; i < lanes; ++i) {
+      const std::uint64_t step = address[i] / 32 - address[i - 1] / 32;
+      changes += step != 0 ? 1 : 0;
+      descents |= step;
+    }
+    if ((descents >> 63) == 0)
+      return changes;
+  }
   std::uint64_t seen[lanes];
   unsigned count = 0;
-  each(exec, [&](unsigned lane) { // an aligned access of at most 32 bytes lies in one sector
+  each(exec, [&](unsigned lane) {
     const std::uint64_t sector = address[lane] / 32;
     for (unsigned i = count; i-- > 0;)
       if (seen[i] == sector)

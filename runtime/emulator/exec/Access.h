@@ -7,7 +7,7 @@ namespace attune::emulator::exec {
 
 struct Access {
   std::uint64_t address[lanes];
-  std::byte* host[lanes]; ///< valid for lanes in exec
+  std::byte* host[lanes]; ///< for lanes in exec
 };
 
 enum class Direction : std::uint8_t { Read, Write, Both };
@@ -21,7 +21,7 @@ void resolveShared(Warp& warp, unsigned bytes, Direction direction, SharedAccess
 
 /// Passes that `bytes` per lane take through 32 banks of 4 bytes: lanes go in phases of 128 bytes.
 Wavefronts wavefronts(const std::uint64_t* address, std::uint32_t exec, unsigned bytes);
-/// Distinct 32-byte sectors.
-std::uint64_t sectors(const std::uint64_t* address, std::uint32_t exec, unsigned bytes);
+/// Distinct 32-byte sectors of accesses that are aligned and of at most 32 bytes, so that each lies in one.
+std::uint64_t sectors(const std::uint64_t* address, std::uint32_t exec);
 
 } // namespace attune::emulator::exec

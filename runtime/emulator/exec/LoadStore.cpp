@@ -6,79 +6,80 @@ namespace attune::emulator::exec {
 
 namespace {
 
-/// Elements of type T, `Count` per lane. Integers extend into wider registers.
-template <class T, unsigned Count>
+/// Calls f(lane) for the lanes in `exec`.
+template <class F>
+void each(std::uint32_t exec, F f) {
+  if (exec == all_lanes) {
+    for (unsigned lane = 0; lane < lanes; ++lane)
+      f(lane);
+    return;
+  }
+  for (; exec != 0; exec &= exec - 1)
+    f(static_cast<unsigned>(std::countr_zero(exec)));
+}
+
+// `Count` elements of type T per lane, in registers that hold lanes of type Register. Integers extend into wider ones.
+
+template <class T, unsigned Count, class Register>
 void load(Warp& warp, const Instr& instr) {
   Access access;
   addresses(warp, instr, instr.op[Count], access);
   resolve(warp, static_cast<Space>(instr.detail), sizeof(T) * Count, Direction::Read, access);
-  T value[Count][lanes] = {};
-  for (std::uint32_t rest = warp.exec; rest != 0; rest &= rest - 1) {
-    const auto lane = static_cast<unsigned>(std::countr_zero(rest));
+  Register* out[Count];
+  for (unsigned i = 0; i < Count; ++i)
+    out[i] = warp.write<Register>(instr.op[i]);
+  each(warp.exec, [&](unsigned lane) {
     T element[Count];
     std::memcpy(element, access.host[lane], sizeof(element));
     for (unsigned i = 0; i < Count; ++i)
-      value[i][lane] = element[i];
-  }
-  for (unsigned i = 0; i < Count; ++i) {
-    if ((instr.wide >> i & 1) != 0)
-      forLanes<std::uint64_t>(warp, instr.op[i],
-                              [&](unsigned lane) { return static_cast<std::uint64_t>(value[i][lane]); });
-    else
-      forLanes<std::uint32_t>(warp, instr.op[i],
-                              [&](unsigned lane) { return static_cast<std::uint32_t>(value[i][lane]); });
-  }
+      out[i][lane] = static_cast<Register>(element[i]);
+  });
 }
 
-template <class T, unsigned Count>
+template <class T, unsigned Count, class Register>
 void store(Warp& warp, const Instr& instr) {
   Access access;
   addresses(warp, instr, instr.op[0], access);
   resolve(warp, static_cast<Space>(instr.detail), sizeof(T) * Count, Direction::Write, access);
-  for (std::uint32_t rest = warp.exec; rest != 0; rest &= rest - 1) {
-    const auto lane = static_cast<unsigned>(std::countr_zero(rest));
+  const Register* in[Count];
+  for (unsigned i = 0; i < Count; ++i)
+    in[i] = warp.read<Register>(instr.op[1 + i]);
+  each(warp.exec, [&](unsigned lane) {
     T element[Count];
     for (unsigned i = 0; i < Count; ++i)
-      element[i] = (instr.wide >> i & 1) != 0 ? static_cast<T>(warp.read<std::uint64_t>(instr.op[1 + i])[lane])
-                                              : static_cast<T>(warp.read<std::uint32_t>(instr.op[1 + i])[lane]);
+      element[i] = static_cast<T>(in[i][lane]);
     std::memcpy(access.host[lane], element, sizeof(element));
-  }
+  });
 }
 
 /// Kernel parameters: the same bytes for all threads.
-template <class T, unsigned Count>
+template <class T, unsigned Count, class Register>
 void loadParameter(Warp& warp, const Instr& instr) {
   Access access;
   addresses(warp, instr, instr.op[Count], access);
   const std::vector<std::byte>& bytes = warp.block->launch.parameters;
-  T value[Count][lanes] = {};
-  for (std::uint32_t rest = warp.exec; rest != 0; rest &= rest - 1) {
-    const auto lane = static_cast<unsigned>(std::countr_zero(rest));
+  each(warp.exec, [&](unsigned lane) {
     if (access.address[lane] > bytes.size() || bytes.size() - access.address[lane] < sizeof(T) * Count)
       throw Fault{"read beyond the kernel's parameters (" + std::to_string(bytes.size()) + " bytes)",
                   static_cast<int>(lane)};
+    T element[Count];
+    std::memcpy(element, bytes.data() + access.address[lane], sizeof(element));
     for (unsigned i = 0; i < Count; ++i)
-      std::memcpy(&value[i][lane], bytes.data() + access.address[lane] + i * sizeof(T), sizeof(T));
-  }
-  for (unsigned i = 0; i < Count; ++i) {
-    if ((instr.wide >> i & 1) != 0)
-      forLanes<std::uint64_t>(warp, instr.op[i],
-                              [&](unsigned lane) { return static_cast<std::uint64_t>(value[i][lane]); });
-    else
-      forLanes<std::uint32_t>(warp, instr.op[i],
-                              [&](unsigned lane) { return static_cast<std::uint32_t>(value[i][lane]); });
-  }
+      warp.write<Register>(instr.op[i])[lane] = static_cast<Register>(element[i]);
+  });
 }
 
 enum class Kind : std::uint8_t { Load, Store, Parameter };
 
-template <Kind K, class T>
+template <Kind K, class T, class Register>
 Handler counted(unsigned count) {
   const auto choose = []<unsigned Count>(std::integral_constant<unsigned, Count>) -> Handler {
     if constexpr (sizeof(T) * Count > 16)
       return nullptr;
     else
-      return K == Kind::Load ? &load<T, Count> : K == Kind::Store ? &store<T, Count> : &loadParameter<T, Count>;
+      return K == Kind::Load    ? &load<T, Count, Register>
+             : K == Kind::Store ? &store<T, Count, Register>
+                                : &loadParameter<T, Count, Register>;
   };
   switch (count) {
   case 1:
@@ -93,10 +94,15 @@ Handler counted(unsigned count) {
 }
 
 template <Kind K>
-Handler forAccess(Type type, unsigned count) {
+Handler forAccess(Type type, unsigned count, bool wide_registers) {
   if (type.kind == 'f' || type.kind == 'h' || type.kind == 'F' || type.kind == 'H')
     type.kind = 'b';
-  return forInteger(type, [&]<class T>(Tag<T>) -> Handler { return counted<K, T>(count); });
+  return forInteger(type, [&]<class T>(Tag<T>) -> Handler {
+    if constexpr (sizeof(T) == 8)
+      return counted<K, T, std::uint64_t>(count);
+    else
+      return wide_registers ? counted<K, T, std::uint64_t>(count) : counted<K, T, std::uint32_t>(count);
+  });
 }
 
 Class categoryOf(Space space, bool is_load) {
@@ -134,20 +140,25 @@ void decodeAccess(Decode& decode, bool is_load) {
   if (count > 1 && (data.kind != Operand::Kind::Vector || data.elements.size() != count))
     decode.unsupported("this vector");
   const auto element = [&](unsigned i) -> const Operand& { return count > 1 ? data.elements[i] : data; };
+  unsigned wide = 0;
+  for (unsigned i = 0; i < count; ++i) {
+    const std::size_t width = decode.widthOf(element(i));
+    wide += width == 64 || (width == 0 && type.bits == 64) ? 1 : 0;
+  }
+  if (wide != 0 && wide != count)
+    decode.unsupported("registers of two widths");
   Handler run = nullptr;
   if (is_load) {
     for (unsigned i = 0; i < count; ++i)
       decode.anyDestination(element(i), type);
     decode.address(address);
-    run = space == Space::Param ? forAccess<Kind::Parameter>(type, count) : forAccess<Kind::Load>(type, count);
+    run = space == Space::Param ? forAccess<Kind::Parameter>(type, count, wide != 0)
+                                : forAccess<Kind::Load>(type, count, wide != 0);
   } else {
     decode.address(address);
-    for (unsigned i = 0; i < count; ++i) {
+    for (unsigned i = 0; i < count; ++i)
       decode.anySource(element(i), type);
-      const std::size_t width = decode.widthOf(element(i));
-      decode.instr.wide |= static_cast<std::uint8_t>(width == 64 || (width == 0 && type.bits == 64) ? 1 << i : 0);
-    }
-    run = space == Space::Param ? nullptr : forAccess<Kind::Store>(type, count);
+    run = space == Space::Param ? nullptr : forAccess<Kind::Store>(type, count, wide != 0);
   }
   if (run == nullptr)
     decode.unsupported("this type or space");
