@@ -1,27 +1,56 @@
 #include "runtime/emulator/Async.h"
 
+#include <algorithm>
+#include <bit>
 #include <cstring>
 
 namespace attune::emulator {
+
+namespace {
+
+template <class F>
+void each(std::uint32_t lanes, F f) {
+  for (; lanes != 0; lanes &= lanes - 1)
+    f(static_cast<unsigned>(std::countr_zero(lanes)));
+}
+
+void land(const AsyncCopy& copy, std::uint32_t lanes) {
+  each(lanes, [&](unsigned lane) {
+    const std::uint32_t available = copy.available[lane];
+    if (available == 16) { // nearly all of them: inlined
+      std::memcpy(copy.destination[lane], copy.source[lane], 16);
+      return;
+    }
+    if (available != 0)
+      std::memcpy(copy.destination[lane], copy.source[lane], available);
+    std::memset(copy.destination[lane] + available, 0, copy.bytes - available);
+  });
+}
+
+} // namespace
 
 void AsyncQueue::reset() {
   copies_.clear();
   committed_.fill(0);
 }
 
-void AsyncQueue::issue(std::uint32_t lane, const std::byte* source, std::byte* destination, std::uint32_t bytes,
-                       std::uint32_t source_bytes) {
-  AsyncCopy& copy = copies_.emplace_back();
-  copy.source = source;
-  copy.destination = destination;
-  copy.group = committed_[lane];
-  copy.lane = lane;
-  copy.bytes = bytes;
-  copy.source_bytes = source_bytes;
-  if (bytes == 16) // the size of nearly all: inlined
-    std::memset(destination, 0xff, 16);
-  else
-    std::memset(destination, 0xff, bytes); // NaN, whatever the type
+void AsyncQueue::issue(const AsyncCopy& copy) {
+  std::uint32_t left = copy.lanes;
+  while (left != 0) { // lanes mostly have committed equally often, so this is one turn
+    const std::uint32_t group = committed_[static_cast<unsigned>(std::countr_zero(left))];
+    std::uint32_t same = 0;
+    each(left, [&](unsigned lane) { same |= committed_[lane] == group ? 1u << lane : 0; });
+    AsyncCopy& made = copies_.emplace_back(copy);
+    made.lanes = same;
+    made.group = group;
+    left &= ~same;
+  }
+  each(copy.lanes, [&](unsigned lane) { // NaN, whatever the type
+    if (copy.bytes == 16)
+      std::memset(copy.destination[lane], 0xff, 16);
+    else
+      std::memset(copy.destination[lane], 0xff, copy.bytes);
+  });
 }
 
 void AsyncQueue::commit(std::uint32_t lanes) {
@@ -29,37 +58,46 @@ void AsyncQueue::commit(std::uint32_t lanes) {
     committed_[lane] += (lanes >> lane) & 1;
 }
 
-template <class Predicate>
-void AsyncQueue::landIf(Predicate due) {
+/// due(copy): the lanes of it that land now.
+template <class Due>
+void AsyncQueue::landIf(Due due) {
   std::size_t kept = 0;
-  for (const AsyncCopy& copy : copies_) {
-    if (!due(copy)) {
-      copies_[kept++] = copy;
+  for (AsyncCopy& copy : copies_) {
+    const std::uint32_t lanes = copy.lanes & due(copy);
+    land(copy, lanes);
+    copy.lanes &= ~lanes;
+    if (copy.lanes == 0)
       continue;
-    }
-    if (copy.source_bytes == 16) {
-      std::memcpy(copy.destination, copy.source, 16);
-      continue;
-    }
-    if (copy.source_bytes != 0)
-      std::memcpy(copy.destination, copy.source, copy.source_bytes);
-    std::memset(copy.destination + copy.source_bytes, 0, copy.bytes - copy.source_bytes);
+    if (&copies_[kept] != &copy)
+      copies_[kept] = copy;
+    ++kept;
   }
   copies_.resize(kept);
 }
 
 void AsyncQueue::wait(std::uint32_t lanes, std::uint32_t keep) {
+  std::uint32_t newest = 0, oldest = ~0u; // groups committed by the lanes
+  each(lanes, [&](unsigned lane) {
+    newest = std::max(newest, committed_[lane]);
+    oldest = std::min(oldest, committed_[lane]);
+  });
   landIf([&](const AsyncCopy& copy) {
-    return ((lanes >> copy.lane) & 1) != 0 && std::uint64_t{copy.group} + keep < committed_[copy.lane];
+    const std::uint64_t next = std::uint64_t{copy.group} + keep;
+    if (next < oldest)
+      return lanes;
+    std::uint32_t due = 0;
+    if (next < newest)
+      each(lanes & copy.lanes, [&](unsigned lane) { due |= next < committed_[lane] ? 1u << lane : 0; });
+    return due;
   });
 }
 
 void AsyncQueue::landAll(std::uint32_t lanes) {
-  landIf([&](const AsyncCopy& copy) { return ((lanes >> copy.lane) & 1) != 0; });
+  landIf([&](const AsyncCopy&) { return lanes; });
 }
 
 void AsyncQueue::landSome(Random& random) {
-  landIf([&](const AsyncCopy&) { return random.below(4) == 0; });
+  landIf([&](const AsyncCopy&) { return static_cast<std::uint32_t>(random.next() & random.next()); }); // a quarter
 }
 
 } // namespace attune::emulator

@@ -8,12 +8,13 @@
 
 namespace attune::emulator {
 
-/// One lane's cp.async between its issue and its landing.
+/// A cp.async of some lanes of a warp, between its issue and its landing.
 struct AsyncCopy {
-  const std::byte* source = nullptr; ///< checked at issue, read at landing
-  std::byte* destination = nullptr;
-  std::uint32_t group = 0;
-  std::uint32_t lane = 0, bytes = 0, source_bytes = 0; ///< the rest is filled with zeros
+  std::uint32_t lanes = 0, group = 0;
+  std::uint32_t bytes = 0;                 ///< of each lane
+  std::array<std::uint32_t, 32> available; ///< bytes that the source has; the rest is filled with zeros
+  std::array<const std::byte*, 32> source; ///< checked at issue, read at landing
+  std::array<std::byte*, 32> destination;
 };
 
 /// The copies of one warp that are under way. A copy lands when it must, or earlier at random; until then its
@@ -21,9 +22,8 @@ struct AsyncCopy {
 class AsyncQueue {
 public:
   void reset();
-  /// Poisons the destination. Made in place: a record that is built and then copied stalls on its own stores.
-  void issue(std::uint32_t lane, const std::byte* source, std::byte* destination, std::uint32_t bytes,
-             std::uint32_t source_bytes);
+  /// Poisons the destinations of the lanes in `copy.lanes`; sets `copy.group`.
+  void issue(const AsyncCopy& copy);
   void commit(std::uint32_t lanes);
   /// Lands for `lanes` all but their `keep` newest groups.
   void wait(std::uint32_t lanes, std::uint32_t keep);
@@ -31,8 +31,8 @@ public:
   void landSome(Random& random);
 
 private:
-  template <class Predicate>
-  void landIf(Predicate due);
+  template <class Due>
+  void landIf(Due due);
 
   std::vector<AsyncCopy> copies_;
   std::array<std::uint32_t, 32> committed_{};

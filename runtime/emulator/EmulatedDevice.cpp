@@ -105,8 +105,7 @@ public:
 #  error "only the files of exec/ are built for AVX2"
 #endif
 #ifdef __x86_64__
-    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") ||
-        !__builtin_cpu_supports("f16c"))
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !__builtin_cpu_supports("f16c"))
       throw DeviceError("the emulated device needs a CPU with AVX2, FMA and F16C");
 #endif
     properties_.name = "emulated " + options.target;

@@ -1,5 +1,8 @@
 #include "runtime/emulator/exec/SharedPlaces.h"
 
+#include <algorithm>
+#include <cstring>
+
 namespace attune::emulator::exec {
 
 namespace {
@@ -17,26 +20,27 @@ void copy(Warp& warp, const Instr& instr) {
   for (unsigned i = 0; i < lanes && part.wide_address; ++i)
     to.address[i] -= to.address[i] - shared_window < window_bytes ? shared_window : 0;
   resolveShared(warp, bytes, Direction::Write, SharedAccess::AsyncCopy, to);
-  const auto* size = warp.read<std::uint32_t>(instr.op[2]);
-  const std::uint32_t all = warp.exec;
+  AsyncCopy made;
+  made.lanes = warp.exec;
+  made.bytes = bytes;
+  std::memcpy(made.available.data(), warp.read<std::uint32_t>(instr.op[2]), sizeof(made.available));
+  const std::uint32_t too_large = warp.exec & lanesWhere([&](unsigned i) { return made.available[i] > bytes; });
+  if (too_large != 0) {
+    const auto lane = static_cast<unsigned>(std::countr_zero(too_large));
+    throw Fault{"source size " + std::to_string(made.available[lane]) + " is larger than the copy of " +
+                    std::to_string(bytes) + " bytes",
+                static_cast<int>(lane)};
+  }
   // a source that is all zero fill is never read: PTX lets its address be anything
-  std::uint32_t reads = 0;
-  for (std::uint32_t rest = all; rest != 0; rest &= rest - 1) {
-    const auto lane = static_cast<unsigned>(std::countr_zero(rest));
-    if (size[lane] > bytes)
-      throw Fault{"source size " + std::to_string(size[lane]) + " is larger than the copy of " + std::to_string(bytes) +
-                      " bytes",
-                  static_cast<int>(lane)};
-    reads |= size[lane] != 0 ? 1u << lane : 0;
-  }
-  warp.exec = reads;
-  if (reads != 0)
+  warp.exec &= lanesWhere([&](unsigned i) { return made.available[i] != 0; });
+  if (warp.exec != 0)
     resolve(warp, Space::Global, bytes, Direction::Read, from);
-  warp.exec = all;
-  for (std::uint32_t rest = all; rest != 0; rest &= rest - 1) {
-    const auto lane = static_cast<unsigned>(std::countr_zero(rest));
-    warp.async.issue(lane, has(reads, lane) ? from.host[lane] : nullptr, to.host[lane], bytes, size[lane]);
-  }
+  else
+    std::fill_n(from.host, lanes, nullptr);
+  warp.exec = made.lanes;
+  std::copy_n(from.host, lanes, made.source.begin());
+  std::copy_n(to.host, lanes, made.destination.begin());
+  warp.async.issue(made);
 }
 
 void landEarly(Warp& warp) {

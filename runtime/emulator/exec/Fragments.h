@@ -9,8 +9,8 @@
 
 /// The product behind mma.sync and wmma, on the fragments of a warp. One register of 16-bit elements of A or B, read
 /// over the lanes, *is* an 8x8 matrix in row order (lane 4 r + c holds elements 2 c and 2 c + 1 of row r; the rows of B
-/// are its columns). A row of C is four lanes of two registers, one of its even columns and one of its odd ones; columns
-/// of b and c are kept in that order, 0 2 4 6 1 3 5 7, so that nothing has to be interleaved.
+/// are its columns). A row of C is four lanes of two registers, one of its even columns and one of its odd ones;
+/// columns of b and c are kept in that order, 0 2 4 6 1 3 5 7, so that nothing has to be interleaved.
 namespace attune::emulator::exec {
 
 using Floats [[gnu::vector_size(32)]] = float;
