@@ -58,7 +58,7 @@ void Block::start(const Dim3& at) {
   if (proxy)
     proxy->reset();
   for (Barrier& barrier : barriers_)
-    barrier = {};
+    barrier.clear();
   const std::uint32_t threads = block.x * block.y * block.z;
   for (unsigned i = 0; i < warps_.size(); ++i) {
     const std::uint32_t lanes = std::min(threads - i * 32, 32u);
@@ -130,7 +130,7 @@ void Block::releaseIfComplete(std::uint32_t id) {
       *out = (*out & ~waiter.lanes) | (value ? waiter.lanes : 0);
     }
   }
-  barrier = {};
+  barrier.clear();
 }
 
 void Block::exited(Warp&) {

@@ -84,6 +84,12 @@ private:
     };
     std::vector<Waiter> waiting;
     Moment moment; ///< what the arrivers know
+
+    void clear() { ///< and keep the memory of the lists
+      arrived = expected = lanes_true = lanes_seen = 0;
+      waiting.clear();
+      moment.clear();
+    }
   };
   void releaseIfComplete(std::uint32_t id);
   bool ordersWarps() const { return races != nullptr || proxy != nullptr; }

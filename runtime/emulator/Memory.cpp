@@ -3,6 +3,7 @@
 #include "attune/compiler/Error.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <new>
 
@@ -104,14 +105,15 @@ std::string GlobalMemory::describe(DevicePtr address) const {
 }
 
 void poison(std::span<std::byte> bytes, std::uint64_t seed) {
+  std::array<std::uint64_t, 1021> pattern; // no power of two, so that it is out of step with every row
   Random random{seed};
-  std::size_t at = 0;
-  for (; at + 8 <= bytes.size(); at += 8) {
-    const std::uint64_t value = (random.next() & 0x807f807f807f807f) | 0x7f817f817f817f81;
-    std::memcpy(bytes.data() + at, &value, 8);
+  for (std::uint64_t& value : pattern)
+    value = (random.next() & 0x807f807f807f807f) | 0x7f817f817f817f81;
+  while (!bytes.empty()) {
+    const std::size_t length = std::min(bytes.size(), sizeof(pattern));
+    std::memcpy(bytes.data(), pattern.data(), length);
+    bytes = bytes.subspan(length);
   }
-  for (; at < bytes.size(); ++at)
-    bytes[at] = std::byte{0xff};
 }
 
 } // namespace attune::emulator

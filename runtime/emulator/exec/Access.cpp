@@ -4,6 +4,7 @@
 #include "runtime/emulator/exec/SharedPlaces.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace attune::emulator::exec {
 
@@ -244,31 +245,41 @@ void resolve(Warp& warp, Space space, unsigned bytes, Direction direction, Acces
   part(all & ~shared & ~local, Space::Global, 0);
 }
 
-Wavefronts wavefronts(const std::uint64_t* address, std::uint32_t exec, unsigned bytes) {
-  // the unit of conflict is what one lane takes: 1, 2 or 4 neighbouring banks
-  const unsigned unit = bytes > 4 ? bytes : 4, units = 128 / unit;
-  const auto shift = static_cast<unsigned>(std::countr_zero(unit));
-  const auto membersOf = [&](unsigned phase) {
-    return exec & ((units == 32 ? all_lanes : (1u << units) - 1) << (phase * units));
-  };
+namespace {
+
+/// One bit per lane, for the banks that it takes in its phase: as many bits as lanes if no two lanes meet.
+template <unsigned Unit>
+std::uint32_t banksTaken(const std::uint64_t* address, std::uint32_t exec) {
+  using Four [[gnu::vector_size(32)]] = std::uint64_t; // GCC 12 leaves the loop over single lanes as it is
+  constexpr std::uint64_t units = 128 / Unit, shift = std::countr_zero(Unit);
+  Four taken{};
+  for (std::uint64_t i = 0; i < lanes; i += 4) {
+    const Four lane = {i, i + 1, i + 2, i + 3};
+    Four at;
+    std::memcpy(&at, address + i, sizeof(at));
+    taken |= ((Four{} + exec) >> lane & 1) << (((at >> shift) & (units - 1)) | (lane & ~(units - 1)));
+  }
+  return static_cast<std::uint32_t>(taken[0] | taken[1] | taken[2] | taken[3]);
+}
+
+/// The unit of conflict is what one lane takes: 1, 2 or 4 neighbouring banks.
+template <unsigned Unit>
+Wavefronts wavefrontsOf(const std::uint64_t* address, std::uint32_t exec) {
+  constexpr unsigned units = 128 / Unit, shift = std::countr_zero(Unit);
+  const bool conflict_free = std::popcount(banksTaken<Unit>(address, exec)) == std::popcount(exec);
   Wavefronts total;
-  // the common case first: in each phase every lane has banks of its own
-  std::uint64_t taken = 0;
-  for (unsigned i = 0; i < lanes; ++i) {
-    const std::uint64_t place = ((address[i] >> shift) & (units - 1)) | (i & ~(units - 1));
-    taken |= std::uint64_t{(exec >> i) & 1} << place;
-  }
-  if (std::popcount(taken) == std::popcount(exec)) {
-    for (unsigned phase = 0; phase < lanes / units; ++phase)
-      total.taken += membersOf(phase) != 0 ? 1 : 0;
-    total.minimum = total.taken;
-    return total;
-  }
+#pragma GCC unroll 4
   for (unsigned phase = 0; phase < lanes / units; ++phase) {
+    const std::uint32_t members = exec & ((units == 32 ? all_lanes : (1u << units % 32) - 1) << (phase * units));
+    if (conflict_free) {
+      total.taken += members != 0 ? 1 : 0;
+      total.minimum += members != 0 ? 1 : 0;
+      continue;
+    }
     std::uint64_t seen[lanes];
     std::uint8_t depth[lanes] = {};
     unsigned count = 0, deepest = 0;
-    each(membersOf(phase), [&](unsigned lane) {
+    each(members, [&](unsigned lane) {
       const std::uint64_t word = address[lane] >> shift;
       for (unsigned i = count; i-- > 0;)
         if (seen[i] == word)
@@ -280,6 +291,14 @@ Wavefronts wavefronts(const std::uint64_t* address, std::uint32_t exec, unsigned
     total.minimum += (count + units - 1) / units;
   }
   return total;
+}
+
+} // namespace
+
+Wavefronts wavefronts(const std::uint64_t* address, std::uint32_t exec, unsigned bytes) {
+  return bytes == 16  ? wavefrontsOf<16>(address, exec)
+         : bytes == 8 ? wavefrontsOf<8>(address, exec)
+                      : wavefrontsOf<4>(address, exec);
 }
 
 std::uint64_t sectors(const std::uint64_t* address, std::uint32_t exec) {
