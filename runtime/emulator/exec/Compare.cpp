@@ -53,12 +53,9 @@ std::uint32_t compare(Warp& warp, Slot first, Slot second, Detail detail) {
       return R == Relation::Ne ? unpack<T>(a[i]) != unpack<T>(b[i]) : related<R>(unpack<T>(a[i]), unpack<T>(b[i]));
     });
   } else {
-    const bool flushes = detail.flush != 0;
-    const auto value = [flushes](Storage<T> raw) {
-      auto v = comparable(unpack<T>(raw));
-      if constexpr (std::is_same_v<T, float>)
-        v = flushes ? flush(v) : v;
-      return v;
+    const auto value = [detail](Storage<T> raw) {
+      const T v = unpack<T>(raw);
+      return comparable(detail.flush ? flush(v) : v);
     };
     std::uint32_t mask = lanesWhere([=](unsigned i) { return related<R>(value(a[i]), value(b[i])); });
     if (detail.unordered)

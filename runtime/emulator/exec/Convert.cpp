@@ -89,7 +89,7 @@ To convertOne(From value, Detail detail) {
       return static_cast<To>(value);
     return value < From{0} ? std::numeric_limits<To>::min() : std::numeric_limits<To>::max();
   } else if constexpr (std::is_integral_v<To>) {
-    return clampedInteger<To>(roundedTo(toDouble(flushIf<false>(value)), rounding));
+    return clampedInteger<To>(roundedTo(toDouble(value), rounding));
   } else if constexpr (std::is_integral_v<From> && sizeof(From) == 8) {
     // f64 may not hold it: let the host round, or go there in one step
     if constexpr (std::is_same_v<To, float> || std::is_same_v<To, double>) {

@@ -7,6 +7,13 @@
 
 #include <type_traits>
 
+// A register may be source and destination, but then lane by lane.
+#ifdef __clang__
+#  define ATTUNE_LANES_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#  define ATTUNE_LANES_INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
 /// Loops over the lanes of a warp, for handlers. A register holds 32 lanes of 32 or 64 bits; narrower values lie in the
 /// low bits of a 32-bit lane.
 namespace attune::emulator::exec {
@@ -44,11 +51,11 @@ void forLanes(Warp& warp, Slot slot, F f) {
   auto* out = warp.write<Storage<T>>(slot);
   const std::uint32_t exec = warp.exec;
   if (exec == all_lanes) [[likely]] {
-#pragma GCC ivdep
+    ATTUNE_LANES_INDEPENDENT
     for (unsigned i = 0; i < lanes; ++i)
       out[i] = pack<T>(f(i));
   } else {
-#pragma GCC ivdep
+    ATTUNE_LANES_INDEPENDENT
     for (unsigned i = 0; i < lanes; ++i)
       out[i] = ((exec >> i) & 1) != 0 ? pack<T>(f(i)) : out[i];
   }

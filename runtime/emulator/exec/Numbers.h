@@ -59,13 +59,21 @@ constexpr float canonical_nan = std::bit_cast<float>(0x7fffffffu);
 inline float canonical(float value) { return value != value ? canonical_nan : value; }
 inline double canonical(double value) { return value; }
 
+/// .ftz: a subnormal number becomes a zero of its sign. Formats that no .ftz flushes stay.
 inline float flush(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   return (bits & 0x7f800000) == 0 ? std::bit_cast<float>(bits & 0x80000000) : value;
 }
+inline Half flush(Half value) {
+  return {static_cast<std::uint16_t>((value.bits & 0x7c00) == 0 ? value.bits & 0x8000 : value.bits)};
+}
+template <class T>
+T flush(T value) {
+  return value;
+}
 template <bool Ftz, class T>
 T flushIf(T value) {
-  if constexpr (Ftz && std::is_same_v<T, float>)
+  if constexpr (Ftz)
     return flush(value);
   else
     return value;
