@@ -6,6 +6,7 @@
 #include <attune/arch/sm90/barrier.cuh>
 #include <attune/tile/tiles.cuh>
 #include <attune/tile/warp.cuh>
+#include <attune/tile/warpgroup.cuh>
 
 namespace attune::warp {
 
@@ -39,25 +40,31 @@ ATTUNE_DEVICE void make_finite(st<T, Rows, Cols>& tile, bool& found) {
   __syncwarp();
 }
 
-/// If make_finite found any: out += V for the NaN and infinite values of keys [first_key, last_key), where a row sees
-/// the key. Rare, so it reads global memory, one key after the other.
-template <int N, class View, class Visible>
-ATTUNE_DEVICE void add_nonfinite(rt<float, 16, N>& d, bool found, const View& v, int first_key, int last_key,
-                                 int first_row, const Visible& visible) {
+} // namespace attune::warp
+
+namespace attune::warpgroup {
+
+/// If make_finite found any: out += V, in global memory, for the NaN and infinite values of keys [first_key, last_key),
+/// where a row sees the key. `out` is what the warpgroup has just stored: its 64 rows of the block's, which begin at
+/// `first`.
+template <class Out, class View, class Visible>
+ATTUNE_DEVICE void add_nonfinite(const Out& out, bool found, const View& v, int first_key, int last_key, int first,
+                                 int limit, const Visible& visible) {
   if (!found)
     return;
-  const int row = first_row + index() * 16 + lane() / 4;
+  sync();
+  const int begin = first + index() * 64, end = min(begin + 64, limit);
 #pragma unroll 1
-  for (int key = first_key; key < last_key; ++key) {
-    const auto* const values = v(key) + lane() % 4 * 2;
-    const bool seen[2] = {visible(row, key), visible(row + 8, key)};
-#pragma unroll
-    for (int n = 0; n < View::cols / 8; ++n)
-#pragma unroll
-      for (int i = 0; i < 4; ++i)
-        if (seen[i / 2])
-          d.data[0][n][i] += nonfinite(values[n * 8 + i % 2]);
-  }
+  for (int column = threadIdx.x % 128; column < View::cols; column += 128)
+#pragma unroll 1
+    for (int key = first_key; key < last_key; ++key) {
+      const float value = nonfinite(v(key)[column]);
+      if (value != 0)
+#pragma unroll 1
+        for (int row = begin; row < end; ++row)
+          if (visible(row, key))
+            add(out(row)[column], value);
+    }
 }
 
-} // namespace attune::warp
+} // namespace attune::warpgroup

@@ -39,7 +39,7 @@ ATTUNE_DEVICE void step(rt<float, M, N>& scores, rv<M>& row_max, rv<M>& row_sum,
       for (int n = 0; n < N / 8; ++n)
 #pragma unroll
         for (int i = 2 * half; i < 2 * half + 2; ++i) {
-          scores.data[m][n][i] = exp2(scores.data[m][n][i] * scale_log2 - offset);
+          scores.data[m][n][i] = exp2(fmaf(scores.data[m][n][i], scale_log2, -offset));
           sum += scores.data[m][n][i];
         }
       row_sum.data[m][half] = sum;
@@ -115,7 +115,7 @@ ATTUNE_DEVICE void normalize(rt<float, M, N>& out, rv<M>& row_lse, const rv<M>& 
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       const float sum = detail::quad_sum(row_sum.data[m][half]);
-      inverse.data[m][half] = sum == 0 ? 0.0f : 1.0f / sum;
+      inverse.data[m][half] = sum == 0 ? 0.0f : reciprocal(sum);
       row_lse.data[m][half] = sum == 0 ? -infinity() : (row_max.data[m][half] * scale_log2 + log2(sum)) * ln2;
     }
   warp::mul_row(out, out, inverse);
@@ -135,7 +135,7 @@ ATTUNE_DEVICE void normalize(rt<float, M, N>& out, rv<M>& row_lse, const rv<M>& 
       const float offset = maximum == -infinity() ? 0.0f : maximum; // nothing seen, and a sink that is switched off
       const float weight = exp2(from - offset);
       const float sum = detail::quad_sum(row_sum.data[m][half]) * weight + exp2(logit - offset);
-      factor.data[m][half] = sum == 0 ? 0.0f : weight / sum;
+      factor.data[m][half] = sum == 0 ? 0.0f : weight * reciprocal(sum);
       row_lse.data[m][half] = (maximum + log2(sum)) * ln2;
     }
   warp::mul_row(out, out, factor);

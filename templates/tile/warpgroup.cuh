@@ -3,8 +3,10 @@
 // register tiles are the same (a wgmma accumulator is made of the fragments of mma.m16n8k16).
 #pragma once
 #include <attune/arch/sm80/async.cuh>
+#include <attune/arch/sm80/math.cuh>
 #include <attune/arch/sm90/barrier.cuh>
 #include <attune/arch/sm90/control.cuh>
+#include <attune/arch/sm90/matrix.cuh>
 #include <attune/arch/sm90/wgmma.cuh>
 #include <attune/tile/tiles.cuh>
 
@@ -89,13 +91,16 @@ ATTUNE_DEVICE void mm_ABt_async(rt<float, 16, N>& d, const st<T, Rows, Cols>& a,
   constexpr int panel = st<T, Rows, Cols>::panel;
   const unsigned long long a_rows = detail::descriptor(a) + index() * 64 * panel * 2 / 16;
   const unsigned long long b_rows = detail::descriptor(b);
-  detail::pin(d);
   sm90::wgmma_fence();
 #pragma unroll
   for (int k = 0; k < Cols; k += 16) {
     const int in_panel = k % panel * 2 / 16;
-    sm90::wgmma<N>::mma_ABt(d.data[0], a_rows + k / panel * Rows * panel * 2 / 16 + in_panel,
-                            b_rows + k / panel * N * panel * 2 / 16 + in_panel, k > 0, T());
+    const unsigned long long a_at = a_rows + k / panel * Rows * panel * 2 / 16 + in_panel;
+    const unsigned long long b_at = b_rows + k / panel * N * panel * 2 / 16 + in_panel;
+    if (k == 0)
+      sm90::wgmma<N>::mm_ABt(d.data[0], a_at, b_at, T());
+    else
+      sm90::wgmma<N>::mma_ABt(d.data[0], a_at, b_at, T());
   }
   sm90::wgmma_commit();
 }
@@ -108,7 +113,7 @@ ATTUNE_DEVICE void mma_AB_async(rt<float, 16, N>& d, const rt<T, 16, K>& a, cons
   sm90::wgmma_fence();
 #pragma unroll
   for (int k = 0; k < K / 16; ++k)
-    sm90::wgmma<N>::mma_AB(d.data[0], a.data[0][k], b_rows + k * 16 * st<T, K, N>::panel * 2 / 16, true, T());
+    sm90::wgmma<N>::mma_AB(d.data[0], a.data[0][k], b_rows + k * 16 * st<T, K, N>::panel * 2 / 16, T());
   sm90::wgmma_commit();
 }
 
@@ -136,12 +141,24 @@ ATTUNE_DEVICE void load(st<T, Rows, Cols>& dst, const View& src, int first, int 
   sync();
 }
 
+/// The warp's rows of a tile, rounded to its type.
+template <class T, int N, int Rows, int Cols>
+ATTUNE_DEVICE void store(st<T, Rows, Cols>& d, const rt<float, 16, N>& a) {
+  const int row = threadIdx.x / 32 * 16 + threadIdx.x % 16, half = threadIdx.x % 32 / 16;
+#pragma unroll
+  for (int n = 0; n < N / 16; ++n) {
+    const float (&left)[4] = a.data[0][2 * n], (&right)[4] = a.data[0][2 * n + 1];
+    sm90::stmatrix_x4(d.address(row, n, half), pack(left[0], left[1], T()), pack(left[2], left[3], T()),
+                      pack(right[0], right[1], T()), pack(right[2], right[3], T()));
+  }
+}
+
 /// The warpgroup's rows of a tile, as its warps wrote them, to rows [first, limit): 16 bytes per thread.
 template <class View, class T, int Rows, int Cols>
 ATTUNE_DEVICE void store(const View& dst, const st<T, Rows, Cols>& src, int first, int limit) {
   constexpr int chunks = View::cols / 8;
   sync();
-#pragma unroll 4
+#pragma unroll 1
   for (int i = threadIdx.x % 128; i < 64 * chunks; i += 128) {
     const int row = index() * 64 + i / chunks, chunk = i % chunks;
     if (first + row < limit)

@@ -93,4 +93,11 @@ ATTUNE_DEVICE float nonfinite(T a) {
   return __int_as_float((a.bits & 0x8000u) << 16 | 0x7f800000u | (a.bits & (0x7fffu ^ infinite)));
 }
 
+/// to += infinity or NaN.
+ATTUNE_DEVICE void add(float& to, float nonfinite) { to += nonfinite; }
+template <class T>
+ATTUNE_DEVICE void add(T& to, float infinite_or_nan) {
+  to.bits = pack(nonfinite(to) + infinite_or_nan, 0, T());
+}
+
 } // namespace attune

@@ -1,6 +1,5 @@
 // Asynchronous matrix products of a warpgroup, m64nNk16 with fp32 accumulators (PTX ISA, "Asynchronous Warpgroup Level
-// Matrix Instructions"). N is a multiple of 16. d[n] is the 16 x 8 fragment of columns 8 n .. 8 n + 7, as of
-// mma.m16n8k16.
+// Matrix Instructions"). d[n] is the 16 x 8 fragment of columns 8 n .. 8 n + 7, as of mma.m16n8k16.
 #pragma once
 #include <attune/support/types.cuh>
 
@@ -18,30 +17,18 @@ ATTUNE_DEVICE void wgmma_wait() {
   asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(N) : "memory");
 }
 
-/// The products of N columns; each N has its own list of registers, so each is a specialisation.
-///   mma_ABt: A and B by descriptor, both K-major.      mma_AB: A in registers, B by descriptor, MN-major.
-/// `accumulate` false starts from zero.
+/// The products of N columns, a multiple of 16. Each N lists its own registers, so each is a specialisation, in
+/// wgmma_N.cuh: a kernel includes those that it uses, since reading all of them takes as long as the rest of the
+/// vocabulary.
+///   mm_ABt, mma_ABt: A and B by descriptor, both K-major; mm_ starts from zero.
+///   mma_AB: A in registers, B by descriptor, MN-major.
 template <int N>
 struct wgmma;
 
-// registers of an accumulator, as operands of an asm and by number in its text
-#define ATTUNE_D8(n) "+f"(d[n][0]), "+f"(d[n][1]), "+f"(d[n][2]), "+f"(d[n][3])
-#define ATTUNE_D16(n) ATTUNE_D8(n), ATTUNE_D8(n + 1)
-#define ATTUNE_D32(n) ATTUNE_D16(n), ATTUNE_D16(n + 2)
-#define ATTUNE_D64(n) ATTUNE_D32(n), ATTUNE_D32(n + 4)
-#define ATTUNE_D128(n) ATTUNE_D64(n), ATTUNE_D64(n + 8)
-#define ATTUNE_D256(n) ATTUNE_D128(n), ATTUNE_D128(n + 16)
-#define ATTUNE_D48(n) ATTUNE_D32(n), ATTUNE_D16(n + 4)
-#define ATTUNE_D80(n) ATTUNE_D64(n), ATTUNE_D16(n + 8)
-#define ATTUNE_D96(n) ATTUNE_D64(n), ATTUNE_D32(n + 8)
-#define ATTUNE_D112(n) ATTUNE_D64(n), ATTUNE_D32(n + 8), ATTUNE_D16(n + 12)
-#define ATTUNE_D144(n) ATTUNE_D128(n), ATTUNE_D16(n + 16)
-#define ATTUNE_D160(n) ATTUNE_D128(n), ATTUNE_D32(n + 16)
-#define ATTUNE_D176(n) ATTUNE_D128(n), ATTUNE_D32(n + 16), ATTUNE_D16(n + 20)
-#define ATTUNE_D192(n) ATTUNE_D128(n), ATTUNE_D64(n + 16)
-#define ATTUNE_D208(n) ATTUNE_D128(n), ATTUNE_D64(n + 16), ATTUNE_D16(n + 24)
-#define ATTUNE_D224(n) ATTUNE_D128(n), ATTUNE_D64(n + 16), ATTUNE_D32(n + 24)
-#define ATTUNE_D240(n) ATTUNE_D128(n), ATTUNE_D64(n + 16), ATTUNE_D32(n + 24), ATTUNE_D16(n + 28)
+} // namespace attune::sm90
+
+// The registers of N columns by number, and as operands of an asm that reads and writes them ("+f") or only writes
+// ("=f").
 #define ATTUNE_R16 "%0, %1, %2, %3, %4, %5, %6, %7"
 #define ATTUNE_R32 ATTUNE_R16 ", %8, %9, %10, %11, %12, %13, %14, %15"
 #define ATTUNE_R48 ATTUNE_R32 ", %16, %17, %18, %19, %20, %21, %22, %23"
@@ -58,47 +45,51 @@ struct wgmma;
 #define ATTUNE_R224 ATTUNE_R208 ", %104, %105, %106, %107, %108, %109, %110, %111"
 #define ATTUNE_R240 ATTUNE_R224 ", %112, %113, %114, %115, %116, %117, %118, %119"
 #define ATTUNE_R256 ATTUNE_R240 ", %120, %121, %122, %123, %124, %125, %126, %127"
+#define ATTUNE_D16(f, n)                                                                                               \
+  f(d[n][0]), f(d[n][1]), f(d[n][2]), f(d[n][3]), f(d[n + 1][0]), f(d[n + 1][1]), f(d[n + 1][2]), f(d[n + 1][3])
+#define ATTUNE_D32(f, n) ATTUNE_D16(f, n), ATTUNE_D16(f, n + 2)
+#define ATTUNE_D64(f, n) ATTUNE_D32(f, n), ATTUNE_D32(f, n + 4)
+#define ATTUNE_D128(f, n) ATTUNE_D64(f, n), ATTUNE_D64(f, n + 8)
+#define ATTUNE_D256(f, n) ATTUNE_D128(f, n), ATTUNE_D128(f, n + 16)
+#define ATTUNE_D48(f, n) ATTUNE_D32(f, n), ATTUNE_D16(f, n + 4)
+#define ATTUNE_D80(f, n) ATTUNE_D64(f, n), ATTUNE_D16(f, n + 8)
+#define ATTUNE_D96(f, n) ATTUNE_D64(f, n), ATTUNE_D32(f, n + 8)
+#define ATTUNE_D112(f, n) ATTUNE_D64(f, n), ATTUNE_D32(f, n + 8), ATTUNE_D16(f, n + 12)
+#define ATTUNE_D144(f, n) ATTUNE_D128(f, n), ATTUNE_D16(f, n + 16)
+#define ATTUNE_D160(f, n) ATTUNE_D128(f, n), ATTUNE_D32(f, n + 16)
+#define ATTUNE_D176(f, n) ATTUNE_D128(f, n), ATTUNE_D32(f, n + 16), ATTUNE_D16(f, n + 20)
+#define ATTUNE_D192(f, n) ATTUNE_D128(f, n), ATTUNE_D64(f, n + 16)
+#define ATTUNE_D208(f, n) ATTUNE_D128(f, n), ATTUNE_D64(f, n + 16), ATTUNE_D16(f, n + 24)
+#define ATTUNE_D224(f, n) ATTUNE_D128(f, n), ATTUNE_D64(f, n + 16), ATTUNE_D32(f, n + 24)
+#define ATTUNE_D240(f, n) ATTUNE_D128(f, n), ATTUNE_D64(f, n + 16), ATTUNE_D32(f, n + 24), ATTUNE_D16(f, n + 28)
 
-// i0 .. i5 are the numbers of the operands that follow the accumulators.
-#define ATTUNE_WGMMA_TYPE(N, T, type, i0, i1, i2, i3, i4, i5)                                                          \
-  static ATTUNE_DEVICE void mma_ABt(float (&d)[N / 8][4], unsigned long long a, unsigned long long b, bool accumulate, \
-                                    T) {                                                                               \
-    asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %" #i2 ", 0;\n"                                                     \
+// i0 .. i4 are the numbers of the operands that follow the accumulators.
+#define ATTUNE_WGMMA_TYPE(N, T, type, i0, i1, i2, i3, i4)                                                              \
+  static ATTUNE_DEVICE void mm_ABt(float (&d)[N / 8][4], unsigned long long a, unsigned long long b, T) {              \
+    asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, 0, 0;\n"                                                            \
                  "wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." type "." type " {" ATTUNE_R##N                      \
                  "}, %" #i0 ", %" #i1 ", p, 1, 1, 0, 0;\n}"                                                            \
-                 : ATTUNE_D##N(0)                                                                                      \
-                 : "l"(a), "l"(b), "r"(static_cast<int>(accumulate)));                                                 \
+                 : ATTUNE_D##N("=f", 0)                                                                                \
+                 : "l"(a), "l"(b));                                                                                    \
   }                                                                                                                    \
-  static ATTUNE_DEVICE void mma_AB(float (&d)[N / 8][4], const unsigned (&a)[4], unsigned long long b,                 \
-                                   bool accumulate, T) {                                                               \
-    asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %" #i5 ", 0;\n"                                                     \
+  static ATTUNE_DEVICE void mma_ABt(float (&d)[N / 8][4], unsigned long long a, unsigned long long b, T) {             \
+    asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, 1, 0;\n"                                                            \
+                 "wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." type "." type " {" ATTUNE_R##N                      \
+                 "}, %" #i0 ", %" #i1 ", p, 1, 1, 0, 0;\n}"                                                            \
+                 : ATTUNE_D##N("+f", 0)                                                                                \
+                 : "l"(a), "l"(b));                                                                                    \
+  }                                                                                                                    \
+  static ATTUNE_DEVICE void mma_AB(float (&d)[N / 8][4], const unsigned (&a)[4], unsigned long long b, T) {            \
+    asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, 1, 0;\n"                                                            \
                  "wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." type "." type " {" ATTUNE_R##N                      \
                  "}, {%" #i0 ", %" #i1 ", %" #i2 ", %" #i3 "}, %" #i4 ", p, 1, 1, 1;\n}"                               \
-                 : ATTUNE_D##N(0)                                                                                      \
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(static_cast<int>(accumulate)));             \
+                 : ATTUNE_D##N("+f", 0)                                                                                \
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));                                                \
   }
+// wgmma.mma_async.sync.aligned.m64nNk16.f32.T.T d, a, b, p, 1, 1, ..;
 #define ATTUNE_WGMMA(N, ...)                                                                                           \
   template <>                                                                                                          \
-  struct wgmma<N> {                                                                                                    \
+  struct attune::sm90::wgmma<N> {                                                                                      \
     ATTUNE_WGMMA_TYPE(N, bf16, "bf16", __VA_ARGS__)                                                                    \
     ATTUNE_WGMMA_TYPE(N, f16, "f16", __VA_ARGS__)                                                                      \
   };
-// wgmma.mma_async.sync.aligned.m64nNk16.f32.T.T d, a, b, accumulate, 1, 1, ..;
-ATTUNE_WGMMA(16, 8, 9, 10, 11, 12, 13)
-ATTUNE_WGMMA(32, 16, 17, 18, 19, 20, 21)
-ATTUNE_WGMMA(48, 24, 25, 26, 27, 28, 29)
-ATTUNE_WGMMA(64, 32, 33, 34, 35, 36, 37)
-ATTUNE_WGMMA(80, 40, 41, 42, 43, 44, 45)
-ATTUNE_WGMMA(96, 48, 49, 50, 51, 52, 53)
-ATTUNE_WGMMA(112, 56, 57, 58, 59, 60, 61)
-ATTUNE_WGMMA(128, 64, 65, 66, 67, 68, 69)
-ATTUNE_WGMMA(144, 72, 73, 74, 75, 76, 77)
-ATTUNE_WGMMA(160, 80, 81, 82, 83, 84, 85)
-ATTUNE_WGMMA(176, 88, 89, 90, 91, 92, 93)
-ATTUNE_WGMMA(192, 96, 97, 98, 99, 100, 101)
-ATTUNE_WGMMA(208, 104, 105, 106, 107, 108, 109)
-ATTUNE_WGMMA(224, 112, 113, 114, 115, 116, 117)
-ATTUNE_WGMMA(240, 120, 121, 122, 123, 124, 125)
-ATTUNE_WGMMA(256, 128, 129, 130, 131, 132, 133)
-
-} // namespace attune::sm90

@@ -2,6 +2,7 @@
 //   bf16, head dim 128, 28 query heads on 4 key/value heads
 //   visible: key <= query + sk - sq
 //   q_tile 128, kv_tile 128, 2 stages, 2 consumer warpgroups and a producer, overlap, ping-pong
+#include <attune/arch/sm90/wgmma_128.cuh>
 #include <attune/sm90.cuh>
 
 using namespace attune;
@@ -131,13 +132,13 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   bar::wait(v_full[ring(0)], ring.phase(0));
   warpgroup::mma_AB_async(out, probs, v_smem[ring(0)]);
   warpgroup::wait<0>(out);
-  warp::add_nonfinite(out, v_nonfinite, rows(v, batch, head / 7), full_end * 128, min((kv_last + 1) * 128, sk), q_begin,
-                      visible);
 
   rv<16> row_lse;
   softmax::normalize(out, row_lse, row_max, row_sum, scale_log2);
   warp::store(rows(lse, batch, head), row_lse, q_begin, sq);
   warpgroup::sync(); // every warp is done with Q
-  warp::store(o_smem, out);
+  warpgroup::store(o_smem, out);
   warpgroup::store(rows(o, batch, head), o_smem, q_begin, sq);
+  warpgroup::add_nonfinite(rows(o, batch, head), v_nonfinite, rows(v, batch, head / 7), full_end * 128,
+                           min((kv_last + 1) * 128, sk), q_begin, sq, visible);
 }
