@@ -55,7 +55,7 @@ TileBounds classify(IntegerSet set, int64_t kv_tile) {
     else if (!where.upper.empty())
       bounds.full_begin.push_back(where.upper.front());
     else
-      bounds.never_full = true;
+      bounds.never_full = expr;
   }
   return bounds;
 }
@@ -74,6 +74,20 @@ bool impliesKeyExists(IntegerSet set) {
   beyond.atLeastZero(System::sum(System::unit(System::QLast), System::unit(System::Q, -1)));
   beyond.atLeastZero(System::sum(System::unit(System::K), System::unit(System::Sk, -1)));
   return beyond.isEmpty();
+}
+
+bool provablyWithin(IntegerSet inner, IntegerSet outer) {
+  return llvm::all_of(constraints(outer), [&](AffineExpr expr) {
+    System outside(inner.getContext());
+    for (AffineExpr inside : constraints(inner))
+      outside.atLeastZero(outside.overPair(inside));
+    outside.atLeastZero(System::sum(System::unit(System::Q), System::unit(System::QFirst, -1)));
+    outside.atLeastZero(System::sum(System::unit(System::QLast), System::unit(System::Q, -1)));
+    outside.atLeastZero(System::unit(System::K));
+    outside.atLeastZero(System::sum(System::unit(System::Sk), System::unit(System::K, -1)), -1);
+    outside.atLeastZero(System::scaled(outside.overPair(expr), -1), -1);
+    return outside.isEmpty();
+  });
 }
 
 } // namespace attune::analysis

@@ -17,8 +17,8 @@ constexpr unsigned tile_dims = 4;
 /// each of `end`; every pair of it is visible, and exists, if it is at least each of `full_begin` and below each of
 /// `full_end`.
 struct TileBounds {
-  bool empty = false;      ///< no pair is visible, whatever the lengths
-  bool never_full = false; ///< no tile can be proven full
+  bool empty = false;          ///< no pair is visible, whatever the lengths
+  mlir::AffineExpr never_full; ///< if not null: may be negative in any tile, so that none can be proven full
   llvm::SmallVector<mlir::AffineExpr> begin, end, full_begin, full_end;
 };
 
@@ -32,5 +32,8 @@ bool provablyAtMost(mlir::AffineExpr a, mlir::AffineExpr b);
 
 /// Does the set allow no key that is not below sk, for queries that exist?
 bool impliesKeyExists(mlir::IntegerSet set);
+
+/// Is every pair of `inner` that exists in `outer`? False may also mean "not known".
+bool provablyWithin(mlir::IntegerSet inner, mlir::IntegerSet outer);
 
 } // namespace attune::analysis

@@ -112,6 +112,13 @@ IntegerPolyhedron System::polyhedron() const {
   return set;
 }
 
+bool System::isOfParameters(const Row& row) const {
+  for (unsigned column = One + 1; column < row.size(); ++column)
+    if (row[column] != 0 && !meaning_[column])
+      return false;
+  return true;
+}
+
 bool System::isEmpty() const { return polyhedron().isIntegerEmpty(); }
 
 System::Range System::projectOnTiles() const {
@@ -127,6 +134,21 @@ System::Range System::projectOnTiles() const {
     range.empty = true;
     return range;
   }
+  // What is left on the parameters alone says whether any tile has a pair. It must not make a bound look redundant: no
+  // loop tests it.
+  const auto of_tile = [](ArrayRef<llvm::DynamicAPInt> row) { return row[0] != 0; };
+  for (unsigned n = set.getNumInequalities(); n-- > 0;)
+    if (!of_tile(set.getInequality(n)))
+      set.removeInequality(n);
+  for (const Row& row : rows_) // but what is always known may
+    if (isOfParameters(row)) {
+      SmallVector<int64_t> kept{0}; // j
+      for (unsigned column = J + 1; column < meaning_.size(); ++column)
+        if (meaning_[column])
+          kept.push_back(column < row.size() ? row[column] : 0);
+      kept.push_back(row[One]);
+      set.addInequality(kept);
+    }
   set.removeRedundantConstraints();
 
   const auto add = [&](ArrayRef<llvm::DynamicAPInt> row, bool negate) {

@@ -50,6 +50,7 @@ private:
   unsigned division(mlir::AffineExpr numerator, int64_t divisor, llvm::ArrayRef<unsigned> dims,
                     llvm::ArrayRef<unsigned> symbols);
   mlir::presburger::IntegerPolyhedron polyhedron() const;
+  bool isOfParameters(const Row& row) const;
 
   mlir::MLIRContext* context_;
   llvm::SmallVector<mlir::AffineExpr> meaning_; ///< of each column, null if it is projected out

@@ -34,11 +34,29 @@ static std::size_t breakPoint(const std::string& line, bool continued, std::size
   return best;
 }
 
+/// A comment goes on as a comment: words are wrapped, and the lines after the first are indented by two.
+static std::string wrapped(const std::string& text, const std::string& indent) {
+  std::string result, rest = indent + text;
+  const std::string prefix = indent + "//" + std::string(text.find_first_not_of(' ', 2) - 2, ' ') + "  ";
+  while (rest.size() > columns) {
+    const std::size_t at = rest.rfind(' ', columns);
+    if (at == std::string::npos || at <= prefix.size())
+      break;
+    result += rest.substr(0, at) + "\n";
+    rest = prefix + rest.substr(at + 1);
+  }
+  return result + rest + "\n";
+}
+
 void Layout::line(const std::string& text) {
   flush();
   fresh_ = false;
   if (text.empty()) {
     text_ += "\n";
+    return;
+  }
+  if (text.starts_with("//")) {
+    text_ += wrapped(text, indented(""));
     return;
   }
   std::string rest = indented(text);

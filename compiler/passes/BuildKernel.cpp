@@ -36,7 +36,7 @@ class BuildKernelPass : public impl::BuildKernelBase<BuildKernelPass> {
     Value end = bound(AffineMap::get(1, 0, b.getAffineDimExpr(0).ceilDiv(schedule.getKvTile())), body.getArgument(2));
     auto state = StateType::get(b.getContext());
     Value nothing = IdentityOp::create(b, loc, state);
-    Value all = FoldOp::create(b, loc, state, Tiles::Mixed, nothing, begin, end, forward.getMaskAttr());
+    Value all = FoldOp::create(b, loc, state, Tiles::Mixed, nothing, begin, end, ValueRange(), forward.getMaskAttr());
     StoreOp::create(b, loc, all, /*partial=*/false);
 
     emitRemark(loc) << "attn-build-kernel: a block has " << schedule.getQTile() << " rows, "

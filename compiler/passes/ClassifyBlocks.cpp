@@ -1,4 +1,5 @@
-#include "compiler/analysis/Classify.h"
+#include "compiler/analysis/Ranges.h"
+#include "compiler/emit/Expression.h"
 #include "compiler/passes/AttnPasses.h"
 
 using namespace mlir;
@@ -10,22 +11,9 @@ namespace attune::attn {
 
 namespace {
 
-using analysis::provablyAtMost;
-
-/// Drops expressions that never decide a minimum (or maximum) because another one is always at least as small (or
-/// large).
-void dropDominated(SmallVectorImpl<AffineExpr>& exprs, bool minimum) {
-  for (unsigned n = 0; n < exprs.size();) {
-    const bool dominated = llvm::any_of(llvm::enumerate(exprs), [&](const auto& other) {
-      const AffineExpr a = other.value(), b = exprs[n];
-      return other.index() != n && (minimum ? provablyAtMost(a, b) : provablyAtMost(b, a));
-    });
-    if (dominated)
-      exprs.erase(exprs.begin() + n);
-    else
-      ++n;
-  }
-}
+using analysis::Bound;
+using analysis::Range;
+using Kind = analysis::BoundNode::Kind;
 
 class ClassifyBlocksPass : public impl::ClassifyBlocksBase<ClassifyBlocksPass> {
   void runOnOperation() override {
@@ -34,11 +22,13 @@ class ClassifyBlocksPass : public impl::ClassifyBlocksBase<ClassifyBlocksPass> {
         rewrite(fold);
   }
 
-  /// Operands of bounds: expressions over q_first, q_last, sq, sk.
+  /// Bounds as IR: operands are q_first, q_last, sq, sk. What has been made is made once.
   struct Frame {
     OpBuilder b;
     Location loc;
     Value q_first, q_last, sq, sk;
+    analysis::Bounds& bounds;
+    llvm::DenseMap<Bound, Value> made{};
 
     Value bound(StringRef label, Reduce reduce, ArrayRef<AffineExpr> exprs, ValueRange more = {}) {
       SmallVector<Value> operands{q_first, q_last, sq, sk};
@@ -53,14 +43,38 @@ class ClassifyBlocksPass : public impl::ClassifyBlocksBase<ClassifyBlocksPass> {
           used.push_back(operands[n]);
         }
       map = map.replaceDimsAndSymbols(dims, {}, static_cast<unsigned>(used.size()), 0);
-      if (exprs.size() == 1)
-        reduce = Reduce::Only;
       StringAttr name = label.empty() ? StringAttr() : b.getStringAttr(label);
       return BoundOp::create(b, loc, b.getIndexType(), name, reduce, map, used);
     }
+
+    Value value(Bound of, StringRef label = "") {
+      Value& known = made[of];
+      if (known)
+        return known;
+      SmallVector<AffineExpr> exprs;
+      SmallVector<Value> nested;
+      if (of->kind == Kind::Affine)
+        exprs.push_back(of->expr);
+      SmallVector<Bound> parts(of->parts.begin(), of->parts.end());
+      if (llvm::any_of(parts, [&](Bound part) { return part->kind == of->kind && !made.contains(part); }))
+        parts = bounds.leaves(of);
+      for (Bound part : parts)
+        if (part->kind == Kind::Affine) {
+          exprs.push_back(part->expr);
+        } else {
+          exprs.push_back(b.getAffineDimExpr(analysis::tile_dims + static_cast<unsigned>(nested.size())));
+          nested.push_back(value(part));
+        }
+      const Reduce reduce = of->kind == Kind::Affine  ? Reduce::Only
+                            : of->kind == Kind::Least ? Reduce::Min
+                                                      : Reduce::Max;
+      if (reduce == Reduce::Only && isa<AffineConstantExpr>(of->expr))
+        label = ""; // 0 says more than a name for it
+      return made[of] = bound(label, reduce, exprs, nested);
+    }
   };
 
-  Frame frame(KernelOp kernel, FoldOp fold) {
+  static Frame frame(KernelOp kernel, FoldOp fold, analysis::Bounds& bounds) {
     OpBuilder b(fold);
     const int64_t group = kernel.getRowGroup();
     Value row_begin = kernel.getBody().getArgument(0), sq = kernel.getBody().getArgument(1),
@@ -74,127 +88,175 @@ class ClassifyBlocksPass : public impl::ClassifyBlocksBase<ClassifyBlocksPass> {
     const AffineExpr last = (row + (kernel.getSchedule().getQTile() - 1)).floorDiv(group);
     Value q_last =
         bound("q_last", Reduce::Min, AffineMap::get(2, 0, {last, length - 1}, b.getContext()), {row_begin, sq});
-    return {b, fold.getLoc(), q_first, q_last, sq, sk};
+    return {b, fold.getLoc(), q_first, q_last, sq, sk, bounds};
   }
 
-  using Exprs = SmallVector<AffineExpr>;
-
-  /// The outer reduction, over the sets, of the inner ones over each set's bounds.
-  Value combine(Frame& f, StringRef label, Reduce outer, SmallVector<Exprs> lists) {
-    const Reduce inner = outer == Reduce::Min ? Reduce::Max : Reduce::Min;
-    for (Exprs& list : lists)
-      dropDominated(list, inner == Reduce::Min);
-    if (lists.size() == 1)
-      return f.bound(label, inner, lists.front());
-    Exprs exprs;
-    SmallVector<Value> several;
-    for (Exprs& list : lists)
-      if (list.size() == 1)
-        exprs.push_back(list.front());
-      else
-        several.push_back(f.bound("", inner, list));
-    dropDominated(exprs, outer == Reduce::Min);
-    for (unsigned n = 0; n < several.size(); ++n)
-      exprs.push_back(getAffineDimExpr(analysis::tile_dims + n, &getContext()));
-    return f.bound(label, outer, exprs, several);
+  /// The sets of a mask that see anything, and see something that no other set does.
+  SmallVector<IntegerSet> liveSets(FoldOp fold, std::vector<analysis::TileBounds>& bounds) {
+    SmallVector<IntegerSet> sets;
+    for (auto set : fold.getMask()->getAsValueRange<IntegerSetAttr>())
+      if (auto of = analysis::classify(set, getOperation().getSchedule().getKvTile()); !of.empty) {
+        sets.push_back(set);
+        bounds.push_back(std::move(of));
+      }
+    for (size_t n = 0; n < sets.size();) {
+      const bool covered = llvm::any_of(llvm::enumerate(sets), [&](const auto& other) {
+        return other.index() != n && analysis::provablyWithin(sets[n], other.value());
+      });
+      if (covered) {
+        sets.erase(sets.begin() + n);
+        bounds.erase(bounds.begin() + static_cast<std::ptrdiff_t>(n));
+      } else {
+        ++n;
+      }
+    }
+    return sets;
   }
 
   void rewrite(FoldOp fold) {
-    std::vector<analysis::TileBounds> sets;
-    SmallVector<Attribute> live;
-    for (auto set : fold.getMask()->getAsRange<IntegerSetAttr>())
-      if (auto bounds = analysis::classify(set.getValue(), getOperation().getSchedule().getKvTile()); !bounds.empty) {
-        sets.push_back(std::move(bounds));
-        live.push_back(set);
-      }
+    std::vector<analysis::TileBounds> of_sets;
+    const SmallVector<IntegerSet> sets = liveSets(fold, of_sets);
     if (sets.empty()) {
       emitRemark(fold.getLoc()) << "attn-classify-blocks: the mask hides every pair, no tile is visited";
       fold.replaceAllUsesWith(fold.getState());
-      fold.erase();
-      return;
+      return fold.erase();
     }
-    Frame f = frame(getOperation(), fold);
-
-    // of a union: from the first to the last tile of any set; full are those of the sets that are full from the first
-    // tile on
-    SmallVector<Exprs> begins, ends, full_ends;
-    bool any_full = false;
-    for (const auto& set : sets) {
-      begins.push_back(set.begin);
-      ends.push_back(set.end);
-      if (set.never_full || (sets.size() > 1 && !set.full_begin.empty()))
-        continue;
-      any_full = true;
-      if (!set.full_end.empty())
-        full_ends.push_back(set.full_end);
-    }
-    const bool from_zero =
-        sets.size() == 1 && begins[0].size() == 1 && begins[0][0] == getAffineConstantExpr(0, &getContext());
-    Value kv_begin = combine(f, from_zero ? "" : "kv_begin", Reduce::Min, begins);
-    Value kv_end = combine(f, "kv_end", Reduce::Max, ends);
-    Value full_end = full_ends.empty() ? Value() : combine(f, "", Reduce::Max, full_ends);
-    Value full_begin = any_full && sets.size() == 1 && !sets[0].full_begin.empty()
-                           ? combine(f, "", Reduce::Min, {sets[0].full_begin})
-                           : Value();
-    // the last full tile is below the last tile anyway where the bounds say so, as for causal masks
-    const bool below = sets.size() == 1 && llvm::any_of(sets[0].full_end, [&](AffineExpr full) {
-                         return llvm::all_of(sets[0].end, [&](AffineExpr end) { return provablyAtMost(full, end); });
-                       });
-    emit(fold, f, live, {kv_begin, kv_end, full_begin, full_end, any_full, below});
+    analysis::Bounds bounds;
+    const analysis::TileRanges ranges = analysis::rangesOf(of_sets, bounds);
+    Frame f = frame(getOperation(), fold, bounds);
+    const SmallVector<Value> set_bounds = nameBoundsOfSets(f, ranges);
+    emit(fold, f, sets, ranges);
+    for (Value bound : llvm::reverse(set_bounds))
+      if (bound.use_empty())
+        bound.getDefiningOp()->erase();
+    explain(f.loc, sets, of_sets, ranges);
   }
 
-  struct Bounds {
-    Value kv_begin, kv_end;
-    Value full_begin, full_end; ///< null: kv_begin, kv_end
-    bool any_full, full_end_below_end;
-  };
+  /// Where there are gaps, gaps and ranges share the bounds of the sets: begin1 is that of the mask's first set.
+  static SmallVector<Value> nameBoundsOfSets(Frame& f, const analysis::TileRanges& ranges) {
+    SmallVector<Value> result;
+    if (ranges.gaps.empty())
+      return result;
+    const auto name = [&](Bound bound, const Twine& label) {
+      if (bound->kind != Kind::Affine && !f.made.contains(bound))
+        result.push_back(f.value(bound, label.str()));
+    };
+    const auto both = [&](ArrayRef<Range> of_sets, const Twine& what) {
+      for (const auto& [n, range] : llvm::enumerate(of_sets)) {
+        name(range.begin, what + "begin" + Twine(n + 1));
+        name(range.end, what + "end" + Twine(n + 1));
+      }
+    };
+    both(ranges.sets, "");
+    for (const auto& [n, range] : llvm::enumerate(ranges.full_of_sets))
+      name(range.end, "full_end" + Twine(n + 1)), name(range.begin, "full_begin" + Twine(n + 1));
+    return result;
+  }
 
-  /// partial [full_end, kv_end), full [full_begin, full_end), partial [kv_begin, full_begin); absent where they cannot
-  /// occur.
-  void emit(FoldOp fold, Frame& f, ArrayRef<Attribute> live, const Bounds& bounds) {
-    const auto [kv_begin, kv_end, full_begin, full_end, any_full, below] = bounds;
-    MLIRContext* context = &getContext();
-    ArrayAttr mask = maskOf(live);
-    auto state = StateType::get(context);
+  /// partial [last full range's end, end), full, partial, full, ..., partial [begin, first full range's begin): a
+  /// partial range that is provably empty is absent. Tiles are numbered without the gaps.
+  void emit(FoldOp fold, Frame& f, ArrayRef<IntegerSet> sets, const analysis::TileRanges& ranges) {
+    const AffineExpr d0 = f.b.getAffineDimExpr(analysis::tile_dims), d1 = f.b.getAffineDimExpr(analysis::tile_dims + 1);
+    const AffineExpr zero = f.b.getAffineConstantExpr(0);
+    SmallVector<Value> gaps; // first tile, number of tiles
+    for (const Range& gap : ranges.gaps) {
+      Value begin = f.value(gap.begin, "gap_begin"), end = f.value(gap.end);
+      gaps.append({begin, f.bound("gap", Reduce::Max, {d0 - d1, zero}, {end, begin})});
+    }
+    const auto number = [&](Bound tile, StringRef label) -> Value {
+      SmallVector<size_t> moved; // by the gaps that are not provably above, the upper one first
+      for (size_t n = ranges.gaps.size(); n-- > 0;)
+        if (!f.bounds.atMost(tile, ranges.gaps[n].begin))
+          moved.push_back(n);
+      if (moved.empty())
+        return f.value(tile, label);
+      Value value = f.value(tile);
+      for (size_t n : moved) {
+        const StringRef name = n == moved.back() ? label : "";
+        const bool above = f.bounds.atMost(ranges.gaps[n].end, tile);
+        Value shifted = f.bound(above ? name : "", Reduce::Only, d0 - d1, {value, gaps[2 * n + 1]});
+        if (!above) { // below, inside or above
+          Value clamped = f.bound("", Reduce::Max, {d0, d1}, {shifted, gaps[2 * n]});
+          shifted = f.bound(name, Reduce::Min, {d0, d1}, {value, clamped});
+        }
+        value = shifted;
+      }
+      return value;
+    };
+
+    const ArrayAttr mask = maskOf(sets);
+    const auto state = StateType::get(&getContext());
     Value result = fold.getState();
     const auto segment = [&](Tiles tiles, Value begin, Value end) {
-      result = FoldOp::create(f.b, f.loc, state, tiles, result, begin, end, tiles == Tiles::Full ? ArrayAttr() : mask);
+      result =
+          FoldOp::create(f.b, f.loc, state, tiles, result, begin, end, gaps, tiles == Tiles::Full ? ArrayAttr() : mask);
     };
-    const auto clamp = [&](StringRef label, Reduce reduce, Value a, Value b) -> Value {
-      return BoundOp::create(f.b, f.loc, f.b.getIndexType(), label.empty() ? StringAttr() : f.b.getStringAttr(label),
-                             reduce, AffineMap::getMultiDimIdentityMap(2, context), ValueRange{a, b});
-    };
-    if (!any_full) {
-      segment(Tiles::Partial, kv_begin, kv_end);
-    } else {
-      Value top = kv_end;
-      if (full_end) { // the last full tile is not beyond the last tile, and not before the first
-        top = clamp("full_end", Reduce::Max, below ? full_end : clamp("", Reduce::Min, full_end, kv_end), kv_begin);
-        segment(Tiles::Partial, top, kv_end);
-      }
-      Value bottom = kv_begin;
-      if (full_begin) {
-        Value begin = clamp("", Reduce::Max, full_begin, kv_begin);
-        bottom = clamp("full_begin", Reduce::Min, begin, top);
-      }
-      segment(Tiles::Full, bottom, top);
-      if (full_begin)
-        segment(Tiles::Partial, kv_begin, bottom);
+    for (size_t n = 0; n + 1 < ranges.full.size(); ++n) { // lower ones first: those above them mention them
+      number(ranges.full[n].begin, "lower_full_begin");
+      number(ranges.full[n].end, "lower_full_end");
     }
-    emitRemark(f.loc) << "attn-classify-blocks: "
-                      << (any_full ? "the mask costs nothing in full tiles" : "no tile can be proven full")
-                      << (full_begin ? "; tiles are cut on both sides" : "")
-                      << (live.size() > 1 ? "; a union is visited from its first to its last tile" : "");
+    Value kv_begin = number(ranges.visited.begin, "kv_begin");
+    Value above = number(ranges.visited.end, "kv_end");
+    Bound above_bound = ranges.visited.end;
+    for (size_t n = ranges.full.size(); n-- > 0;) {
+      const std::string which = n + 1 == ranges.full.size() ? "full_" : "lower_full_";
+      const Range& full = ranges.full[n];
+      if (!f.bounds.atMost(above_bound, full.end)) {
+        Value end = number(full.end, which + "end");
+        segment(Tiles::Partial, end, above);
+        above = end;
+      }
+      const bool reaches_begin = n == 0 && f.bounds.atMost(full.begin, ranges.visited.begin);
+      Value begin = reaches_begin ? kv_begin : number(full.begin, which + "begin");
+      segment(Tiles::Full, begin, above);
+      above = begin;
+      above_bound = full.begin;
+    }
+    if (above != kv_begin)
+      segment(Tiles::Partial, kv_begin, above);
     fold.replaceAllUsesWith(result);
+    Value old_begin = fold.getBegin(), old_end = fold.getEnd();
     fold.erase();
+    for (Value bound : {old_begin, old_end})
+      if (auto op = bound.getDefiningOp<BoundOp>(); op && op->use_empty())
+        op.erase();
+  }
+
+  static void explain(Location loc, ArrayRef<IntegerSet> sets, ArrayRef<analysis::TileBounds> of_sets,
+                      const analysis::TileRanges& ranges) {
+    auto remark = emitRemark(loc);
+    remark << "attn-classify-blocks: "
+           << (ranges.full.empty() ? "no tile can be proven full" : "the mask costs nothing in full tiles");
+    if (sets.size() == 1 && !of_sets[0].full_begin.empty() && !ranges.full.empty())
+      remark << "; tiles are cut on both sides";
+    if (!ranges.gaps.empty())
+      remark << "; tiles between the " << sets.size() << " sets are skipped";
+    for (const auto& [set, bounds] : llvm::zip(sets, of_sets))
+      if (bounds.never_full)
+        remark << "; any tile may be cut by " << text(set, bounds.never_full);
+    if (ranges.full_given_up)
+      remark << "; some full tiles are treated as cut, for each range of them costs two loops";
+  }
+
+  /// The constraint that says expr >= 0, as the kernel's comments have it.
+  static std::string text(IntegerSet set, AffineExpr expr) {
+    SmallVector<AffineExpr> exprs{expr};
+    SmallVector<bool> equalities{false};
+    for (unsigned n = 0; n < set.getNumConstraints(); ++n)
+      if (set.isEq(n) && (set.getConstraint(n) == expr || -set.getConstraint(n) == expr)) {
+        exprs[0] = set.getConstraint(n);
+        equalities[0] = true;
+      }
+    const auto alone = IntegerSetAttr::get(IntegerSet::get(2, 2, exprs, equalities));
+    return emit::maskText(ArrayAttr::get(expr.getContext(), alone), {{"query", true, true}, {"key", true, true}},
+                          {{"sq", true, true}, {"sk", true, true}}, 1);
   }
 
   /// The sets, with `key < sk` where they do not imply it.
-  static ArrayAttr maskOf(ArrayRef<Attribute> sets) {
+  static ArrayAttr maskOf(ArrayRef<IntegerSet> sets) {
     MLIRContext* context = sets.front().getContext();
     SmallVector<Attribute> result;
-    for (Attribute attribute : sets) {
-      const IntegerSet set = cast<IntegerSetAttr>(attribute).getValue();
+    for (IntegerSet set : sets) {
       SmallVector<AffineExpr> exprs;
       SmallVector<bool> equalities;
       for (unsigned n = 0; n < set.getNumConstraints(); ++n)

@@ -3,6 +3,7 @@
 #include "compiler/passes/TilePasses.h"
 
 #include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
@@ -112,7 +113,7 @@ void Convert::bound(ForwardKernel& target, attn::BoundOp op) {
   values_.map(op.getResult(), target.builder.index(op.getLabel().value_or(""), op.getMap(), reduce, operands));
 }
 
-/// "[0, kv_end) have a visible pair, [0, full_end) have no other"
+/// "key tiles [0, kv_end) have a visible pair, of [0, full_end) every pair is visible"
 std::string Convert::describe(MutableArrayRef<attn::FoldOp> folds) {
   auto name = [](Value value) -> std::string {
     auto bound = value.getDefiningOp<attn::BoundOp>();
@@ -122,10 +123,15 @@ std::string Convert::describe(MutableArrayRef<attn::FoldOp> folds) {
     return bound.getLabel().value_or("...").str();
   };
   auto range = [&](Value begin, Value end) { return "[" + name(begin) + ", " + name(end) + ")"; };
-  std::string text = "key tiles " + range(folds.back().getBegin(), folds.front().getEnd()) + " have a visible pair";
+  SmallVector<std::string> full;
   for (auto fold : folds)
     if (fold.getTiles() == attn::Tiles::Full)
-      text += ", of " + range(fold.getBegin(), fold.getEnd()) + " every pair is visible";
+      full.push_back(range(fold.getBegin(), fold.getEnd()));
+  std::string text = "key tiles " + range(folds.back().getBegin(), folds.front().getEnd()) + " have a visible pair";
+  if (!full.empty())
+    text += ", of " + llvm::join(full, " and ") + " every pair is visible";
+  if (!folds.front().getGaps().empty())
+    text += "; they are counted without the gap";
   return text;
 }
 
@@ -142,7 +148,7 @@ LogicalResult Convert::forward() {
   for (auto argument : arguments)
     values_.map(argument, mapped[argument.getArgNumber()]);
   if (folds.empty()) { // the mask hides every pair
-    target.state({}, {}, {});
+    target.state({}, {}, {}, {});
     return target.close(), success();
   }
   target.builder.section(describe(folds));
@@ -150,7 +156,8 @@ LogicalResult Convert::forward() {
     bound(target, op);
   auto value = [&](Value of) { return values_.lookup(of); };
   auto masks = llvm::map_to_vector(folds, [](attn::FoldOp fold) { return fold.getMaskAttr(); });
-  target.state(value(folds.back().getBegin()), value(folds.front().getEnd()), masks);
+  auto gaps = llvm::map_to_vector(folds.front().getGaps(), value);
+  target.state(value(folds.back().getBegin()), value(folds.front().getEnd()), gaps, masks);
   for (auto fold : folds)
     target.fold(value(fold.getBegin()), value(fold.getEnd()), fold.getMaskAttr());
   target.close();

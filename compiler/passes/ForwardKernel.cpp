@@ -217,8 +217,15 @@ void ForwardKernel::score() {
       });
 }
 
-void ForwardKernel::state(Value begin, Value end, ArrayRef<ArrayAttr> masks) {
+void ForwardKernel::state(Value begin, Value end, ValueRange gaps, ArrayRef<ArrayAttr> masks) {
   auto* context = builder.getContext();
+  if (!gaps.empty())
+    key_tile_ = builder.lambda("key_tile", {{"j", builder.getIndexType()}}, [&](ValueRange args) {
+      Value tile = args[0];
+      for (size_t n = 0; n < gaps.size(); n += 2) // the lower gap first: it moves those above it
+        tile = builder.create<SkipOp>(builder.getIndexType(), StringAttr(), tile, gaps[n], gaps[n + 1]);
+      return tile;
+    });
   for (auto mask : masks)
     if (mask && !visible_.contains(mask))
       visible_[mask] = builder.create<VisibleOp>(LambdaType::get(context), builder.label("visible"), ValueRange{sq, sk},
@@ -253,7 +260,10 @@ void ForwardKernel::fold(Value begin, Value end, ArrayAttr mask) {
   auto loop = builder.create<ForOp>(begin, end, "j");
   OpBuilder::InsertionGuard guard(builder);
   builder.createBlock(&loop.getBody())->addArgument(builder.getIndexType(), builder.getLoc());
-  Value first = builder.index("", builder.d(0) * plan_.kv_tile, loop.getTile());
+  Value tile = loop.getTile();
+  if (key_tile_)
+    tile = builder.create<ApplyOp>(builder.getIndexType(), key_tile_, tile);
+  Value first = builder.index("", builder.d(0) * plan_.kv_tile, tile);
   Value limit = partial ? sk : Value();
   builder.create<FetchOp>(k_smem_, k_rows_, first, limit, "K");
   builder.create<MmABtOp>(scores_, q_smem_, k_smem_);

@@ -37,8 +37,8 @@ public:
   /// Parameters, this block's coordinates, lengths, views.
   void open();
   /// Registers, the functions that loops call, and Q. Key tiles [begin, end) are visited.
-  /// `masks` are those of the folds to come.
-  void state(Value begin, Value end, llvm::ArrayRef<mlir::ArrayAttr> masks);
+  /// `masks` are those of the folds to come, which count key tiles without `gaps`: pairs of first tile and number.
+  void state(Value begin, Value end, mlir::ValueRange gaps, llvm::ArrayRef<mlir::ArrayAttr> masks);
   /// One segment. `mask` is null where every pair is visible.
   void fold(Value begin, Value end, mlir::ArrayAttr mask);
   void close();
@@ -65,6 +65,7 @@ private:
   Value q_rows_, k_rows_, v_rows_;
   Value q_smem_, k_smem_, v_smem_, o_smem_;
   Value scores_, probs_, out_, row_max_, row_sum_, rescale_, scale_log2_, score_;
+  Value key_tile_; ///< null if tiles are counted without gaps
   llvm::MapVector<mlir::ArrayAttr, Value> visible_;
 };
 

@@ -15,6 +15,27 @@ namespace {
 /// The fetches of one visit of a tile, in order. Every loop has the same.
 using Body = SmallVector<FetchOp>;
 
+/// Is it an expression of the loop's tile, and of nothing else that the loop computes?
+bool ofTile(Value value, ForOp loop) {
+  if (value == loop.getTile() || value.getParentRegion() != &loop.getBody())
+    return true;
+  Operation* op = value.getDefiningOp();
+  return isa_and_nonnull<IndexOp, ApplyOp>(op) &&
+         llvm::all_of(op->getOperands(), [&](Value operand) { return ofTile(operand, loop); });
+}
+
+/// Writes an expression of the loop's tile again, for another tile.
+Value ofOther(Value value, ForOp loop, Value tile, OpBuilder& builder) {
+  if (value == loop.getTile())
+    return tile;
+  if (value.getParentRegion() != &loop.getBody())
+    return value;
+  IRMapping others;
+  for (Value operand : value.getDefiningOp()->getOperands())
+    others.map(operand, ofOther(operand, loop, tile, builder));
+  return builder.clone(*value.getDefiningOp(), others)->getResult(0);
+}
+
 Body fetches(ForOp loop) { return llvm::to_vector(loop.getBody().front().getOps<FetchOp>()); }
 
 class Materialize {
@@ -50,12 +71,9 @@ LogicalResult Materialize::collect() {
         return loop.emitError("expected loops that go on where the one before stops, with the same fetches");
       if (loop.getAscending())
         return loop.emitError("expected loops that count down");
-      auto of_tile = [&](IndexOp first) {
-        return first && first->getNumOperands() == 1 && first->getOperand(0) == loop.getTile();
-      };
       for (auto fetch : body)
-        if (!of_tile(fetch.getFirst().getDefiningOp<IndexOp>()))
-          return fetch.emitError("expected rows that are an index of the loop's tile alone");
+        if (!ofTile(fetch.getFirst(), loop))
+          return fetch.emitError("expected rows that are an expression of the loop's tile");
       loops_.push_back(loop);
     }
   return success();
@@ -110,9 +128,7 @@ void Materialize::issue(FetchOp model, Value tile, bool certain, bool limited) {
     auto branch = IfOp::create(builder_, loc, AffineMap::get(2, 0, distance), operands);
     builder_.setInsertionPointToStart(&branch.getBody().emplaceBlock());
   }
-  auto rows = model.getFirst().getDefiningOp<IndexOp>();
-  Value first =
-      IndexOp::create(builder_, loc, builder_.getIndexType(), StringAttr(), rows.getMap(), Reduce::Only, tile);
+  Value first = ofOther(model.getFirst(), model->getParentOfType<ForOp>(), tile, builder_);
   LoadAsyncOp::create(builder_, loc, slot(model.getDestination(), tile), model.getSource(), first,
                       limited ? model.getLimit() : Value());
 }

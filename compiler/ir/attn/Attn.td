@@ -125,10 +125,15 @@ def Attn_FoldOp : Attn_Op<"fold", [Pure]> {
   let description = [{
     `mixed`: nothing is known of the tiles. `partial`: the mask decides pair by pair. `full`: every pair is visible and every key
     exists, so there is no mask.
+
+    `past (%begin1, %tiles1, %begin2, %tiles2)`: key tiles [begin1, begin1 + tiles1) and [begin2, begin2 + tiles2), the lower
+    gap first, are left out, and tiles are numbered without them. All folds of a kernel have the same gaps, so that a range of
+    numbers may be cut anywhere, as if there were none.
   }];
-  let arguments = (ins Attn_Tiles:$tiles, Attn_StateType:$state, Index:$begin, Index:$end, OptionalAttr<ArrayAttr>:$mask);
+  let arguments = (ins Attn_Tiles:$tiles, Attn_StateType:$state, Index:$begin, Index:$end, Variadic<Index>:$gaps,
+                       OptionalAttr<ArrayAttr>:$mask);
   let results = (outs Attn_StateType:$result);
-  let assemblyFormat = "$tiles $state `over` `[` $begin `,` $end `)` (`mask` $mask^)? attr-dict";
+  let assemblyFormat = "$tiles $state `over` `[` $begin `,` $end `)` (`past` `(` $gaps^ `)`)? (`mask` $mask^)? attr-dict";
   let hasVerifier = 1;
 }
 

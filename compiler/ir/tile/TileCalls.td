@@ -149,6 +149,13 @@ def Tile_DistanceOp : Tile_ValueCall<"distance", "distance", F32> {
   let arguments = (ins OptionalAttr<StrAttr>:$label, Index:$a, Index:$b);
 }
 
+// --- key tiles, inside a lambda ----------------------------------------------------------------------------------------
+
+def Tile_SkipOp : Tile_ValueCall<"skip", "skip", Index> {
+  let summary = "Tile j of those that are left without [gap_begin, gap_begin + gap).";
+  let arguments = (ins OptionalAttr<StrAttr>:$label, Index:$j, Index:$gap_begin, Index:$gap);
+}
+
 // --- combine: one warp merges the chunks of one row ------------------------------------------------------------------
 
 def Tile_WarpIndexOp : Tile_ValueCall<"warp.index", "warp::index", Index> {

@@ -191,6 +191,13 @@ def Tile_LambdaOp : Tile_Op<"lambda", [NoTerminator, SingleBlock,
   let extraClassDefinition = Tile_NamedDefinition;
 }
 
+def Tile_ApplyOp : Tile_Op<"apply", [Pure]> {
+  let summary = "A lambda's value for a tile: `key_tile(j)`.";
+  let arguments = (ins Tile_LambdaType:$lambda, Index:$argument);
+  let results = (outs Index:$result);
+  let assemblyFormat = "$lambda `(` $argument `)` attr-dict";
+}
+
 def Tile_YieldOp : Tile_Op<"yield", [HasParent<"LambdaOp">]> {
   let summary = "The value of a lambda.";
   let arguments = (ins AnyType:$value);
@@ -241,7 +248,7 @@ def Tile_IfOp : Tile_Op<"if", [NoTerminator, SingleBlock]> {
 def Tile_FetchOp : Tile_Op<"fetch"> {
   let summary = "From here on `destination` holds the rows from `first` on. No copy is planned yet.";
   let description = [{
-    Rows at or beyond `limit` are zeros; without a limit all are there. In a loop `first` is a tile.index of the loop's tile,
+    Rows at or beyond `limit` are zeros; without a limit all are there. In a loop `first` is an expression of the loop's tile,
     and only the first tile that the loops visit may reach beyond the limit. tile-materialize-pipeline turns the fetches of
     the loops into asynchronous copies that run ahead by as many stages as the kernel's attribute `stages` says; a kernel
     that still has one is not printable. `what` is how comments call it: "K".

@@ -45,7 +45,7 @@ tile.kernel @rows(%k: !tile.gl<bf16, 64>, %head: index, %tiles: index) threads 1
   %k_rows = tile.rows %k, %head, %head : (!tile.gl<bf16, 64>, index, index) -> !tile.rows<bf16, 64>
   %0 = tile.index [0]
   tile.for %j from %tiles down to %0 {
-    // expected-error @+1 {{expected rows that are an index of the loop's tile alone}}
+    // expected-error @+1 {{expected rows that are an expression of the loop's tile}}
     tile.fetch "K" %k_smem, %k_rows[%head] : !tile.st<64, 64, bf16>, !tile.rows<bf16, 64>
   }
 }

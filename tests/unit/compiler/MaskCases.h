@@ -4,6 +4,7 @@
 #include "attune/compiler/Spec.h"
 
 #include "mlir/IR/AffineExpr.h"
+#include "mlir/IR/IntegerSet.h"
 
 #include <cstdint>
 #include <optional>
@@ -36,6 +37,16 @@ inline std::int64_t value(mlir::AffineExpr expr, llvm::ArrayRef<std::int64_t> di
   default:
     return a - floor(a, b) * b;
   }
+}
+
+/// Is (q, k) in the set? It is over (q, k)[sq, sk].
+inline bool holds(const mlir::IntegerSet& set, std::int64_t q, std::int64_t k, std::int64_t sq, std::int64_t sk) {
+  for (unsigned n = 0; n < set.getNumConstraints(); ++n) {
+    const std::int64_t at = value(set.getConstraint(n), {q, k}, {sq, sk});
+    if (set.isEq(n) ? at != 0 : at < 0)
+      return false;
+  }
+  return true;
 }
 
 struct Case {
@@ -84,7 +95,17 @@ inline std::vector<Case> cases() {
       {"custom_causal", custom({"k <= q + sk - sq"})},
       {"custom_strided", custom({"k <= q + sk - sq and k % 2 == 0"}), false},
       {"custom_dilated", custom({"k <= 2 * q + 3"}), false},
-      {"custom_union", custom({"k <= q - 40", "k >= q + 10 and k <= q + 20"}), false},
+      {"prefix_window", with(Causal::BottomRight, 20, {}, {}, 37)},
+      {"prefix_window_top_left", with(Causal::TopLeft, 10, {}, {}, 33)},
+      {"prefix_window_both", with(Causal::None, 10, 5, {}, 16)},
+      {"prefix_chunk", with(Causal::BottomRight, {}, {}, 24, 17)},
+      {"sink_window", custom({"k <= q + sk - sq and k >= q + sk - sq - 19", "k < 4 and k <= q + sk - sq"})},
+      {"sink_first", custom({"k < 4", "k <= q and k >= q - 30"})},
+      {"two_windows", custom({"k <= q and k > q - 10", "k <= q - 40 and k > q - 50"})},
+      {"three_sets", custom({"k < 8", "k <= q and k > q - 10", "k >= 40 and k < 50"})},
+      {"causal_and_last", custom({"k <= q + sk - sq", "k >= sk - 9"})},
+      {"covered", custom({"k <= q + sk - sq", "k <= q + sk - sq - 7"})},
+      {"custom_union", custom({"k <= q - 40", "k >= q + 10 and k <= q + 20"})},
       {"custom_queries", custom({"q >= 13 and k <= 30"}), false},
   };
 }
