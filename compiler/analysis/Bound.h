@@ -15,8 +15,8 @@ namespace attune::analysis {
 /// greatest of several bounds. Equal bounds are one object.
 struct BoundNode {
   enum class Kind { Affine, Least, Greatest } kind;
-  mlir::AffineExpr expr;                          ///< Affine
-  llvm::SmallVector<const BoundNode*, 4> parts{}; ///< Least, Greatest
+  mlir::AffineExpr expr;                        ///< Affine
+  llvm::SmallVector<const BoundNode*, 4> parts; ///< Least, Greatest
 };
 using Bound = const BoundNode*;
 

@@ -151,21 +151,26 @@ System::Range System::projectOnTiles() const {
     }
   set.removeRedundantConstraints();
 
-  const auto add = [&](ArrayRef<llvm::DynamicAPInt> row, bool negate) {
-    const int64_t factor = int64_t(row[0]) * (negate ? -1 : 1);
-    AffineExpr rest = getAffineConstantExpr(int64_t(row.back()) * (negate ? -1 : 1), context_);
+  // ceil(sum / divisor), as a floor where that has the smaller constant
+  const auto rounded = [&](ArrayRef<llvm::DynamicAPInt> row, int64_t sign, int64_t plus, int64_t divisor) {
+    AffineExpr sum = getAffineConstantExpr(0, context_);
     for (unsigned n = 1; n < meaning.size(); ++n)
-      rest = rest + meaning[n] * (int64_t(row[n]) * (negate ? -1 : 1));
+      sum = sum + meaning[n] * (int64_t(row[n]) * sign);
+    const int64_t constant = int64_t(row.back()) * sign + plus, up = constant + divisor - 1;
+    return constant < 0 && up < -constant ? (sum + up).floorDiv(divisor) : (sum + constant).ceilDiv(divisor);
+  };
+  const auto add = [&](ArrayRef<llvm::DynamicAPInt> row, int64_t sign) {
+    const int64_t factor = int64_t(row[0]) * sign;
     if (factor > 0) // factor j + rest >= 0
-      range.lower.push_back((-rest).ceilDiv(factor));
+      range.lower.push_back(rounded(row, -sign, 0, factor));
     else if (factor < 0)
-      range.upper.push_back((rest + 1).ceilDiv(-factor)); // j <= floor(rest / f), that is j < ceil((rest + 1) / f)
+      range.upper.push_back(rounded(row, sign, 1, -factor)); // j <= floor(rest / f), that is j < ceil((rest + 1) / f)
   };
   for (unsigned n = 0; n < set.getNumInequalities(); ++n)
-    add(set.getInequality(n), false);
+    add(set.getInequality(n), 1);
   for (unsigned n = 0; n < set.getNumEqualities(); ++n)
-    for (const bool negate : {false, true})
-      add(set.getEquality(n), negate);
+    for (const int64_t sign : {1, -1})
+      add(set.getEquality(n), sign);
   return range;
 }
 

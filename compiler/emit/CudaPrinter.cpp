@@ -154,9 +154,8 @@ Operand CudaPrinter::definition(Operation& op) const {
       .Case([&](tile::SlotOp slot) {
         return Operand{text(slot.getTiles()) + "[" + text(slot.getRing()) + "(" + text(slot.getTile()) + ")]"};
       })
-      .Case([&](tile::ApplyOp apply) {
-        return Operand{text(apply.getLambda()) + "(" + text(apply.getArgument()) + ")"};
-      })
+      .Case(
+          [&](tile::ApplyOp apply) { return Operand{text(apply.getLambda()) + "(" + text(apply.getArgument()) + ")"}; })
       .Case([&](tile::AtOp at) { return Operand{text(at.getView()) + "(" + text(at.getRow()) + ")"}; })
       .Case([&](tile::Log2eOp) { return Operand{"log2e"}; })
       .Case([&](tile::ConstantOp constant) { return Operand{literal(constant.getValue())}; })

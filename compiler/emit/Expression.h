@@ -16,7 +16,7 @@ struct Operand {
   std::string text;
   bool atom = true;                          ///< a name or a call: never needs parentheses
   bool non_negative = false;                 ///< then `/` and `%` mean what floordiv and mod mean
-  std::optional<std::int64_t> constant = {}; ///< its value, if that is known
+  std::optional<std::int64_t> constant; ///< its value, if that is known
 };
 
 /// Affine expressions as a person would write them: positive terms first, no parentheses that C++ does not need,

@@ -36,16 +36,18 @@ static std::size_t breakPoint(const std::string& line, bool continued, std::size
 
 /// A comment goes on as a comment: words are wrapped, and the lines after the first are indented by two.
 static std::string wrapped(const std::string& text, const std::string& indent) {
+  const std::string prefix = indent + "//" + std::string(text.find_first_not_of(' ', 2), ' ');
   std::string result, rest = indent + text;
-  const std::string prefix = indent + "//" + std::string(text.find_first_not_of(' ', 2) - 2, ' ') + "  ";
   while (rest.size() > columns) {
-    const std::size_t at = rest.rfind(' ', columns);
+    std::size_t at = rest.rfind(' ', columns);
+    if (const std::size_t word = rest.rfind(' ', at - 1); rest[word + 1] == '[') // a range stays in one piece
+      at = word;
     if (at == std::string::npos || at <= prefix.size())
       break;
-    result += rest.substr(0, at) + "\n";
-    rest = prefix + rest.substr(at + 1);
+    result.append(rest, 0, at).append("\n");
+    rest.replace(0, at + 1, prefix);
   }
-  return result + rest + "\n";
+  return result.append(rest).append("\n");
 }
 
 void Layout::line(const std::string& text) {
@@ -71,7 +73,9 @@ void Layout::line(const std::string& text) {
   text_ += rest + "\n";
 }
 
-std::string Layout::indented(const std::string& text) const { return std::string(2 * depth_, ' ') + text; }
+std::string Layout::indented(const std::string& text) const {
+  return std::string(2 * static_cast<std::size_t>(depth_), ' ') + text;
+}
 
 void Layout::lambda(const std::string& head, const std::string& expression) {
   std::string whole = head + " { return " + expression + "; };";

@@ -2,6 +2,8 @@
 #include "compiler/emit/Expression.h"
 #include "compiler/passes/AttnPasses.h"
 
+#include <map>
+
 using namespace mlir;
 
 namespace attune::attn {
@@ -28,7 +30,7 @@ class ClassifyBlocksPass : public impl::ClassifyBlocksBase<ClassifyBlocksPass> {
     Location loc;
     Value q_first, q_last, sq, sk;
     analysis::Bounds& bounds;
-    llvm::DenseMap<Bound, Value> made{};
+    std::map<Bound, Value> made;
 
     Value bound(StringRef label, Reduce reduce, ArrayRef<AffineExpr> exprs, ValueRange more = {}) {
       SmallVector<Value> operands{q_first, q_last, sq, sk};

@@ -127,11 +127,11 @@ std::string Convert::describe(MutableArrayRef<attn::FoldOp> folds) {
   for (auto fold : folds)
     if (fold.getTiles() == attn::Tiles::Full)
       full.push_back(range(fold.getBegin(), fold.getEnd()));
-  std::string text = "key tiles " + range(folds.back().getBegin(), folds.front().getEnd()) + " have a visible pair";
+  std::string text =
+      folds.front().getGaps().empty() ? "key tiles " : "key tiles, counted without the gap between sets: ";
+  text += range(folds.back().getBegin(), folds.front().getEnd()) + " have a visible pair";
   if (!full.empty())
     text += ", of " + llvm::join(full, " and ") + " every pair is visible";
-  if (!folds.front().getGaps().empty())
-    text += "; they are counted without the gap";
   return text;
 }
 

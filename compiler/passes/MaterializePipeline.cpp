@@ -72,7 +72,7 @@ LogicalResult Materialize::collect() {
       if (loop.getAscending())
         return loop.emitError("expected loops that count down");
       for (auto fetch : body)
-        if (!ofTile(fetch.getFirst(), loop))
+        if (fetch.getFirst().getParentRegion() != &loop.getBody() || !ofTile(fetch.getFirst(), loop))
           return fetch.emitError("expected rows that are an expression of the loop's tile");
       loops_.push_back(loop);
     }

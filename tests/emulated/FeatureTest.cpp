@@ -46,6 +46,22 @@ TEST(Masks, NegativeAndWideWindows) {
   }
 }
 
+TEST(Masks, GapsBetweenSets) { // tiles are counted without them
+  AttentionSpec spec = gqaSpec(64);
+  spec.causal = Causal::BottomRight;
+  spec.window.left = 40;
+  spec.prefix = 70;
+  for (const int splits : {1, 3}) {
+    EXPECT_EQ(failure(caseOf(spec, Lengths::dense(1, 150, 403), splits)), "");
+    EXPECT_EQ(failure(caseOf(spec, Lengths::dense(1, 300, 190), splits)), ""); // rows that see the prefix alone
+  }
+  spec.varlen = true;
+  EXPECT_EQ(failure(caseOf(spec, Lengths{{0, 113, 113, 114, 342}, {0, 303, 320, 520, 748}})), "");
+  AttentionSpec many = gqaSpec(64);
+  many.mask = {"k < 8", "k <= q + sk - sq and k > q + sk - sq - 30", "k >= 200 and k < 210 and k <= q + sk - sq"};
+  EXPECT_EQ(failure(caseOf(many, Lengths::dense(1, 70, 500), 4)), "");
+}
+
 TEST(Masks, Custom) {
   AttentionSpec spec = gqaSpec(64);
   for (const std::vector<std::string>& mask : std::vector<std::vector<std::string>>{

@@ -57,6 +57,11 @@ const std::vector<Rung>& ladder() {
          s.lse = false;
        }),
        small},
+      {"11_prefix_and_window", with([](auto& s) {
+         s.prefix = 256;
+         s.window.left = 1023;
+       }),
+       prefill},
   };
   return rungs;
 }

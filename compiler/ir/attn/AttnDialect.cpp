@@ -113,7 +113,8 @@ LogicalResult FoldOp::verify() {
   if ((getTiles() == Tiles::Full) == bool(getMask()))
     return emitOpError(getMask() ? "expected no mask on full tiles" : "expected a mask on tiles that are not full");
   if (getGaps().size() % 2)
-    return emitOpError("expected gaps as pairs of first tile and number of tiles, got ") << getGaps().size() << " values";
+    return emitOpError("expected gaps as pairs of first tile and number of tiles, got ")
+           << getGaps().size() << " values";
   return getMask() ? verifyMask(*this, *getMask()) : success();
 }
 

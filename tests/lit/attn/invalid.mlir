@@ -91,3 +91,13 @@ attn.kernel @partial #spec <q_tile = 64, kv_tile = 64, warps = 4, stages = 1> {
   // expected-error @+1 {{expected a mask on tiles that are not full}}
   %1 = attn.fold partial %0 over [%sq, %sk)
 }
+
+// -----
+#spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
+attn.kernel @gaps #spec <q_tile = 64, kv_tile = 64, warps = 4, stages = 1> {
+^bb0(%rows: index, %sq: index, %sk: index):
+  %0 = attn.identity
+  // expected-error @+1 {{expected gaps as pairs of first tile and number of tiles, got 1 values}}
+  %1 = attn.fold full %0 over [%sq, %sk) past (%rows)
+  attn.store %1
+}

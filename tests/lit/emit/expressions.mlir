@@ -69,3 +69,25 @@ tile.kernel @names(%q: !tile.gl<f16, 64>, %offsets: !tile.ptr<i32>, %sq: index, 
   // CHECK: auto& k_smem = shared::at<st<f16, 64, 64>[3]>(1024);
   %k_smem = tile.alloc at 1024 : !tile.st<64, 64, f16, stages = 3>
 }
+
+// A comment that is too long goes on as a comment.
+// CHECK-LABEL: comment() {
+//       CHECK:   // key tiles, counted without the gap between sets: [0, kv_end) have a visible pair, of [full_begin, full_end) and
+//  CHECK-NEXT:   //   [0, lower_full_end) every pair is visible
+//  CHECK-NEXT: }
+tile.kernel @comment() threads 32 grid [[], [], []] {
+  tile.section "key tiles, counted without the gap between sets: [0, kv_end) have a visible pair, of [full_begin, full_end) and [0, lower_full_end) every pair is visible"
+}
+
+// CHECK-LABEL: gaps(const int tiles, const int gap_begin, const int gap) {
+//  CHECK-NEXT:   const auto key_tile = [=](int j) { return skip(j, gap_begin, gap); };
+//  CHECK-NEXT:   const int first = key_tile(tiles - 1) * 64;
+tile.kernel @gaps(%tiles: index, %gap_begin: index, %gap: index) threads 32 grid [[], [], []] {
+  %key_tile = tile.lambda(%j: index) {
+    %0 = tile.skip %j, %gap_begin, %gap : (index, index, index) -> index
+    tile.yield %0 : index
+  }
+  %0 = tile.index [%tiles - 1]
+  %1 = tile.apply %key_tile(%0)
+  %first = tile.index [%1 * 64]
+}

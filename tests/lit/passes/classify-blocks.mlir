@@ -45,14 +45,59 @@ attn.forward @dense #spec mask [affine_set<(q, k)[sq, sk] : (0 >= 0)>]
 
 // -----
 
-// A union (prefix-LM) is visited from its first to its last tile.
+// A union without a gap (prefix-LM): from the first to the last tile of any set, full are those of any set.
 // CHECK-LABEL: attn.kernel @prefix
 //       CHECK:   %[[PREFIX:.+]] = attn.bound reduce min affine_map<(d0) -> (8, d0 ceildiv 64)>(%sk)
 //       CHECK:   %kv_end = attn.bound "kv_end" reduce max affine_map<(d0, d1, d2, d3) -> ((d0 - d1 + d2 + 1) ceildiv 64, d3)>(%q_last, %sq, %sk, %[[PREFIX]])
+//       CHECK:   attn.fold partial %{{.+}} over[%full_end, %kv_end) mask
+//       CHECK:   attn.fold full %{{.+}} over[%{{.+}}, %full_end){{$}}
+//   CHECK-NOT:   attn.fold
 #spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
 // expected-remark @+2 {{attn-build-kernel: a block has 128 rows}}
-// expected-remark @+1 {{attn-classify-blocks: the mask costs nothing in full tiles; a union is visited from its first to its last tile}}
+// expected-remark @+1 {{attn-classify-blocks: the mask costs nothing in full tiles}}
 attn.forward @prefix #spec mask [affine_set<(q, k)[sq, sk] : (q + sk - sq - k >= 0)>, affine_set<(q, k)[sq, sk] : (511 - k >= 0)>]
+  schedule <q_tile = 128, kv_tile = 64, warps = 4, stages = 1>
+
+// -----
+
+// A union with a gap: a window, and the first 128 keys. Tiles are numbered without the gap; those below it keep their
+// number. Two ranges of full tiles, one per set, and between them the tiles that either set cuts.
+// CHECK-LABEL: attn.kernel @prefix_and_window
+//       CHECK:   %begin1 = attn.bound "begin1" reduce max {{.*}}floordiv 64, 0)
+//       CHECK:   %end1 = attn.bound "end1" reduce max {{.*}}ceildiv 64, 0)
+//       CHECK:   %gap_begin = attn.bound "gap_begin" reduce min affine_map<(d0) -> (d0, 2)>(%end1)
+//       CHECK:   %gap = attn.bound "gap" reduce max affine_map<(d0, d1) -> (d0 - d1, 0)>(%begin1, %gap_begin)
+//       CHECK:   %lower_full_end = attn.bound "lower_full_end" reduce min
+//       CHECK:   %kv_end = attn.bound "kv_end" affine_map<(d0, d1) -> (d0 - d1)>(%{{.+}}, %gap)
+//       CHECK:   %[[DIAGONAL:.+]] = attn.fold partial %{{.+}} over[%full_end, %kv_end) past(%gap_begin, %gap) mask
+//       CHECK:   %[[WINDOW:.+]] = attn.fold full %[[DIAGONAL]] over[%full_begin, %full_end) past(%gap_begin, %gap){{$}}
+//       CHECK:   %[[EDGES:.+]] = attn.fold partial %[[WINDOW]] over[%lower_full_end, %full_begin) past(%gap_begin, %gap) mask
+//       CHECK:   attn.fold full %[[EDGES]] over[%{{.+}}, %lower_full_end) past(%gap_begin, %gap){{$}}
+//   CHECK-NOT:   attn.fold
+#spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
+// expected-remark @+2 {{attn-build-kernel: a block has 128 rows}}
+// expected-remark @+1 {{attn-classify-blocks: the mask costs nothing in full tiles; tiles between the 2 sets are skipped}}
+attn.forward @prefix_and_window #spec mask [affine_set<(q, k)[sq, sk] : (q + sk - sq - k >= 0, k - q - sk + sq + 1023 >= 0)>, affine_set<(q, k)[sq, sk] : (127 - k >= 0)>]
+  schedule <q_tile = 128, kv_tile = 64, warps = 4, stages = 1>
+
+// -----
+
+// A set inside another one is dropped, from the mask too. Of three ranges of full tiles two are kept apart.
+// CHECK-LABEL: attn.kernel @covered
+//       CHECK:   attn.fold partial {{.*}} mask [affine_set<(d0, d1)[s0, s1] : (d0 + s1 - s0 - d1 >= 0)>]
+//       CHECK:   attn.fold full
+//   CHECK-NOT:   attn.fold
+// CHECK-LABEL: attn.kernel @three_windows
+// CHECK-COUNT-2: attn.fold full
+//   CHECK-NOT:   attn.fold full
+#spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
+// expected-remark @+2 {{attn-build-kernel: a block has 128 rows}}
+// expected-remark @+1 {{attn-classify-blocks: the mask costs nothing in full tiles}}
+attn.forward @covered #spec mask [affine_set<(q, k)[sq, sk] : (q + sk - sq - k >= 0, k - 99 >= 0)>, affine_set<(q, k)[sq, sk] : (q + sk - sq - k >= 0)>]
+  schedule <q_tile = 128, kv_tile = 64, warps = 4, stages = 1>
+// expected-remark @+2 {{attn-build-kernel: a block has 128 rows}}
+// expected-remark @+1 {{some full tiles are treated as cut, for each range of them costs two loops}}
+attn.forward @three_windows #spec mask [affine_set<(q, k)[sq, sk] : (q - k >= 0, k - q + 999 >= 0)>, affine_set<(q, k)[sq, sk] : (q - k - 2000 >= 0, k - q + 2999 >= 0)>, affine_set<(q, k)[sq, sk] : (q - k - 4000 >= 0, k - q + 4999 >= 0)>]
   schedule <q_tile = 128, kv_tile = 64, warps = 4, stages = 1>
 
 // -----
@@ -66,7 +111,7 @@ attn.forward @prefix #spec mask [affine_set<(q, k)[sq, sk] : (q + sk - sq - k >=
 //   CHECK-NOT:   attn.fold
 #spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
 // expected-remark @+2 {{attn-build-kernel: a block has 128 rows}}
-// expected-remark @+1 {{attn-classify-blocks: no tile can be proven full}}
+// expected-remark @+1 {{attn-classify-blocks: no tile can be proven full; any tile may be cut by key % 2 == 0}}
 attn.forward @even #spec mask [affine_set<(q, k)[sq, sk] : (k mod 2 == 0)>]
   schedule <q_tile = 128, kv_tile = 64, warps = 4, stages = 1>
 // expected-remark @+2 {{attn-build-kernel: a block has 128 rows}}

@@ -1,0 +1,140 @@
+// attention_forward: O = softmax(mask(scale * Q K^T)) V
+//   bf16, head dim 128, 28 query heads on 4 key/value heads
+//   visible: (key <= query + sk - sq && key >= query + sk - sq - 1023) || (key < 256 && key < sk)
+//   q_tile 128, kv_tile 64, 8 warps, 1 stage
+#include <attune/tile.cuh>
+
+using namespace attune;
+using block = thread_block<8>;
+
+extern "C" __global__ void __launch_bounds__(block::threads, 1)
+    attention_forward(const gl<bf16, 128> q, const gl<bf16, 128> k, const gl<bf16, 128> v, const gl<bf16, 128> o,
+                      const gl<float, 1> lse, const int sq, const int sk, const float scale) {
+  auto& q_smem = shared::at<st<bf16, 128, 128>>(0);
+  auto& k_smem = shared::at<st<bf16, 64, 128>>(32768);
+  auto& v_smem = shared::at<st<bf16, 64, 128>>(49152);
+  auto& o_smem = shared::at<st<bf16, 128, 128>>(0); // q_smem is dead by then
+
+  // one block: 128 queries of one head; the longest rows go first
+  const int q_begin = (gridDim.x - blockIdx.x - 1) * 128;
+  const int head = blockIdx.y;
+  const int batch = blockIdx.z;
+  const auto q_rows = rows(q, batch, head);
+  const auto k_rows = rows(k, batch, head / 7);
+  const auto v_rows = rows(v, batch, head / 7);
+
+  // key tiles, counted without the gap between sets: [0, kv_end) have a visible pair, of [full_begin, full_end) and
+  //   [0, lower_full_end) every pair is visible
+  const int q_last = min(q_begin + 127, sq - 1);
+  const int begin1 = max(floordiv(q_begin + sk - sq - 1023, 64), 0);
+  const int end1 = max(ceildiv(q_last + sk - sq + 1, 64), 0);
+  const int end2 = min(4, ceildiv(sk, 64));
+  const int full_end1 = max(floordiv(q_begin + sk - sq + 1, 64), 0);
+  const int full_begin1 = min(max(floordiv(q_last + sk - sq, 64) - 15, 0), full_end1);
+  const int full_end2 = min(sk / 64, 4);
+  const int gap_begin = min(end1, 4);
+  const int gap = max(begin1 - gap_begin, 0);
+  const int lower_full_end = min(full_end1, 4);
+  const int kv_end = max(end1, end2) - gap;
+  const int full_end = max(full_end1, full_end2) - gap;
+  const int full_begin = max(full_begin1, lower_full_end) - gap;
+  const auto key_tile = [=](int j) { return skip(j, gap_begin, gap); };
+  const auto visible = [=](int query, int key) {
+    return (key <= query + sk - sq && key >= query + sk - sq - 1023) || (key < 256 && key < sk);
+  };
+  const float scale_log2 = scale * log2e;
+
+  rt<float, 16, 64> scores;
+  rt<bf16, 16, 64> probs;
+  rt<float, 16, 128> out;
+  rv<16> row_max, row_sum, rescale;
+  softmax::reset(out, row_max, row_sum);
+
+  block::load_async(q_smem, q_rows, q_begin, sq);
+  if (kv_end > 0)
+    block::load_async(k_smem, k_rows, key_tile(kv_end - 1) * 64, sk);
+  cp_async::commit();
+
+  // tiles that the mask cuts
+  for (int j = kv_end - 1; j >= full_end; --j) {
+    cp_async::wait<0>(); // K(j) is there, V(j + 1) is used up
+    block::sync();
+    block::load_async(v_smem, v_rows, key_tile(j) * 64, sk);
+    cp_async::commit();
+    warp::mm_ABt(scores, q_smem, k_smem);
+    cp_async::wait<0>(); // V(j) is there, K(j) is used up
+    block::sync();
+    if (j > 0)
+      block::load_async(k_smem, k_rows, key_tile(j - 1) * 64);
+    cp_async::commit();
+    softmax::mask(scores, q_begin, key_tile(j) * 64, visible);
+    softmax::step_masked(scores, row_max, row_sum, rescale, scale_log2);
+    warp::mul_row(out, out, rescale);
+    warp::convert(probs, scores);
+    warp::mma_AB_masked(out, probs, v_smem);
+  }
+
+  // tiles where every pair is visible
+  for (int j = full_end - 1; j >= full_begin; --j) {
+    cp_async::wait<0>();
+    block::sync();
+    block::load_async(v_smem, v_rows, key_tile(j) * 64);
+    cp_async::commit();
+    warp::mm_ABt(scores, q_smem, k_smem);
+    cp_async::wait<0>();
+    block::sync();
+    if (j > 0)
+      block::load_async(k_smem, k_rows, key_tile(j - 1) * 64);
+    cp_async::commit();
+    softmax::step(scores, row_max, row_sum, rescale, scale_log2);
+    warp::mul_row(out, out, rescale);
+    warp::convert(probs, scores);
+    warp::mma_AB(out, probs, v_smem);
+  }
+
+  // tiles that the mask cuts
+  for (int j = full_begin - 1; j >= lower_full_end; --j) {
+    cp_async::wait<0>();
+    block::sync();
+    block::load_async(v_smem, v_rows, key_tile(j) * 64, sk);
+    cp_async::commit();
+    warp::mm_ABt(scores, q_smem, k_smem);
+    cp_async::wait<0>();
+    block::sync();
+    if (j > 0)
+      block::load_async(k_smem, k_rows, key_tile(j - 1) * 64);
+    cp_async::commit();
+    softmax::mask(scores, q_begin, key_tile(j) * 64, visible);
+    softmax::step_masked(scores, row_max, row_sum, rescale, scale_log2);
+    warp::mul_row(out, out, rescale);
+    warp::convert(probs, scores);
+    warp::mma_AB_masked(out, probs, v_smem);
+  }
+
+  // tiles where every pair is visible
+  for (int j = lower_full_end - 1; j >= 0; --j) {
+    cp_async::wait<0>();
+    block::sync();
+    block::load_async(v_smem, v_rows, key_tile(j) * 64);
+    cp_async::commit();
+    warp::mm_ABt(scores, q_smem, k_smem);
+    cp_async::wait<0>();
+    block::sync();
+    if (j > 0)
+      block::load_async(k_smem, k_rows, key_tile(j - 1) * 64);
+    cp_async::commit();
+    softmax::step(scores, row_max, row_sum, rescale, scale_log2);
+    warp::mul_row(out, out, rescale);
+    warp::convert(probs, scores);
+    warp::mma_AB(out, probs, v_smem);
+  }
+
+  rv<16> row_lse;
+  softmax::normalize(out, row_lse, row_max, row_sum, scale_log2);
+  warp::store(rows(lse, batch, head), row_lse, q_begin, sq);
+  cp_async::wait<0>();
+  block::sync(); // every warp is done with Q, K and V
+  warp::store(o_smem, out);
+  block::sync();
+  block::store(rows(o, batch, head), o_smem, q_begin, sq);
+}
