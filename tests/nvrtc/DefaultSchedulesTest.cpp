@@ -116,7 +116,9 @@ TEST_P(Hopper, KernelCompilesClean) {
   std::cout << GetParam() << ": " << build.log.milliseconds << " ms in NVRTC\n";
 }
 
-INSTANTIATE_TEST_SUITE_P(HandWritten, Hopper, testing::Values("sm90_prefill_causal"));
+INSTANTIATE_TEST_SUITE_P(HandWritten, Hopper,
+                         testing::Values("sm90_prefill_causal", "sm90_prefill_varlen", "sm90_sliding_window",
+                                         "sm90_decode"));
 
 } // namespace
 } // namespace attune
