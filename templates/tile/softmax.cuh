@@ -19,30 +19,39 @@ ATTUNE_DEVICE float quad_sum(float a) {
 
 template <bool Masked, int M, int N>
 ATTUNE_DEVICE void step(rt<float, M, N>& scores, rv<M>& row_max, rv<M>& row_sum, rv<M>& rescale, float scale_log2) {
+  rv<M> now;
 #pragma unroll
   for (int m = 0; m < M / 16; ++m)
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      const float before = row_max.data[m][half];
-      float now = before;
+      now.data[m][half] = row_max.data[m][half];
 #pragma unroll
       for (int n = 0; n < N / 8; ++n)
-        now = fmaxf(now, fmaxf(scores.data[m][n][2 * half], scores.data[m][n][2 * half + 1]));
-      now = quad_max(now);
-      row_max.data[m][half] = now;
-
+        now.data[m][half] =
+            fmaxf(now.data[m][half], fmaxf(scores.data[m][n][2 * half], scores.data[m][n][2 * half + 1]));
+    }
+#pragma unroll
+  for (int m = 0; m < M / 16; ++m)
+#pragma unroll
+    for (int half = 0; half < 2; ++half)
+      now.data[m][half] = quad_max(now.data[m][half]);
+#pragma unroll
+  for (int m = 0; m < M / 16; ++m)
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const float maximum = now.data[m][half];
       // a row that has seen nothing yet has maximum -inf: measured from 0 its weights are 2^-inf = 0
-      const float offset = Masked && now == -infinity() ? 0.0f : now * scale_log2;
-      rescale.data[m][half] = exp2(before * scale_log2 - offset);
-      float sum = row_sum.data[m][half] * rescale.data[m][half];
+      const float offset = Masked && maximum == -infinity() ? 0.0f : maximum * scale_log2;
+      rescale.data[m][half] = exp2(row_max.data[m][half] * scale_log2 - offset);
+      row_max.data[m][half] = maximum;
+      row_sum.data[m][half] *= rescale.data[m][half];
 #pragma unroll
       for (int n = 0; n < N / 8; ++n)
 #pragma unroll
         for (int i = 2 * half; i < 2 * half + 2; ++i) {
           scores.data[m][n][i] = exp2(fmaf(scores.data[m][n][i], scale_log2, -offset));
-          sum += scores.data[m][n][i];
+          row_sum.data[m][half] += scores.data[m][n][i];
         }
-      row_sum.data[m][half] = sum;
     }
 }
 

@@ -18,6 +18,8 @@ struct specialized_block {
   static constexpr int threads = (Consumers + 1) * 128;
   static ATTUNE_DEVICE bool is_producer() { return threadIdx.x / 128 == Consumers; }
   static ATTUNE_DEVICE void sync() { sm90::barrier_sync(0, threads); }
+  /// The consumers only.
+  static ATTUNE_DEVICE void sync_consumers() { sm90::barrier_sync(7, Consumers * 128); }
 };
 
 namespace warpgroup {
@@ -29,7 +31,7 @@ ATTUNE_DEVICE bool is_issuer() { return threadIdx.x % 128 / 32 == 0 && sm90::ele
 /// In the producer: the warp that makes V finite.
 ATTUNE_DEVICE bool is_checker() { return threadIdx.x % 128 / 32 == 1; }
 
-// named barriers of the block: 0 is block::sync
+// named barriers of the block: 0 is block::sync, 7 block::sync_consumers
 constexpr int first_turn = 1, first_warpgroup = 4;
 
 /// The threads of this warpgroup.

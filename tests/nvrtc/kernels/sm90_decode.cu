@@ -93,18 +93,19 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   bar::arrive(k_empty[ring(kv_last)]);
   softmax::mask(scores, row_begin, kv_last * 64, visible);
   softmax::step_masked(scores, row_max, row_sum, rescale, scale_log2);
+  bar::wait(v_full[ring(kv_last)], ring.phase(kv_last));
   warp::convert(probs, scores);
 
   // tiles that the mask cuts: S(j) = Q K(j)^T runs while P(j + 1) V(j + 1) accumulates
   for (int j = kv_last - 1; j >= chunk_full_end; --j) {
     bar::wait(k_full[ring(j)], ring.phase(j));
     warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(j)]);
-    bar::wait(v_full[ring(j + 1)], ring.phase(j + 1));
     warpgroup::mma_AB_async(out, probs, v_smem[ring(j + 1)]);
     warpgroup::wait<1>(scores);
     bar::arrive(k_empty[ring(j)]);
     softmax::mask(scores, row_begin, j * 64, visible);
     softmax::step_masked(scores, row_max, row_sum, rescale, scale_log2);
+    bar::wait(v_full[ring(j)], ring.phase(j));
     warpgroup::wait<0>(out);
     bar::arrive(v_empty[ring(j + 1)]);
     warp::mul_row(out, out, rescale);
@@ -115,11 +116,11 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   for (int j = min(chunk_full_end, kv_last) - 1; j >= chunk_begin; --j) {
     bar::wait(k_full[ring(j)], ring.phase(j));
     warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(j)]);
-    bar::wait(v_full[ring(j + 1)], ring.phase(j + 1));
     warpgroup::mma_AB_async(out, probs, v_smem[ring(j + 1)]);
     warpgroup::wait<1>(scores);
     bar::arrive(k_empty[ring(j)]);
     softmax::step(scores, row_max, row_sum, rescale, scale_log2);
+    bar::wait(v_full[ring(j)], ring.phase(j));
     warpgroup::wait<0>(out);
     bar::arrive(v_empty[ring(j + 1)]);
     warp::mul_row(out, out, rescale);
@@ -127,7 +128,6 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   }
 
   // the last P V
-  bar::wait(v_full[ring(chunk_begin)], ring.phase(chunk_begin));
   warpgroup::mma_AB_async(out, probs, v_smem[ring(chunk_begin)]);
   warpgroup::wait<0>(out);
 

@@ -105,6 +105,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   bar::arrive(k_empty[ring(kv_last)]);
   softmax::mask(scores, q_begin, kv_last * 128, visible);
   softmax::step_masked(scores, row_max, row_sum, rescale, scale_log2);
+  bar::wait(v_full[ring(kv_last)], ring.phase(kv_last));
   warp::convert(probs, scores);
 
   // tiles that the mask cuts: S(j) = Q K(j)^T runs while P(j + 1) V(j + 1) accumulates
@@ -112,13 +113,13 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
     bar::wait(k_full[ring(j)], ring.phase(j));
     warpgroup::take_turn<2>();
     warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(j)]);
-    bar::wait(v_full[ring(j + 1)], ring.phase(j + 1));
     warpgroup::mma_AB_async(out, probs, v_smem[ring(j + 1)]);
     warpgroup::pass_turn<2>();
     warpgroup::wait<1>(scores);
     bar::arrive(k_empty[ring(j)]);
     softmax::mask(scores, q_begin, j * 128, visible);
     softmax::step_masked(scores, row_max, row_sum, rescale, scale_log2);
+    bar::wait(v_full[ring(j)], ring.phase(j));
     warpgroup::wait<0>(out);
     bar::arrive(v_empty[ring(j + 1)]);
     warp::mul_row(out, out, rescale);
@@ -130,12 +131,12 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
     bar::wait(k_full[ring(j)], ring.phase(j));
     warpgroup::take_turn<2>();
     warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(j)]);
-    bar::wait(v_full[ring(j + 1)], ring.phase(j + 1));
     warpgroup::mma_AB_async(out, probs, v_smem[ring(j + 1)]);
     warpgroup::pass_turn<2>();
     warpgroup::wait<1>(scores);
     bar::arrive(k_empty[ring(j)]);
     softmax::step(scores, row_max, row_sum, rescale, scale_log2);
+    bar::wait(v_full[ring(j)], ring.phase(j));
     warpgroup::wait<0>(out);
     bar::arrive(v_empty[ring(j + 1)]);
     warp::mul_row(out, out, rescale);
@@ -147,13 +148,13 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
     bar::wait(k_full[ring(j)], ring.phase(j));
     warpgroup::take_turn<2>();
     warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(j)]);
-    bar::wait(v_full[ring(j + 1)], ring.phase(j + 1));
     warpgroup::mma_AB_async(out, probs, v_smem[ring(j + 1)]);
     warpgroup::pass_turn<2>();
     warpgroup::wait<1>(scores);
     bar::arrive(k_empty[ring(j)]);
     softmax::mask(scores, q_begin, j * 128, visible);
     softmax::step_masked(scores, row_max, row_sum, rescale, scale_log2);
+    bar::wait(v_full[ring(j)], ring.phase(j));
     warpgroup::wait<0>(out);
     bar::arrive(v_empty[ring(j + 1)]);
     warp::mul_row(out, out, rescale);
@@ -161,7 +162,6 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   }
 
   // the last P V
-  bar::wait(v_full[ring(kv_begin)], ring.phase(kv_begin));
   warpgroup::mma_AB_async(out, probs, v_smem[ring(kv_begin)]);
   warpgroup::wait<0>(out);
 
