@@ -48,7 +48,7 @@ Counters summarize(const Tally& tally, const Program& program, const MemoryView&
   };
   traffic("read", tally.reads);
   traffic("write", tally.writes);
-  static constexpr const char* accesses[] = {"load", "store", "ldmatrix", "copy"};
+  static constexpr const char* accesses[] = {"load", "store", "ldmatrix", "copy", "bulk"};
   for (std::size_t i = 0; i < std::size(tally.shared); ++i) {
     counters["shared.wavefronts"] += tally.shared[i].taken;
     counters["shared.wavefronts.minimum"] += tally.shared[i].minimum;

@@ -3,7 +3,8 @@
 #include "attune/compiler/Error.h"
 #include "runtime/emulator/Cluster.h"
 #include "runtime/emulator/Decode.h"
-#include "runtime/emulator/Races.h"
+#include "runtime/emulator/TensorMaps.h"
+#include "runtime/support/TiledTensorRules.h"
 
 #include <algorithm>
 #include <atomic>
@@ -138,7 +139,12 @@ public:
     return std::make_shared<LoadedKernel>(memory_, module, std::string(kernel_name));
   }
 
-  TensorMap encode(const TiledTensor&) override { throw DeviceError(properties_.name + " has no tensor maps"); }
+  TensorMap encode(const TiledTensor& tensor) override {
+    if (limits_.number < 90)
+      throw DeviceError(properties_.name + " has no tensor maps: they begin with sm_90");
+    checkTiledTensor(tensor);
+    return packTensorMap(tensor);
+  }
   void launch(const DeviceKernel& kernel, const LaunchConfig& config, std::span<void* const> arguments, void*) override;
   void synchronize() override {}
   Counters counters() const override {

@@ -10,9 +10,10 @@
 
 namespace attune::emulator {
 
-/// Generic addresses of the two windows that are not global memory.
+/// Generic addresses of the windows that are not global memory.
 constexpr DevicePtr shared_window = 0x7000'0000'0000;
 constexpr DevicePtr local_window = 0x7100'0000'0000;
+constexpr DevicePtr param_window = 0x7200'0000'0000;
 constexpr DevicePtr window_bytes = 0x0100'0000'0000;
 
 struct Buffer {

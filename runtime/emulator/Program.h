@@ -1,5 +1,6 @@
 #pragma once
 
+#include "runtime/emulator/exec/BulkForm.h"
 #include "runtime/emulator/ptx/Ast.h"
 
 #include <array>
@@ -87,10 +88,11 @@ struct Program {
   std::vector<NamedRange> parameters;
   std::size_t parameter_bytes = 0;
   std::vector<std::string> lines; ///< the PTX text
-  bool uses_async_proxy = false;  ///< mbarriers, bulk copies, wgmma
-  unsigned max_threads = 0;       ///< .maxntid or .reqntid, 0 where there is none
-  unsigned max_registers = 0;     ///< .maxnreg
-  unsigned min_blocks = 0;        ///< .minnctapersm
+  std::vector<BulkForm> bulk_forms;
+  bool uses_async_proxy = false; ///< mbarriers, bulk copies, wgmma
+  unsigned max_threads = 0;      ///< .maxntid or .reqntid, 0 where there is none
+  unsigned max_registers = 0;    ///< .maxnreg
+  unsigned min_blocks = 0;       ///< .minnctapersm
 };
 
 } // namespace attune::emulator

@@ -82,6 +82,16 @@ void localLane(Warp& warp, unsigned lane, std::uint64_t offset, unsigned bytes, 
   access.host[lane] = warp.local + lane * size + offset;
 }
 
+void parameterLane(Warp& warp, unsigned lane, std::uint64_t offset, unsigned bytes, Direction direction,
+                   Access& access) {
+  const std::vector<std::byte>& parameters = warp.block->launch.parameters;
+  if (misaligned(offset, bytes) || direction != Direction::Read || offset > parameters.size() ||
+      parameters.size() - offset < bytes)
+    stray(lane, offset, bytes, direction,
+          "the kernel's parameters have " + std::to_string(parameters.size()) + " bytes and are read-only");
+  access.host[lane] = const_cast<std::byte*>(parameters.data()) + offset; // a read: nobody writes through it
+}
+
 void globalLane(Warp& warp, unsigned lane, std::uint64_t address, unsigned bytes, Direction direction, Access& access) {
   const Launch& launch = warp.block->launch;
   const MemoryView& memory = *launch.memory;
@@ -223,6 +233,9 @@ void resolve(Warp& warp, Space space, unsigned bytes, Direction direction, Acces
       each(warp.exec, [&](unsigned lane) { localLane(warp, lane, access.address[lane], bytes, direction, access); });
     return;
   }
+  case Space::Param:
+    each(warp.exec, [&](unsigned lane) { parameterLane(warp, lane, access.address[lane], bytes, direction, access); });
+    return;
   default:
     break;
   }
@@ -231,7 +244,7 @@ void resolve(Warp& warp, Space space, unsigned bytes, Direction direction, Acces
   const auto inside = [&](DevicePtr window) {
     return all & lanesWhere([&](unsigned lane) { return access.address[lane] - window < window_bytes; });
   };
-  const std::uint32_t shared = inside(shared_window), local = inside(local_window);
+  const std::uint32_t shared = inside(shared_window), local = inside(local_window), parameter = inside(param_window);
   const auto part = [&](std::uint32_t which, Space of, DevicePtr window) {
     if (which == 0)
       return;
@@ -242,7 +255,8 @@ void resolve(Warp& warp, Space space, unsigned bytes, Direction direction, Acces
   };
   part(shared, Space::Shared, shared_window);
   part(local, Space::Local, local_window);
-  part(all & ~shared & ~local, Space::Global, 0);
+  part(parameter, Space::Param, param_window);
+  part(all & ~shared & ~local & ~parameter, Space::Global, 0);
 }
 
 namespace {

@@ -1,3 +1,4 @@
+#include "runtime/emulator/exec/BulkDecode.h"
 #include "runtime/emulator/exec/SharedPlaces.h"
 
 #include <algorithm>
@@ -125,6 +126,8 @@ namespace attune::emulator {
 
 void addAsyncRules(Rules& rules) {
   rules["cp"] = [](Decode& decode) {
+    if (decode.peek("bulk"))
+      return exec::decodeBulk(decode, decode.take("reduce"));
     if (!decode.take("async"))
       decode.unsupported("this form");
     exec::decodeCopy(decode);

@@ -1,4 +1,5 @@
 #include "runtime/emulator/exec/Access.h"
+#include "runtime/emulator/exec/BulkDecode.h"
 
 #include <cstring>
 
@@ -183,11 +184,21 @@ void addLoadStoreRules(Rules& rules) {
   rules["ld"] = [](Decode& decode) { exec::decodeAccess(decode, true); };
   rules["ldu"] = rules["ld"];
   rules["st"] = [](Decode& decode) { exec::decodeAccess(decode, false); };
+  rules["prefetch"] = [](Decode& decode) {
+    if (decode.take("tensormap")) {
+      decode.take("param"), decode.take("const");
+      decode.expectOperands(1, 1);
+      decode.address(decode.operand(0));
+      return decode.handler(exec::tensorMapPrefetch(), Class::Other);
+    }
+    for (const std::string& suffix : decode.statement.suffix) // a hint
+      decode.take(suffix);
+  };
   const Rule ignored = [](Decode& decode) { // hints
     for (const std::string& suffix : decode.statement.suffix)
       decode.take(suffix);
   };
-  rules["prefetch"] = rules["prefetchu"] = rules["applypriority"] = rules["discard"] = ignored;
+  rules["prefetchu"] = rules["applypriority"] = rules["discard"] = ignored;
 }
 
 } // namespace attune::emulator

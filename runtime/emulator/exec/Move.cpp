@@ -109,14 +109,16 @@ void decodeConvertAddress(Decode& decode) {
   const bool to_space = decode.take("to");
   const Space space = decode.takeSpace();
   const Type type = decode.takeType();
-  if (type.bits != 64 || space == Space::Param)
-    decode.unsupported("this space or type");
+  if (type.bits != 64)
+    decode.unsupported("this type");
   decode.expectOperands(2, 2);
   decode.destination(decode.operand(0), type);
   decode.source(decode.operand(1), type);
   Handler run = &move<std::uint64_t>;
   if (space == Space::Shared)
     run = to_space ? &convertAddress<shared_window, false> : &convertAddress<shared_window, true>;
+  else if (space == Space::Param)
+    run = to_space ? &convertAddress<param_window, false> : &convertAddress<param_window, true>;
   else if (space == Space::Local)
     run = to_space ? &convertAddress<local_window, false> : &convertAddress<local_window, true>;
   decode.handler(run, Class::Alu);
@@ -127,6 +129,7 @@ void isSpace(Warp& warp, const Instr& instr) {
   const Space asked = static_cast<Space>(instr.detail);
   warp.setPredicate(instr.op[0], lanesWhere([=](unsigned i) {
                       const Space space = a[i] - shared_window < window_bytes  ? Space::Shared
+                                          : a[i] - param_window < window_bytes ? Space::Param
                                           : a[i] - local_window < window_bytes ? Space::Local
                                                                                : Space::Global;
                       return space == asked;

@@ -373,6 +373,11 @@ private:
       std::swap(made.value, made.elements[0].value);
       if (made.elements[0].kind == Operand::Kind::Integer)
         std::swap(made.value, made.elements[0].value);
+      if (accept(",")) { // [tensor map, {coordinates}]
+        if (!is("{"))
+          fail(line, "expected coordinates in braces");
+        made.elements.push_back(operand());
+      }
       expect("]");
     } else {
       made = simple();
