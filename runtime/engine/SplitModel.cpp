@@ -49,16 +49,18 @@ int chooseSplits(const SplitWork& work) {
 
 std::int64_t keyTiles(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule) {
   const std::int64_t group = spec.q_heads / spec.kv_heads;
-  // a window bounds the keys that a tile of rows sees, unless a prefix is visible besides
-  std::int64_t keys = problem.kv_len;
-  if (!spec.prefix && spec.window.left && (spec.window.right || spec.causal != Causal::None)) {
+  const std::int64_t all = ceilDiv(problem.kv_len, schedule.kv_tile);
+  std::int64_t tiles = all;
+  if (spec.window.left && (spec.window.right || spec.causal != Causal::None)) {
+    // a window bounds the keys that a tile of rows sees: they may begin anywhere in a key tile
     const std::int64_t right = spec.causal != Causal::None ? 0 : *spec.window.right;
     const std::int64_t queries =
         schedule.pack_gqa ? ceilDiv(schedule.q_tile, group) + 1 : schedule.q_tile; // a tile may begin inside a query
-    keys = std::clamp<std::int64_t>(*spec.window.left + right + std::min(queries, problem.q_len) + schedule.kv_tile, 1,
-                                    std::max<std::int64_t>(keys, 1));
+    tiles = ceilDiv(*spec.window.left + right + std::min(queries, problem.q_len) + schedule.kv_tile, schedule.kv_tile);
+    if (spec.prefix) // and its tiles, for what lies between is skipped
+      tiles = std::max<std::int64_t>(tiles, 0) + ceilDiv(*spec.prefix, schedule.kv_tile);
   }
-  return std::max<std::int64_t>(1, ceilDiv(keys, schedule.kv_tile));
+  return std::clamp<std::int64_t>(tiles, 1, std::max<std::int64_t>(all, 1));
 }
 
 SplitWork splitWork(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule,

@@ -83,7 +83,7 @@ TEST(SplitModel, CutCoversAllTiles) {
     }
 }
 
-TEST(SplitModel, AWindowBoundsTheTilesButNotBesideAPrefix) {
+TEST(SplitModel, AWindowBoundsTheTilesAndAPrefixAddsItsOwn) {
   AttentionSpec spec{
       .q_heads = 4, .kv_heads = 4, .head_dim = 64, .causal = Causal::BottomRight, .window = {.left = 127}};
   const Problem problem{.batch = 1, .q_len = 1, .kv_len = 8192};
@@ -92,7 +92,9 @@ TEST(SplitModel, AWindowBoundsTheTilesButNotBesideAPrefix) {
   const std::int64_t windowed = splitWork(spec, problem, schedule, h200()).kv_tiles;
   EXPECT_GE(windowed, 3);
   EXPECT_LE(windowed, 4);
-  spec.prefix = 16;
+  spec.prefix = 65; // two tiles more, and never more than there are
+  EXPECT_EQ(splitWork(spec, problem, schedule, h200()).kv_tiles, windowed + 2);
+  spec.prefix = 100000;
   EXPECT_EQ(splitWork(spec, problem, schedule, h200()).kv_tiles, 8192 / 64);
 }
 
