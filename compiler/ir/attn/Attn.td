@@ -93,11 +93,13 @@ def Attn_KernelOp : Attn_Op<"kernel", [IsolatedFromAbove, Symbol, NoTerminator, 
   let arguments = (ins SymbolNameAttr:$sym_name, Attn_SpecAttr:$spec, Attn_ScheduleAttr:$schedule);
   let regions = (region SizedRegion<1>:$body);
   let hasVerifier = 1;
+  let hasRegionVerifier = 1;
   let assemblyFormat = "$sym_name $spec $schedule attr-dict-with-keyword $body";
   let extraClassDeclaration = [{
     int64_t getGroup() { return getSpec().getQHeads() / getSpec().getKvHeads(); }
     /// Rows per query.
     int64_t getRowGroup() { return getSchedule().getPackGqa() ? getGroup() : 1; }
+    ::llvm::LogicalResult verifyChain(StoreOp store);
   }];
 }
 

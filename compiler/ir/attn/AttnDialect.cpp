@@ -79,13 +79,50 @@ LogicalResult ForwardOp::verify() {
 }
 
 LogicalResult KernelOp::verify() {
-  const unsigned expected = getSchedule().getSplitKv() && getBody().getNumArguments() != 3 ? 5 : 3;
-  if (getBody().getNumArguments() != expected)
-    return emitOpError("expected arguments row_begin, sq, sk and, for a chunk, chunk and split_tiles, got ")
-           << getBody().getNumArguments();
-  for (Type type : getBody().getArgumentTypes())
+  Block& body = getBody().front();
+  const bool of_chunk = body.getNumArguments() == 5;
+  if (body.getNumArguments() != 3 && !(of_chunk && getSchedule().getSplitKv()))
+    return emitOpError("expected arguments row_begin, sq, sk and, if the schedule splits, chunk and split_tiles, got ")
+           << body.getNumArguments();
+  for (Type type : body.getArgumentTypes())
     if (!type.isIndex())
       return emitOpError("expected index arguments, got ") << type;
+  return success();
+}
+
+LogicalResult KernelOp::verifyRegions() {
+  Block& body = getBody().front();
+  const bool of_chunk = body.getNumArguments() == 5;
+  for (Operation& op : body)
+    if (!isa<AttnDialect>(op.getDialect()))
+      return emitOpError("expected only attn ops, got ") << op.getName();
+  auto store = body.empty() ? StoreOp() : dyn_cast<StoreOp>(body.back());
+  if (!store || llvm::range_size(body.getOps<StoreOp>()) != 1)
+    return emitOpError("expected one attn.store, at the end, got ") << llvm::range_size(body.getOps<StoreOp>());
+  if (store.getPartial() != of_chunk)
+    return store.emitOpError(of_chunk ? "expected `partial` of a chunk of the keys, got the whole"
+                                      : "expected the whole, got `partial` in a kernel that has no chunk");
+  return verifyChain(store);
+}
+
+/// One chain of states from attn.identity or attn.merge to the store; later key tiles first, and none left out.
+LogicalResult KernelOp::verifyChain(StoreOp store) {
+  Value from = store.getState();
+  size_t folds = 0;
+  for (FoldOp later; auto fold = from.getDefiningOp<FoldOp>(); later = fold, from = fold.getState(), ++folds) {
+    if (!later)
+      continue;
+    if (fold.getBegin() != later.getEnd())
+      return later.emitOpError("expected to end where the fold before begins");
+    if (fold.getGaps() != later.getGaps())
+      return later.emitOpError("expected the gaps of the fold before");
+  }
+  if (folds != llvm::range_size(getBody().getOps<FoldOp>()))
+    return emitOpError("expected each state to be used once: one chain of folds, got ")
+           << llvm::range_size(getBody().getOps<FoldOp>()) << " folds, " << folds
+           << " of them in the chain of the store";
+  if (from.getDefiningOp<MergeOp>() && (folds > 0 || !getSchedule().getSplitKv()))
+    return emitOpError("expected attn.merge alone, in a kernel whose schedule splits");
   return success();
 }
 

@@ -42,7 +42,7 @@ attn.forward @mask_space #spec mask [affine_set<(q, k) : (q - k >= 0)>]
 
 // -----
 #spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
-// expected-error @+1 {{expected arguments row_begin, sq, sk and, for a chunk, chunk and split_tiles, got 1}}
+// expected-error @+1 {{expected arguments row_begin, sq, sk and, if the schedule splits, chunk and split_tiles, got 1}}
 attn.kernel @arguments #spec <q_tile = 64, kv_tile = 64, warps = 4, stages = 1> {
 ^bb0(%rows: index):
   %0 = attn.identity
@@ -100,4 +100,91 @@ attn.kernel @gaps #spec <q_tile = 64, kv_tile = 64, warps = 4, stages = 1> {
   // expected-error @+1 {{expected gaps as pairs of first tile and number of tiles, got 1 values}}
   %1 = attn.fold full %0 over [%sq, %sk) past (%rows)
   attn.store %1
+}
+
+// -----
+#spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
+// expected-error @+1 {{expected arguments row_begin, sq, sk and, if the schedule splits, chunk and split_tiles, got 5}}
+attn.kernel @chunk_without_splits #spec <q_tile = 64, kv_tile = 64, warps = 4, stages = 1> {
+^bb0(%rows: index, %sq: index, %sk: index, %chunk: index, %split_tiles: index):
+  %0 = attn.identity
+  attn.store partial %0
+}
+
+// -----
+#spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
+// expected-error @+1 {{expected only attn ops, got tile.block.sync}}
+attn.kernel @other_dialect #spec <q_tile = 64, kv_tile = 64, warps = 4, stages = 1> {
+^bb0(%rows: index, %sq: index, %sk: index):
+  tile.block.sync
+  %0 = attn.identity
+  attn.store %0
+}
+
+// -----
+#spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
+// expected-error @+1 {{expected one attn.store, at the end, got 0}}
+attn.kernel @no_store #spec <q_tile = 64, kv_tile = 64, warps = 4, stages = 1> {
+^bb0(%rows: index, %sq: index, %sk: index):
+  %0 = attn.identity
+}
+
+// -----
+#spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
+attn.kernel @partial_store #spec <q_tile = 64, kv_tile = 64, warps = 4, stages = 1> {
+^bb0(%rows: index, %sq: index, %sk: index):
+  %0 = attn.identity
+  // expected-error @+1 {{expected the whole, got `partial` in a kernel that has no chunk}}
+  attn.store partial %0
+}
+
+// -----
+#spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
+attn.kernel @whole_store #spec <q_tile = 64, kv_tile = 64, warps = 4, stages = 1, split_kv = true> {
+^bb0(%rows: index, %sq: index, %sk: index, %chunk: index, %split_tiles: index):
+  %0 = attn.identity
+  // expected-error @+1 {{expected `partial` of a chunk of the keys, got the whole}}
+  attn.store %0
+}
+
+// -----
+#spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
+attn.kernel @hole #spec <q_tile = 64, kv_tile = 64, warps = 4, stages = 1> {
+^bb0(%rows: index, %sq: index, %sk: index):
+  %0 = attn.identity
+  %1 = attn.fold full %0 over [%sq, %sk)
+  // expected-error @+1 {{expected to end where the fold before begins}}
+  %2 = attn.fold full %1 over [%rows, %sk)
+  attn.store %2
+}
+
+// -----
+#spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
+attn.kernel @other_gaps #spec <q_tile = 64, kv_tile = 64, warps = 4, stages = 1> {
+^bb0(%rows: index, %sq: index, %sk: index):
+  %0 = attn.identity
+  %1 = attn.fold full %0 over [%sq, %sk) past (%rows, %sq)
+  // expected-error @+1 {{expected the gaps of the fold before}}
+  %2 = attn.fold full %1 over [%rows, %sq)
+  attn.store %2
+}
+
+// -----
+#spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
+// expected-error @+1 {{expected each state to be used once: one chain of folds, got 2 folds, 1 of them in the chain of the store}}
+attn.kernel @two_chains #spec <q_tile = 64, kv_tile = 64, warps = 4, stages = 1> {
+^bb0(%rows: index, %sq: index, %sk: index):
+  %0 = attn.identity
+  %1 = attn.fold full %0 over [%sq, %sk)
+  %2 = attn.fold full %0 over [%rows, %sq)
+  attn.store %2
+}
+
+// -----
+#spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
+// expected-error @+1 {{expected attn.merge alone, in a kernel whose schedule splits}}
+attn.kernel @merge #spec <q_tile = 64, kv_tile = 64, warps = 4, stages = 1> {
+^bb0(%rows: index, %sq: index, %sk: index):
+  %0 = attn.merge
+  attn.store %0
 }
