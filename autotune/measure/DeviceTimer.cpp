@@ -7,6 +7,14 @@
 
 namespace attune::autotune {
 
+Stopwatch eventStopwatch(std::shared_ptr<Device> device) {
+  return [device = std::move(device)](const std::function<void()>& work) {
+    const auto from = device->record();
+    work();
+    return device->microseconds(*from, *device->record());
+  };
+}
+
 DeviceTimer::DeviceTimer(std::shared_ptr<Device> device, const AttentionSpec& spec, const Problem& problem,
                          const Policy& policy, Stopwatch stopwatch)
     : engine_(device), spec_(spec), problem_(problem), policy_(policy), stopwatch_(std::move(stopwatch)),

@@ -13,6 +13,8 @@ namespace attune::autotune {
 
 /// Microseconds between an event before and an event after the work that a call queues.
 using Stopwatch = std::function<double(const std::function<void()>& work)>;
+/// By the device's events. Only real GPUs have them.
+Stopwatch eventStopwatch(std::shared_ptr<Device> device);
 
 /// Times candidates on a real device, as they are deployed: whole launches, combine included, with tensors that are not
 /// in L2. A candidate that is wrong is a DeviceError, and is not timed.

@@ -31,7 +31,7 @@ struct Timing {
 /// Of samples in any order; none gives an infinite time.
 Timing summarize(std::vector<double> samples_us);
 
-/// Takes times. Implementations: EstimateTimer (the model), DeviceTimer (a GPU), and the tests' simulated device.
+/// Takes times. Implementations: DeviceTimer (a GPU), and the tests' simulated device.
 class Timer {
 public:
   virtual ~Timer() = default;

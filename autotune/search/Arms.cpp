@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <set>
 
 namespace attune::autotune {
 
@@ -42,11 +43,13 @@ std::size_t Arms::indexOf(const Candidate& candidate) {
   return index;
 }
 
-std::size_t Arms::bestPredicted() const {
-  const auto better = [](const Arm& a, const Arm& b) {
-    return a.predicted_us != b.predicted_us ? a.predicted_us < b.predicted_us : a.text < b.text;
-  };
-  return static_cast<std::size_t>(std::ranges::min_element(arms_, better) - arms_.begin());
+std::vector<std::size_t> Arms::byPrediction() const {
+  std::vector<std::size_t> all(arms_.size());
+  std::iota(all.begin(), all.end(), 0);
+  std::ranges::sort(all, {}, [&](std::size_t i) { return std::pair(arms_[i].predicted_us, arms_[i].text); });
+  std::set<std::string> seen;
+  std::erase_if(all, [&](std::size_t i) { return !seen.insert(attune::toText(arms_[i].candidate.schedule)).second; });
+  return all;
 }
 
 std::size_t Arms::measured() const {

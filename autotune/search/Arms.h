@@ -30,8 +30,8 @@ public:
 
   const Arm& operator[](std::size_t i) const { return arms_[i]; }
   std::size_t indexOf(const Candidate& candidate); ///< added if it is not there
-  std::size_t bestPredicted() const;
-  std::size_t measured() const; ///< how many have samples
+  std::vector<std::size_t> byPrediction() const;   ///< best first, one chunk count of each schedule
+  std::size_t measured() const;                    ///< how many have samples
 
   void record(std::size_t arm, const std::vector<double>& samples_us);
   void reject(std::size_t arm, const std::string& reason) { arms_[arm].rejected = reason; }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -17,16 +18,18 @@ namespace {
 constexpr std::pair<std::string_view, Effort> efforts[] = {
     {"estimate", Effort::Estimate}, {"measure", Effort::Measure}, {"exhaustive", Effort::Exhaustive}};
 
-constexpr std::size_t round_size = 6;  ///< candidates compiled and measured before the surrogate is asked again
-constexpr std::size_t finalists = 8;   ///< of which halving begins
-constexpr int final_samples = 32;      ///< of each that gets to the last round
-constexpr double exploration = 1.0;    ///< standard deviations of optimism when choosing what to measure
-constexpr double certain = 2.0;        ///< standard deviations that make "cannot win"
-constexpr double not_worth_it = 0.005; ///< a gain below this ends the search
+constexpr std::size_t round_size = 6;     ///< candidates compiled and measured before the surrogate is asked again
+constexpr std::size_t finalists = 8;      ///< of which halving begins
+constexpr int final_samples = 32;         ///< of each that gets to the last round
+constexpr double exploration = 1.0;       ///< standard deviations of optimism when choosing what to measure
+constexpr double estimate_margin = 0.1;   ///< by how much a prediction must beat the default schedule's
+constexpr std::size_t estimate_batch = 4; ///< favourites compiled at a time, until one passes
+constexpr double certain = 2.0;           ///< standard deviations that make "cannot win"
+constexpr double not_worth_it = 0.005;    ///< a gain below this ends the search
 
 class Search {
 public:
-  Search(const AttentionSpec& spec, const Problem& problem, const Machine& machine, Timer& timer, const Screen& screen,
+  Search(const AttentionSpec& spec, const Problem& problem, const Machine& machine, Timer* timer, const Screen& screen,
          const TuneOptions& options)
       : spec_(spec), problem_(problem), machine_(machine), timer_(timer), options_(options),
         space_(enumerate({spec, target(machine.device.arch), problem})),
@@ -40,10 +43,8 @@ public:
   }
 
   Tuning run() {
-    if (options_.effort == Effort::Estimate) {
-      const Arm& best = arms_[arms_.bestPredicted()];
-      return finish(best, "the least predicted time");
-    }
+    if (options_.effort == Effort::Estimate)
+      return estimate();
     for (const Trial& trial : options_.known)
       arms_.recall(trial);
     if (!arms_.usable({default_}).empty())
@@ -57,6 +58,25 @@ public:
   }
 
 private:
+  /// The model's favourite that the screen lets pass, if it promises enough over the default: that one is known not to
+  /// spill, and the model errs.
+  Tuning estimate() {
+    const std::vector<std::size_t> order = arms_.byPrediction();
+    const double usual = arms_[default_].predicted_us;
+    for (std::size_t n = 0; n < order.size() && !stopped(); n += estimate_batch) {
+      const auto batch = std::span(order).subspan(n, std::min(estimate_batch, order.size() - n));
+      if (usual < arms_[batch[0]].predicted_us * (1 + estimate_margin))
+        break;
+      const std::vector<std::size_t> good = arms_.usable({batch.begin(), batch.end()});
+      if (!good.empty() && usual >= arms_[good[0]].predicted_us * (1 + estimate_margin))
+        return finish(arms_[good[0]], fmt::format("predicted {:.0f} % faster than the default schedule; not measured",
+                                                  100 * (usual / arms_[good[0]].predicted_us - 1)));
+    }
+    return finish(arms_[default_], fmt::format("the default schedule: nothing is predicted to be {:.0f} % faster; not "
+                                               "measured",
+                                               100 * estimate_margin));
+  }
+
   bool stopped() {
     if (options_.stop && options_.stop())
       result_.complete = false;
@@ -156,7 +176,7 @@ private:
 
   std::vector<double> take(std::size_t arm, int samples) {
     try {
-      std::vector<double> us = timer_.time(arms_[arm].candidate, samples);
+      std::vector<double> us = timer_->time(arms_[arm].candidate, samples);
       result_.samples += static_cast<int>(us.size());
       return us;
     } catch (const DeviceError& e) { // it does not run, or not right: others may
@@ -181,7 +201,7 @@ private:
   const AttentionSpec& spec_;
   const Problem& problem_;
   const Machine& machine_;
-  Timer& timer_;
+  Timer* timer_;
   const TuneOptions& options_;
   Space space_;
   Arms arms_;
@@ -207,7 +227,7 @@ Effort effortFromText(std::string_view text) {
                   didYouMean(text, known));
 }
 
-Tuning tune(const AttentionSpec& spec, const Problem& problem, const Machine& machine, Timer& timer,
+Tuning tune(const AttentionSpec& spec, const Problem& problem, const Machine& machine, Timer* timer,
             const Screen& screen, const TuneOptions& options) {
   return Search(spec, problem, machine, timer, screen, options).run();
 }

@@ -57,9 +57,9 @@ struct Tuning {
   bool complete = true;         ///< not stopped
 };
 
-/// Chooses for one spec and problem on one machine. `timer` is not asked for `estimate`. Equal inputs and times give
-/// equal results everywhere: ties go to the candidate whose text is first.
-Tuning tune(const AttentionSpec& spec, const Problem& problem, const Machine& machine, Timer& timer,
+/// Chooses for one spec and problem on one machine. `timer` may be null for `estimate`, which asks none. Equal inputs
+/// and times give equal results everywhere: ties go to the candidate whose text is first.
+Tuning tune(const AttentionSpec& spec, const Problem& problem, const Machine& machine, Timer* timer,
             const Screen& screen, const TuneOptions& options);
 
 } // namespace attune::autotune

@@ -36,9 +36,7 @@ Problem bucketOf(const Problem& p) {
   return bucket;
 }
 
-std::string toText(const Problem& p) {
-  return fmt::format("batch={} q_len={} kv_len={}", p.batch, p.q_len, p.kv_len);
-}
+std::string toText(const Problem& p) { return fmt::format("batch={} q_len={} kv_len={}", p.batch, p.q_len, p.kv_len); }
 
 std::optional<Candidate> adapt(const std::vector<Finding>& findings, const Problem& from, const AttentionSpec& spec,
                                const Problem& to, const Machine& machine) {
@@ -54,8 +52,8 @@ std::optional<Candidate> adapt(const std::vector<Finding>& findings, const Probl
     const double here = bestSplits(spec, to, schedule, machine).splits;
     const Candidate moved{schedule,
                           nearestCount(splitCounts(spec, to, schedule), finding.candidate.splits * here / there)};
-    const double us = finding.us * predict(spec, to, moved, machine).us /
-                      predict(spec, from, finding.candidate, machine).us;
+    const double us =
+        finding.us * predict(spec, to, moved, machine).us / predict(spec, from, finding.candidate, machine).us;
     if (us < least)
       least = us, best = moved;
   }

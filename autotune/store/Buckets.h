@@ -18,9 +18,9 @@ struct Finding {
   double us = 0;
 };
 
-/// The best of a bucket's findings at another shape of it: each finding's time is moved to the new shape by the ratio of the model's
-/// predictions, and chunk counts by the ratio of what the model would choose. Findings that the shape cannot run are
-/// passed over. Nothing if there is none left.
+/// The best of a bucket's findings at another shape of it: each finding's time is moved to the new shape by the ratio
+/// of the model's predictions, and chunk counts by the ratio of what the model would choose. Findings that the shape
+/// cannot run are passed over. Nothing if there is none left.
 std::optional<Candidate> adapt(const std::vector<Finding>& findings, const Problem& from, const AttentionSpec& spec,
                                const Problem& to, const Machine& machine);
 

@@ -95,6 +95,11 @@ TEST(DeviceTimer, AWrongKernelIsNotTimed) {
   EXPECT_EQ(timer.time(candidate, 3).size(), 3u);
 }
 
+TEST(DeviceTimer, TheEmulatedDeviceHasNoTimes) {
+  const std::shared_ptr<Device> device = openDevice("emulated");
+  EXPECT_THROW(eventStopwatch(device)([] {}), DeviceError);
+}
+
 TEST(DeviceTimer, TensorsOfEveryKindOfSpec) {
   for (const auto change :
        {+[](AttentionSpec& s) { s.layout = Layout::Bhsd; }, +[](AttentionSpec& s) { s.varlen = true; },

@@ -1,0 +1,50 @@
+#pragma once
+
+#include "autotune/search/Tuner.h"
+#include "autotune/store/Buckets.h"
+#include "runtime/cache/EntryStore.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace attune::autotune {
+
+/// What records of another version of the generator are not comparable with: bumped when schedules get new fields, or
+/// kernels of the same schedule another speed. Records of other versions are not read. (Right results do not hang on
+/// it: compiled kernels are found by their content.)
+constexpr int generator_version = 1;
+
+/// What was found for one spec at one bucket's shape on one class of devices.
+struct Record {
+  AttentionSpec spec;
+  Problem shape; ///< of the bucket
+  std::string device_class;
+  Effort effort = Effort::Estimate;
+  std::string policy; ///< of the measurement; "estimate" if there was none
+  Candidate chosen, default_choice;
+  double us = 0, default_us = 0;
+  std::string reason;
+  std::vector<Trial> trials; ///< best first
+  bool complete = true;      ///< false: of a search that was stopped, to be taken up again
+};
+
+Record recordOf(const AttentionSpec& spec, const Problem& bucket, const Machine& machine, const Policy& policy,
+                Tuning tuning);
+
+/// The full key. Estimates and measurements under different policies are variants of one text.
+cache::Key keyOf(const Record& record);
+cache::Key keyOf(const AttentionSpec& spec, const Problem& bucket, const std::string& device_class,
+                 const std::string& policy);
+
+/// JSON, one line.
+std::string toPayload(const Record& record);
+/// Nothing for what is no record.
+std::optional<Record> recordFromPayload(std::string_view payload);
+
+/// Findings of a record that another shape of its bucket may be adapted from: the chosen one first, and the best
+/// others.
+std::vector<Finding> findings(const Record& record);
+
+} // namespace attune::autotune
