@@ -1,174 +1,118 @@
-// Kernels of the attn dialect, run tile by tile on paper: bounds evaluated, folds walked. Whatever the passes decided,
-// every visible pair is folded once and no other.
-#include "attune/compiler/Visible.h"
-#include "compiler/frontend/SpecToAttn.h"
-#include "compiler/passes/AttnPasses.h"
-#include "tests/unit/compiler/MaskCases.h"
-
-#include "mlir/IR/BuiltinOps.h"
-#include "mlir/Pass/PassManager.h"
+// Every visible pair is folded once and no other: masks of all kinds, and random ones.
+#include "tests/unit/compiler/FoldWalk.h"
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <functional>
-#include <limits>
-#include <map>
+#include <random>
 
 namespace attune {
 namespace {
 
 using namespace masks;
 
-struct Segment {
-  attn::Tiles tiles;
-  std::int64_t begin, end; ///< key tiles
-  std::vector<mlir::IntegerSet> mask;
-  std::vector<std::int64_t> gaps; ///< first tile and number of tiles of each, the lowest first
-
-  /// The key tile that is number j of those without the gaps.
-  std::int64_t keyTile(std::int64_t j) const {
-    for (std::size_t n = 0; n < gaps.size(); n += 2)
-      j += j < gaps[n] ? 0 : gaps[n + 1];
-    return j;
-  }
-
-  bool sees(std::int64_t q, std::int64_t k, std::int64_t sq, std::int64_t sk) const {
-    return std::ranges::any_of(mask, [&](const mlir::IntegerSet& set) { return holds(set, q, k, sq, sk); });
-  }
-};
-
-/// The folds of a kernel, in order, for the given arguments: row_begin, sq, sk and of a chunk chunk, split_tiles.
-std::vector<Segment> segments(attn::KernelOp kernel, std::initializer_list<std::int64_t> arguments) {
-  llvm::DenseMap<mlir::Value, std::int64_t> known;
-  for (auto [argument, v] : llvm::zip(kernel.getBody().getArguments(), arguments))
-    known[argument] = v;
-  std::vector<Segment> result;
-  for (mlir::Operation& op : kernel.getBody().front()) {
-    if (auto bound = mlir::dyn_cast<attn::BoundOp>(op)) {
-      std::vector<std::int64_t> inputs, values;
-      for (mlir::Value operand : bound.getOperands())
-        inputs.push_back(known.at(operand));
-      const llvm::ArrayRef<std::int64_t> all = inputs;
-      const unsigned dims = bound.getMap().getNumDims();
-      for (mlir::AffineExpr expr : bound.getMap().getResults())
-        values.push_back(value(expr, all.take_front(dims), all.drop_front(dims)));
-      known[bound.getResult()] =
-          bound.getReduce() == attn::Reduce::Max ? std::ranges::max(values) : std::ranges::min(values);
-    } else if (auto fold = mlir::dyn_cast<attn::FoldOp>(op)) {
-      Segment s{fold.getTiles(), known.at(fold.getBegin()), known.at(fold.getEnd()), {}, {}};
-      for (mlir::Value gap : fold.getGaps())
-        s.gaps.push_back(known.at(gap));
-      if (fold.getMask())
-        for (auto set : fold.getMask()->getAsRange<mlir::IntegerSetAttr>())
-          s.mask.push_back(set.getValue());
-      result.push_back(std::move(s));
-    }
-  }
+std::vector<Lengths> product(std::initializer_list<std::int64_t> sqs, std::initializer_list<std::int64_t> sks) {
+  std::vector<Lengths> result;
+  for (const std::int64_t sq : sqs)
+    for (const std::int64_t sk : sks)
+      result.push_back({sq, sk});
   return result;
-}
-
-/// One tile of rows of one head: the queries [q_first, q_last] against sk keys.
-struct Rows {
-  std::int64_t q_first, q_last, sq, sk, kv_tile;
-};
-
-/// How often each key tile is folded; fails where a fold claims more than is true.
-void walk(const std::vector<Segment>& folds, const Rows& r,
-          const std::function<bool(std::int64_t, std::int64_t)>& visible, std::map<std::int64_t, int>& visits) {
-  std::int64_t last = std::numeric_limits<std::int64_t>::max();
-  for (const Segment& s : folds)
-    for (std::int64_t number = s.end - 1; number >= s.begin; --number) {
-      const std::int64_t j = s.keyTile(number);
-      ASSERT_LT(j, last) << "later tiles come first";
-      last = j;
-      ASSERT_GE(j, 0) << "a tile before the first key";
-      ++visits[j];
-      ASSERT_NE(s.tiles, attn::Tiles::Mixed);
-      for (std::int64_t q = r.q_first; q <= r.q_last; ++q)
-        for (std::int64_t k = j * r.kv_tile; k < (j + 1) * r.kv_tile; ++k)
-          ASSERT_EQ(s.tiles == attn::Tiles::Full || s.sees(q, k, r.sq, r.sk), visible(q, k))
-              << "query " << q << " of " << r.sq << ", key " << k << " of " << r.sk << " in tile " << j;
-    }
-}
-
-/// A set of which the rows see no pair may cost them one tile: its first and its last key are rounded to tiles apart.
-std::int64_t setsUnseen(const std::vector<Segment>& folds, const Rows& r) {
-  const auto cut = std::ranges::find_if(folds, [](const Segment& s) { return !s.mask.empty(); });
-  return cut == folds.end() ? 0 : std::ranges::count_if(cut->mask, [&](const mlir::IntegerSet& set) {
-    for (std::int64_t q = r.q_first; q <= r.q_last; ++q)
-      for (std::int64_t k = 0; k < r.sk; ++k)
-        if (holds(set, q, k, r.sq, r.sk))
-          return false;
-    return true;
-  });
 }
 
 class Folds : public testing::TestWithParam<Case> {};
 
 TEST_P(Folds, HoldEveryVisiblePairOnce) {
-  const auto semantics = visibility(GetParam().spec);
   for (const Schedule& schedule :
        {Schedule{.q_tile = 16, .kv_tile = 16, .warps = 1}, Schedule{.q_tile = 48, .kv_tile = 32, .warps = 3},
         Schedule{.q_tile = 16, .kv_tile = 48, .warps = 1, .pack_gqa = true},
         Schedule{.q_tile = 32, .kv_tile = 16, .warps = 2, .pack_gqa = true, .split_kv = true},
-        Schedule{.q_tile = 16, .kv_tile = 32, .warps = 1, .split_kv = true}}) {
-    AttentionSpec spec = GetParam().spec;
-    spec.q_heads = 7; // on one kv head: q_tile is no multiple of the group
-    mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
-    context.loadDialect<attn::AttnDialect>();
-    context.getDiagEngine().registerHandler([](mlir::Diagnostic&) {}); // remarks
-    mlir::OpBuilder builder(&context);
-    mlir::OwningOpRef<mlir::ModuleOp> module = mlir::ModuleOp::create(builder.getUnknownLoc());
-    builder.setInsertionPointToEnd(module->getBody());
-    buildForward(builder, builder.getUnknownLoc(), spec, schedule);
-    mlir::PassManager passes(&context);
-    passes.addPass(attn::createBuildKernel());
-    passes.addNestedPass<attn::KernelOp>(attn::createClassifyBlocks());
-    passes.addPass(attn::createSplitKV());
-    ASSERT_TRUE(mlir::succeeded(passes.run(*module)));
-    attn::KernelOp kernel = *module->getOps<attn::KernelOp>().begin();
-
-    const std::int64_t group = schedule.pack_gqa ? 7 : 1;
-    for (const std::int64_t sq : {1, 6, 49})
-      for (const std::int64_t sk : {0, 1, 31, 90})
-        for (std::int64_t row_begin = 0; row_begin < sq * group; row_begin += schedule.q_tile) {
-          const Rows rows{row_begin / group, std::min((row_begin + schedule.q_tile - 1) / group, sq - 1), sq, sk,
-                          schedule.kv_tile};
-          const auto visible = [&](std::int64_t q, std::int64_t k) { return semantics(q, k, sq, sk); };
-          const std::int64_t tiles = (sk + schedule.kv_tile - 1) / schedule.kv_tile;
-          for (const std::int64_t split_tiles :
-               schedule.split_kv ? std::vector<std::int64_t>{1, 2, 5} : std::vector<std::int64_t>{0}) {
-            std::map<std::int64_t, int> visits;
-            const std::int64_t chunks =
-                schedule.split_kv ? tiles / split_tiles + 2 : 1; // one more than there are: it is empty
-            for (std::int64_t chunk = 0; chunk < chunks; ++chunk)
-              walk(segments(kernel, {row_begin, sq, sk, chunk, split_tiles}), rows, visible, visits);
-            if (HasFatalFailure())
-              return;
-            std::int64_t empty = 0;
-            for (std::int64_t j = 0; j < tiles; ++j) {
-              ASSERT_LE(visits[j], 1) << "tile " << j << " is folded by two chunks";
-              bool needed = false;
-              for (std::int64_t q = rows.q_first; q <= rows.q_last; ++q)
-                for (std::int64_t k = j * schedule.kv_tile; k < (j + 1) * schedule.kv_tile; ++k)
-                  needed |= visible(q, k);
-              ASSERT_TRUE(!needed || visits[j] == 1)
-                  << "tile " << j << " of rows " << row_begin << ", sq " << sq << ", sk " << sk << ", split_tiles "
-                  << split_tiles << " has a visible pair and is skipped";
-              empty += !needed && visits[j] != 0;
-            }
-            if (GetParam().exact) {
-              ASSERT_LE(empty, setsUnseen(segments(kernel, {row_begin, sq, sk, 0, split_tiles}), rows))
-                  << "tiles without a visible pair are visited: rows " << row_begin << ", sq " << sq << ", sk " << sk
-                  << ", split_tiles " << split_tiles;
-            }
-          }
-        }
-  }
+        Schedule{.q_tile = 16, .kv_tile = 32, .warps = 1, .split_kv = true}})
+    ASSERT_NO_FATAL_FAILURE(
+        expectFoldsHold(GetParam().spec, schedule, product({1, 6, 49}, {0, 1, 31, 90}), GetParam().exact));
 }
 
 INSTANTIATE_TEST_SUITE_P(Masks, Folds, testing::ValuesIn(cases()), [](const auto& test) { return test.param.name; });
+
+/// Masks of 1 to 3 sets of 1 to 3 constraints each, as text.
+class RandomMasks {
+public:
+  explicit RandomMasks(unsigned seed) : random_(seed) {}
+
+  std::int64_t among(std::int64_t low, std::int64_t high) {
+    return std::uniform_int_distribution<std::int64_t>(low, high)(random_);
+  }
+
+  /// Slopes of keys by queries up to `steepest`; with `anything`, also strides, blocks, equalities and key factors.
+  std::vector<std::string> sets(std::int64_t steepest, bool anything) {
+    std::vector<std::string> result(static_cast<std::size_t>(among(1, 3)));
+    for (std::string& set : result)
+      for (std::int64_t n = among(1, 3); n > 0; --n)
+        set += (set.empty() ? "" : " and ") + constraint(steepest, anything);
+    return result;
+  }
+
+private:
+  std::string constraint(std::int64_t steepest, bool anything) {
+    const auto number = [](std::int64_t value) { return std::to_string(value); };
+    std::string position = number(among(-steepest, steepest)) + " * q + " + number(among(-40, 60));
+    if (among(0, 1))
+      position += " + sk - sq";
+    switch (anything ? among(0, 9) : 9) {
+    case 0:
+      return "k % " + number(among(1, 40)) + " <= " + number(among(0, 20));
+    case 1:
+      return "k // " + number(among(1, 40)) + " == q // " + number(among(1, 40));
+    case 2:
+      return "q >= " + number(among(0, 40));
+    case 3:
+      return "k == " + position;
+    case 4:
+      return number(among(2, 3)) + " * k <= " + position;
+    case 5:
+      return "(" + position + ") // " + number(among(1, 40)) + " >= k // " + number(among(1, 40));
+    default:
+      return std::string(among(0, 1) ? "k <= " : "k >= ") + position;
+    }
+  }
+
+  std::mt19937 random_;
+};
+
+Schedule randomSchedule(RandomMasks& random) {
+  Schedule schedule{.q_tile = static_cast<int>(16 * random.among(1, 3)),
+                    .kv_tile = static_cast<int>(16 * random.among(1, 3)),
+                    .warps = 1,
+                    .pack_gqa = random.among(0, 3) == 0,
+                    .split_kv = random.among(0, 3) == 0};
+  schedule.warps = schedule.q_tile / 16;
+  return schedule;
+}
+
+std::string text(const std::vector<std::string>& sets) {
+  std::string result;
+  for (const std::string& set : sets)
+    result += (result.empty() ? "" : "  or  ") + set;
+  return result;
+}
+
+TEST(RandomMask, IsFoldedRightWhateverItIs) {
+  for (unsigned seed = 0; seed < 150; ++seed) {
+    RandomMasks random(seed);
+    const std::vector<std::string> sets = random.sets(/*steepest=*/3, /*anything=*/true);
+    SCOPED_TRACE("seed " + std::to_string(seed) + ": " + text(sets));
+    ASSERT_NO_FATAL_FAILURE(expectFoldsHold(custom(sets), randomSchedule(random),
+                                            {{random.among(1, 70), random.among(0, 150)}}, /*exact=*/false));
+  }
+}
+
+TEST(RandomMask, OfSlopesUpToOneVisitsNoEmptyTile) {
+  for (unsigned seed = 0; seed < 150; ++seed) {
+    RandomMasks random(seed);
+    const std::vector<std::string> sets = random.sets(/*steepest=*/1, /*anything=*/false);
+    SCOPED_TRACE("seed " + std::to_string(seed) + ": " + text(sets));
+    ASSERT_NO_FATAL_FAILURE(expectFoldsHold(custom(sets), randomSchedule(random),
+                                            {{random.among(1, 70), random.among(0, 150)}}, /*exact=*/true));
+  }
+}
 
 } // namespace
 } // namespace attune
