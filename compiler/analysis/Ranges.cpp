@@ -25,7 +25,7 @@ SmallVector<Range> unite(SmallVector<Range>& ranges, Bounds& bounds) {
 
 } // namespace
 
-TileRanges rangesOf(ArrayRef<TileBounds> sets, Bounds& bounds, size_t most_full) {
+TileRanges rangesOf(ArrayRef<TileBounds> sets, Bounds& bounds, Limits limits) {
   const auto all = [&](ArrayRef<AffineExpr> exprs) {
     return llvm::map_to_vector(exprs, [&](AffineExpr expr) { return bounds.affine(expr); });
   };
@@ -47,7 +47,7 @@ TileRanges rangesOf(ArrayRef<TileBounds> sets, Bounds& bounds, size_t most_full)
     SmallVector<Range> united = result.full_of_sets;
     united.push_back({full_begin, full_end});
     unite(united, bounds);
-    if (united.size() > most_full) {
+    if (united.size() > limits.full) {
       result.full_given_up = true;
       continue;
     }
@@ -55,6 +55,11 @@ TileRanges rangesOf(ArrayRef<TileBounds> sets, Bounds& bounds, size_t most_full)
     result.full = std::move(united);
   }
 
+  while (result.sets.size() > limits.sets) {
+    const Range last = result.sets.pop_back_val();
+    Range& rest = result.sets.back();
+    rest = {bounds.least({rest.begin, last.begin}), bounds.greatest({rest.end, last.end})};
+  }
   SmallVector<Range> visited = result.sets;
   result.gaps = unite(visited, bounds);
   result.visited = {visited.front().begin, visited.back().end};

@@ -16,14 +16,19 @@ struct TileRanges {
   Range visited;
   llvm::SmallVector<Range> gaps, full;
   llvm::SmallVector<Range> sets, full_of_sets; ///< what `gaps` and `full` are made of, for names
-  bool full_given_up = false;                  ///< more full ranges than `most_full` were provable
+  bool full_given_up = false;                  ///< more full ranges than the limit were provable
 };
 
-/// From the bounds of each set. `most_full`: ranges of full tiles that are kept apart, for each costs the kernel two
-/// loops.
+/// How much of a union the text of a kernel can bear. Ranges of full tiles that are kept apart: each costs two loops.
+/// Sets that are kept apart: those from this one on are visited from the first to the last tile of any.
+struct Limits {
+  size_t full = 2, sets = 3;
+};
+
+/// From the bounds of each set.
 ///
 /// A tile x is in no set if as many sets have ended by x as have begun, say n: so, with begins and ends sorted apart
 /// from each other, the n-th gap is [n-th end, (n + 1)-th begin). That needs no order among the sets.
-TileRanges rangesOf(llvm::ArrayRef<TileBounds> sets, Bounds& bounds, size_t most_full = 2);
+TileRanges rangesOf(llvm::ArrayRef<TileBounds> sets, Bounds& bounds, Limits limits = {});
 
 } // namespace attune::analysis

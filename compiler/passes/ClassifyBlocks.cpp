@@ -232,7 +232,10 @@ class ClassifyBlocksPass : public impl::ClassifyBlocksBase<ClassifyBlocksPass> {
     if (sets.size() == 1 && !of_sets[0].full_begin.empty() && !ranges.full.empty())
       remark << "; tiles are cut on both sides";
     if (!ranges.gaps.empty())
-      remark << "; tiles between the " << sets.size() << " sets are skipped";
+      remark << "; tiles between the sets are skipped";
+    if (sets.size() > ranges.sets.size())
+      remark << "; the last " << sets.size() - ranges.sets.size() + 1
+             << " sets are visited from their first to their last tile";
     for (const auto& [set, bounds] : llvm::zip(sets, of_sets))
       if (bounds.never_full)
         remark << "; any tile may be cut by " << text(set, bounds.never_full);

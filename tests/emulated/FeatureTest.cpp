@@ -1,5 +1,6 @@
 // What FlashAttention's grids do not vary: masks of other kinds, packed sequences, forced splits, schedules.
 #include "tests/support/Harness.h"
+#include "tests/support/RandomMasks.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -72,6 +73,17 @@ TEST(Masks, Custom) {
        }) {
     spec.mask = mask;
     EXPECT_EQ(failure(caseOf(spec, Lengths::dense(1, 150, 203))), "") << mask[0];
+  }
+}
+
+TEST(Masks, Random) { // FoldsTest counts the pairs of many more
+  for (unsigned seed = 0; seed < 6; ++seed) {
+    RandomMasks random(seed);
+    AttentionSpec spec = gqaSpec(32);
+    spec.mask = random.sets(/*steepest=*/2, /*anything=*/true);
+    const auto lengths =
+        Lengths::dense(1, static_cast<int>(random.among(1, 90)), static_cast<int>(random.among(1, 300)));
+    EXPECT_EQ(failure(caseOf(spec, lengths, seed % 3 == 2 ? 3 : 1, seed)), "") << RandomMasks::text(spec.mask);
   }
 }
 

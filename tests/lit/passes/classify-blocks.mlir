@@ -76,7 +76,7 @@ attn.forward @prefix #spec mask [affine_set<(q, k)[sq, sk] : (q + sk - sq - k >=
 //   CHECK-NOT:   attn.fold
 #spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
 // expected-remark @+2 {{attn-build-kernel: a block has 128 rows}}
-// expected-remark @+1 {{attn-classify-blocks: the mask costs nothing in full tiles; tiles between the 2 sets are skipped}}
+// expected-remark @+1 {{attn-classify-blocks: the mask costs nothing in full tiles; tiles between the sets are skipped}}
 attn.forward @prefix_and_window #spec mask [affine_set<(q, k)[sq, sk] : (q + sk - sq - k >= 0, k - q - sk + sq + 1023 >= 0)>, affine_set<(q, k)[sq, sk] : (127 - k >= 0)>]
   schedule <q_tile = 128, kv_tile = 64, warps = 4, stages = 1>
 
@@ -98,6 +98,17 @@ attn.forward @covered #spec mask [affine_set<(q, k)[sq, sk] : (q + sk - sq - k >
 // expected-remark @+2 {{attn-build-kernel: a block has 128 rows}}
 // expected-remark @+1 {{some full tiles are treated as cut, for each range of them costs two loops}}
 attn.forward @three_windows #spec mask [affine_set<(q, k)[sq, sk] : (q - k >= 0, k - q + 999 >= 0)>, affine_set<(q, k)[sq, sk] : (q - k - 2000 >= 0, k - q + 2999 >= 0)>, affine_set<(q, k)[sq, sk] : (q - k - 4000 >= 0, k - q + 4999 >= 0)>]
+  schedule <q_tile = 128, kv_tile = 64, warps = 4, stages = 1>
+
+// -----
+
+// Of many sets the first two are kept apart.
+// CHECK-LABEL: attn.kernel @documents
+//       CHECK:   attn.fold partial %{{.+}} over[%{{.+}}, %{{.+}}) past(%end1, %gap, %gap_begin, %gap_0) mask
+#spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
+// expected-remark @+2 {{attn-build-kernel: a block has 128 rows}}
+// expected-remark @+1 {{the last 2 sets are visited from their first to their last tile}}
+attn.forward @documents #spec mask [affine_set<(q, k)[sq, sk] : (3 - k >= 0)>, affine_set<(q, k)[sq, sk] : (q - k >= 0, k - q + 99 >= 0)>, affine_set<(q, k)[sq, sk] : (k - 1000 >= 0, 1010 - k >= 0)>, affine_set<(q, k)[sq, sk] : (k - 3000 >= 0, 3010 - k >= 0)>]
   schedule <q_tile = 128, kv_tile = 64, warps = 4, stages = 1>
 
 // -----
