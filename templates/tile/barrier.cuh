@@ -45,4 +45,13 @@ ATTUNE_DEVICE void arrive(mbarrier& barrier) {
 }
 
 } // namespace bar
+
+// Between kernels of a stream, where the later one is launched to overlap with the earlier (programmatic dependent
+// launch).
+namespace grid {
+/// The next kernel may be launched once every block has said so.
+ATTUNE_DEVICE void start_next() { sm90::griddepcontrol_launch_dependents(); }
+/// Until the previous kernel is done and what it wrote can be read.
+ATTUNE_DEVICE void wait_for_previous() { sm90::griddepcontrol_wait(); }
+} // namespace grid
 } // namespace attune

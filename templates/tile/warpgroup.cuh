@@ -25,6 +25,9 @@ struct specialized_block {
 namespace warpgroup {
 
 ATTUNE_DEVICE int index() { return threadIdx.x / 128; }
+/// The same from an instruction whose result is known to be one for the warp: what is computed from it stays in uniform
+/// registers, as descriptors of wgmma must, where otherwise each would be moved there.
+ATTUNE_DEVICE int uniform_index() { return __reduce_or_sync(~0u, threadIdx.x / 128); }
 
 /// In the producer: the thread that starts its copies.
 ATTUNE_DEVICE bool is_issuer() { return threadIdx.x % 128 / 32 == 0 && sm90::elect(); }
@@ -91,7 +94,7 @@ ATTUNE_DEVICE unsigned long long descriptor(const st<T, Rows, Cols>& tile) {
 template <class T, int N, int Rows, int Cols>
 ATTUNE_DEVICE void mm_ABt_async(rt<float, 16, N>& d, const st<T, Rows, Cols>& a, const st<T, N, Cols>& b) {
   constexpr int panel = st<T, Rows, Cols>::panel;
-  const unsigned long long a_rows = detail::descriptor(a) + index() * 64 * panel * 2 / 16;
+  const unsigned long long a_rows = detail::descriptor(a) + uniform_index() * 64 * panel * 2 / 16;
   const unsigned long long b_rows = detail::descriptor(b);
   sm90::wgmma_fence();
 #pragma unroll

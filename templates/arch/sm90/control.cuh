@@ -1,4 +1,4 @@
-// Roles of warps: who acts for a warp, and how many registers a warpgroup holds.
+// Who acts for a warp, how many registers a warpgroup holds, and when the next kernel may start.
 #pragma once
 #include <attune/support/types.cuh>
 
@@ -27,5 +27,13 @@ template <int N>
 ATTUNE_DEVICE void setmaxnreg_dec() {
   asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(N));
 }
+
+// griddepcontrol.launch_dependents;
+ATTUNE_DEVICE void griddepcontrol_launch_dependents() {
+  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+}
+
+// griddepcontrol.wait;
+ATTUNE_DEVICE void griddepcontrol_wait() { asm volatile("griddepcontrol.wait;" ::: "memory"); }
 
 } // namespace attune::sm90

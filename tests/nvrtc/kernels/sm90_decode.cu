@@ -51,6 +51,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   bar::init(v_nonfinite);
   bar::publish();
   block::sync();
+  grid::start_next(); // the combine kernel, which waits for this one where it needs to
 
   if (block::is_producer()) {
     const auto k_rows = rows(k_map, batch, kv_head);
