@@ -7,17 +7,37 @@
 
 namespace attune {
 
-std::shared_ptr<Device> openDevice(std::string_view name) {
-  if (name == "auto") {
-    try {
-      const auto driver = cuda::loadDriver();
-      if (cuda::deviceCount(*driver) > 0)
-        return cuda::makeCudaDevice(driver, 0);
-    } catch (const DeviceError&) { // no driver, or no GPU: the emulated device is always there
-    }
-    return emulator::makeEmulatedDevice();
+namespace {
+
+/// The first GPU that opens; null, and why each one did not.
+std::shared_ptr<Device> anyGpu(std::string& why) {
+  try {
+    const auto driver = cuda::loadDriver();
+    const int count = cuda::deviceCount(*driver);
+    if (count == 0)
+      why = "the driver sees no GPU";
+    for (int ordinal = 0; ordinal < count; ++ordinal)
+      try {
+        return cuda::makeCudaDevice(driver, ordinal);
+      } catch (const DeviceError& error) {
+        why += (why.empty() ? "" : "; ") + std::string(error.what());
+      }
+  } catch (const DeviceError& error) {
+    why = error.what();
   }
-  if (name == "emulated")
+  return nullptr;
+}
+
+} // namespace
+
+std::shared_ptr<Device> openDevice(std::string_view name, std::string* why_no_gpu) {
+  std::string why;
+  std::shared_ptr<Device> gpu = name == "auto" ? anyGpu(why) : nullptr;
+  if (why_no_gpu)
+    *why_no_gpu = gpu ? std::string() : why;
+  if (gpu)
+    return gpu;
+  if (name == "auto" || name == "emulated")
     return emulator::makeEmulatedDevice();
   if (name.starts_with("emulated:"))
     return emulator::makeEmulatedDevice({.target = std::string(name.substr(9))});

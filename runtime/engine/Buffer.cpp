@@ -3,7 +3,7 @@
 namespace attune {
 
 Buffer::Buffer(std::shared_ptr<Device> device, Element element, std::vector<std::int64_t> shape, std::string_view name)
-    : device_(std::move(device)), tensor_{0, element, std::move(shape), {}} {
+    : device_(std::move(device)), tensor_{0, element, std::move(shape), {}, device_.get()} {
   tensor_.data = device_->allocate(bytes(), name);
 }
 

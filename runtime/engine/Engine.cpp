@@ -6,6 +6,7 @@
 #include "runtime/engine/SplitModel.h"
 
 #include <algorithm>
+#include <mutex>
 
 namespace attune {
 
@@ -17,8 +18,13 @@ struct Plan::Impl {
   int splits = 1;
   std::int64_t split_tiles = 0;
   std::shared_ptr<const CompiledAttention> compiled;
-  std::vector<LaunchConfig> configs;
-  std::vector<PlannedKernel> kernels;
+  struct Launch {
+    LaunchConfig config;
+    std::vector<BoundParameter> parameters;
+  };
+  std::vector<Launch> launches; ///< of compiled->kernels
+  mutable std::once_flag described;
+  mutable std::vector<PlannedKernel> kernels; ///< made when somebody looks
   DevicePtr o_partial = 0, lse_partial = 0;
 
   ~Impl() {
@@ -33,15 +39,28 @@ const AttentionSpec& Plan::spec() const { return impl_->spec; }
 const Problem& Plan::problem() const { return impl_->problem; }
 const Schedule& Plan::schedule() const { return impl_->schedule; }
 int Plan::splits() const { return impl_->splits; }
-const std::vector<PlannedKernel>& Plan::kernels() const { return impl_->kernels; }
+const std::vector<PlannedKernel>& Plan::kernels() const {
+  std::call_once(impl_->described, [this] {
+    for (std::size_t n = 0; n < impl_->launches.size(); ++n) {
+      const CompiledAttention::Kernel& k = impl_->compiled->kernels[n];
+      const LaunchConfig& config = impl_->launches[n].config;
+      impl_->kernels.push_back({k.source.manifest.name, k.source.cuda, config.grid, config.block,
+                                k.source.manifest.shared_bytes, k.lower_ms, k.nvrtc_ms});
+    }
+  });
+  return impl_->kernels;
+}
 
 struct Engine::Cache : KernelCache {
   using KernelCache::KernelCache;
 };
 
-Engine::Engine(std::shared_ptr<Device> device, std::shared_ptr<const ScheduleProvider> provider)
-    : device_(std::move(device)), provider_(std::move(provider)), cache_(std::make_unique<Cache>(device_)) {}
+Engine::Engine(std::shared_ptr<Device> device, std::shared_ptr<const ScheduleProvider> provider, CacheOptions cache)
+    : device_(std::move(device)), provider_(std::move(provider)),
+      cache_(std::make_unique<Cache>(device_, std::move(cache))) {}
 Engine::~Engine() = default;
+
+CacheCounters Engine::cacheCounters() const { return cache_->counters(); }
 
 namespace {
 
@@ -116,7 +135,7 @@ Plan Engine::prepare(const AttentionSpec& spec, const Problem& problem, const Pr
   impl->problem = problem;
   impl->schedule = choice.schedule;
   impl->splits = choice.splits;
-  impl->compiled = cache_->get(spec, choice.schedule);
+  impl->compiled = cache_->get(spec, choice.schedule, options.cache_only);
   if (choice.schedule.split_kv) {
     const Chunks chunks = cut(spec, splitWork(spec, problem, choice.schedule, device).kv_tiles, choice.splits);
     impl->splits = chunks.splits;
@@ -127,12 +146,8 @@ Plan Engine::prepare(const AttentionSpec& spec, const Problem& problem, const Pr
     impl->o_partial = device_->allocate(static_cast<std::size_t>(per_split * impl->splits * head_dim_v), "o_partial");
     impl->lse_partial = device_->allocate(static_cast<std::size_t>(per_split * impl->splits), "lse_partial");
   }
-  for (const CompiledAttention::Kernel& k : impl->compiled->kernels) {
-    const LaunchConfig config = configure(k.source.manifest, spec, problem, impl->splits);
-    impl->configs.push_back(config);
-    impl->kernels.push_back({k.source.manifest.name, k.source.cuda, config.grid, config.block,
-                             k.source.manifest.shared_bytes, k.lower_ms, k.nvrtc_ms});
-  }
+  for (const CompiledAttention::Kernel& k : impl->compiled->kernels)
+    impl->launches.push_back({configure(k.source.manifest, spec, problem, impl->splits), bind(k.source.manifest)});
   Plan plan;
   plan.impl_ = std::move(impl);
   return plan;
@@ -140,15 +155,17 @@ Plan Engine::prepare(const AttentionSpec& spec, const Problem& problem, const Pr
 
 void Engine::launch(const Plan& plan, const Tensors& tensors, void* stream) {
   const Plan::Impl& p = *plan.impl_;
-  Arguments arguments(p.spec, p.problem, tensors);
+  if (p.device != device_)
+    throw UserError(UserError::Kind::Invalid, "a plan for " + p.device->properties().name,
+                    "it is launched by an engine of its own device", "prepare it with this engine");
+  Arguments arguments(p.spec, p.problem, tensors, *device_);
   arguments.setSplits(p.splits, p.split_tiles);
   arguments.setWorkspace(p.o_partial, p.lse_partial);
-  for (std::size_t n = 0; n < p.configs.size(); ++n) {
-    const LaunchConfig& config = p.configs[n];
+  for (std::size_t n = 0; n < p.launches.size(); ++n) {
+    const auto& [config, parameters] = p.launches[n];
     if (config.grid.x == 0 || config.grid.y == 0 || config.grid.z == 0)
       continue; // no query at all
-    const std::vector<void*> values = arguments.of(p.compiled->kernels[n].source.manifest);
-    p.device->launch(*p.compiled->kernels[n].loaded, config, values, stream);
+    device_->launch(*p.compiled->kernels[n].loaded, config, arguments.of(parameters), stream);
   }
 }
 

@@ -1,41 +1,141 @@
 #include "runtime/engine/KernelCache.h"
 
-#include "runtime/toolchain/Toolchain.h"
+#include "runtime/cache/Paths.h"
+#include "runtime/engine/KernelStore.h"
+
+#include <future>
 
 namespace attune {
 
-std::shared_ptr<const CompiledAttention> KernelCache::get(const AttentionSpec& spec, const Schedule& schedule) {
-  AttentionSpec content = spec; // what the text does not depend on: scale is an argument, layout is strides
-  content.scale.reset();
-  content.layout = Layout::Bshd;
-  content.deterministic = true;
-  content.batch_invariant = false;
+namespace {
+
+/// Appends a value's bytes; of an optional one, whether it is there too.
+template <class T>
+void append(std::string& bytes, const T& value) {
+  static_assert(std::is_arithmetic_v<T> || std::is_enum_v<T>);
+  bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+template <class T>
+void append(std::string& bytes, const std::optional<T>& value) {
+  append(bytes, value.has_value());
+  append(bytes, value.value_or(T{}));
+}
+void append(std::string& bytes, const std::string& value) {
+  append(bytes, value.size());
+  bytes.append(value);
+}
+
+/// What the text of the kernels depends on. The bindings name every field: one that is added does not compile here
+/// until it is decided whether it counts.
+std::string contentOf(const AttentionSpec& spec, const Schedule& schedule) {
+  std::string key;
+  key.reserve(192);
+  const auto& [dtype, q_heads, kv_heads, head_dim, head_dim_v, causal, window, chunk, prefix, mask, softcap, alibi,
+               sink, scale, layout, varlen, lse, deterministic, batch_invariant] = spec;
+  append(key, dtype), append(key, q_heads), append(key, kv_heads), append(key, head_dim);
+  append(key, head_dim_v ? head_dim_v : head_dim);
+  append(key, causal), append(key, window.left), append(key, window.right), append(key, chunk), append(key, prefix);
+  append(key, mask.size());
+  for (const std::string& set : mask)
+    append(key, set);
+  append(key, softcap), append(key, alibi), append(key, sink), append(key, varlen), append(key, lse);
+  // scale is an argument, layout is strides; the other two choose a schedule
+  static_cast<void>(scale), static_cast<void>(layout);
+  static_cast<void>(deterministic), static_cast<void>(batch_invariant);
+  const auto& [q_tile, kv_tile, warps, stages, pack_gqa, split_kv] = schedule;
+  append(key, q_tile), append(key, kv_tile), append(key, warps), append(key, stages);
+  append(key, pack_gqa), append(key, split_kv);
+  return key;
+}
+
+} // namespace
+
+std::shared_ptr<const CompiledAttention> KernelCache::find(const AttentionSpec& spec, const Schedule& schedule) {
+  const std::string content = contentOf(spec, schedule);
+  const std::scoped_lock lock(mutex_);
+  const auto found = entries_.find(content);
+  if (found == entries_.end() || !found->second->mutex.try_lock())
+    return nullptr; // somebody is making it: get() waits
+  const std::scoped_lock entry(std::adopt_lock, found->second->mutex);
+  counters_.hits += found->second->value != nullptr;
+  return found->second->value;
+}
+
+std::shared_ptr<const CompiledAttention> KernelCache::get(const AttentionSpec& spec, const Schedule& schedule,
+                                                          bool cache_only) {
+  if (auto loaded = find(spec, schedule))
+    return loaded;
   std::shared_ptr<Entry> entry;
   {
     const std::scoped_lock lock(mutex_);
-    auto& slot = entries_[specToJson(content) + " " + toText(schedule)];
+    auto& slot = entries_[contentOf(spec, schedule)];
     if (!slot)
       slot = std::make_shared<Entry>();
     entry = slot;
   }
-  const std::scoped_lock lock(entry->mutex);
+  std::unique_lock making(entry->mutex, std::try_to_lock);
+  const bool waited = !making.owns_lock();
+  if (waited)
+    making.lock();
   if (!entry->value)
-    entry->value = build(content, schedule); // if it throws, the next one to ask tries again
+    entry->value = build(spec, schedule, cache_only); // if it throws, the next one to ask tries again
+  else if (waited) {
+    const std::scoped_lock lock(mutex_);
+    ++counters_.waits;
+  }
   return entry->value;
 }
 
-std::shared_ptr<const CompiledAttention> KernelCache::build(const AttentionSpec& spec, const Schedule& schedule) const {
-  const DeviceProperties& device = device_->properties();
-  const CompileResult text = compile(spec, schedule, target(device.arch));
-  const auto toolchain = Toolchain::shared();
+std::shared_ptr<const CompiledAttention> KernelCache::build(const AttentionSpec& spec, const Schedule& schedule,
+                                                            bool cache_only) {
+  AttentionSpec content = spec; // as in contentOf
+  content.scale.reset();
+  content.layout = Layout::Bshd;
+  content.deterministic = true;
+  content.batch_invariant = false;
+  CompileResult text = compile(content, schedule, target(device_->properties().arch));
   auto result = std::make_shared<CompiledAttention>();
-  for (const KernelSource& source : text.kernels) {
-    const Build build = toolchain->build(source.cuda, device.arch,
-                                         device.emulated ? Image::Kind::Ptx : Image::Kind::Cubin, source.manifest.name);
-    result->kernels.push_back(
-        {source, device_->load(build.image, source.manifest.name), text.milliseconds, build.log.milliseconds});
-  }
+  std::vector<std::future<CompiledAttention::Kernel>> rest; // a combine kernel is made beside the partial one
+  for (std::size_t n = 1; n < text.kernels.size(); ++n)
+    rest.push_back(std::async(std::launch::async, [&, n] { return make(std::move(text.kernels[n]), cache_only); }));
+  result->kernels.push_back(make(std::move(text.kernels.at(0)), cache_only));
+  for (auto& kernel : rest)
+    result->kernels.push_back(kernel.get());
+  for (CompiledAttention::Kernel& kernel : result->kernels)
+    kernel.lower_ms = text.milliseconds;
   return result;
+}
+
+CompiledAttention::Kernel KernelCache::make(KernelSource source, bool cache_only) {
+  const DeviceProperties& device = device_->properties();
+  const std::string& name = source.manifest.name;
+  const auto [build, compiled] = buildThrough(store(), source.cuda, name, device.arch,
+                                              device.emulated ? Image::Kind::Ptx : Image::Kind::Cubin, cache_only);
+  {
+    const std::scoped_lock lock(mutex_);
+    ++(compiled ? counters_.compiles : counters_.loads);
+  }
+  auto loaded = device_->load(build.image, name);
+  return {std::move(source), std::move(loaded), 0, compiled ? build.log.milliseconds : 0};
+}
+
+cache::EntryStore& KernelCache::store() {
+  const std::scoped_lock lock(mutex_);
+  if (!store_) {
+    cache::StoreOptions options =
+        kernelStore(options_.folder ? std::filesystem::path(*options_.folder) : cache::userCacheFolder());
+    options.warn = options_.warn;
+    store_ = std::make_unique<cache::EntryStore>(std::move(options));
+  }
+  return *store_;
+}
+
+CacheCounters KernelCache::counters() const {
+  const std::scoped_lock lock(mutex_);
+  CacheCounters counters = counters_;
+  if (store_)
+    counters.waits += store_->counters().waits;
+  return counters;
 }
 
 } // namespace attune

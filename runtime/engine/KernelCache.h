@@ -3,11 +3,13 @@
 #include "attune/Device.h"
 #include "attune/attune.hpp"
 #include "attune/compiler/Compile.h"
+#include "runtime/cache/EntryStore.h"
 
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <unordered_map>
 
 namespace attune {
 
@@ -16,28 +18,41 @@ struct CompiledAttention {
   struct Kernel {
     KernelSource source;
     std::shared_ptr<DeviceKernel> loaded;
-    double lower_ms = 0, nvrtc_ms = 0;
+    double lower_ms = 0;
+    double nvrtc_ms = 0; ///< 0: it came from the cache on disk
   };
   std::vector<Kernel> kernels;
 };
 
-/// Kernels of one device, compiled on first use and kept. Threads that ask for the same kernel wait for one
-/// compilation; different kernels compile side by side.
+/// Kernels of one device: loaded on first use and kept, from the cache on disk or from NVRTC. Threads that ask for the
+/// same kernel wait for one to make it; different kernels are made side by side.
 class KernelCache {
 public:
-  explicit KernelCache(std::shared_ptr<Device> device) : device_(std::move(device)) {}
-  std::shared_ptr<const CompiledAttention> get(const AttentionSpec& spec, const Schedule& schedule);
+  KernelCache(std::shared_ptr<Device> device, CacheOptions options)
+      : device_(std::move(device)), options_(std::move(options)) {}
+
+  /// Null if it was not loaded before. Costs well below a microsecond, and counts as a hit if there is one.
+  std::shared_ptr<const CompiledAttention> find(const AttentionSpec& spec, const Schedule& schedule);
+  /// Throws as compile() and Toolchain do, and CacheMiss if `cache_only` and a kernel is on no disk.
+  std::shared_ptr<const CompiledAttention> get(const AttentionSpec& spec, const Schedule& schedule, bool cache_only);
+
+  CacheCounters counters() const;
 
 private:
   struct Entry {
-    std::mutex mutex;
+    std::mutex mutex; ///< held while it is made
     std::shared_ptr<const CompiledAttention> value;
   };
-  std::shared_ptr<const CompiledAttention> build(const AttentionSpec& spec, const Schedule& schedule) const;
+  std::shared_ptr<const CompiledAttention> build(const AttentionSpec& spec, const Schedule& schedule, bool cache_only);
+  CompiledAttention::Kernel make(KernelSource source, bool cache_only);
+  cache::EntryStore& store();
 
   std::shared_ptr<Device> device_;
-  std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<Entry>> entries_; ///< by canonical spec and schedule
+  CacheOptions options_;
+  mutable std::mutex mutex_;                                        ///< of what follows
+  std::unordered_map<std::string, std::shared_ptr<Entry>> entries_; ///< by what the text depends on
+  CacheCounters counters_;
+  std::unique_ptr<cache::EntryStore> store_; ///< opened on the first miss
 };
 
 } // namespace attune

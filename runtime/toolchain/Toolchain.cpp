@@ -1,6 +1,7 @@
 #include "runtime/toolchain/Toolchain.h"
 
 #include "attune/compiler/Error.h"
+#include "runtime/cache/EntryFile.h"
 #include "runtime/toolchain/Nvrtc.h"
 #include "runtime/toolchain/Templates.h"
 
@@ -10,6 +11,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <cstring>
 #include <mutex>
 
 namespace attune {
@@ -100,24 +102,11 @@ std::string excerpt(const std::string& source, const std::string& log, const std
   return text;
 }
 
-/// FNV-1a; names the embedded templates in the fingerprint.
-std::uint64_t hash(std::uint64_t state, std::string_view text) {
-  for (const char c : text)
-    state = (state ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
-  return state;
-}
-
 } // namespace
 
 Toolchain::Toolchain() : Toolchain(Nvrtc::open(nvrtcCandidates())) {}
 
-Toolchain::Toolchain(std::unique_ptr<Nvrtc> nvrtc) : nvrtc_(std::move(nvrtc)) {
-  std::uint64_t digest = 0xcbf29ce484222325ULL;
-  for (const Template& header : templates())
-    digest = hash(hash(digest, header.name), header.text);
-  fingerprint_ = fmt::format("nvrtc {}.{} {} templates {:016x}", nvrtc_->major, nvrtc_->minor,
-                             fmt::join(std::begin(options), std::end(options), " "), digest);
-}
+Toolchain::Toolchain(std::unique_ptr<Nvrtc> nvrtc) : nvrtc_(std::move(nvrtc)) {}
 
 Toolchain::~Toolchain() = default;
 
@@ -129,6 +118,18 @@ std::shared_ptr<const Toolchain> Toolchain::shared() {
     toolchain = std::make_shared<const Toolchain>();
   return toolchain;
 }
+
+const std::string& Toolchain::recipe() {
+  static const std::string text = [] {
+    std::string all;
+    for (const Template& header : templates())
+      all += fmt::format("{} {}\n{}", header.name, std::strlen(header.text), header.text);
+    return fmt::format("{} templates {}", fmt::join(std::begin(options), std::end(options), " "), cache::digestOf(all));
+  }();
+  return text;
+}
+
+std::string Toolchain::compiler() const { return fmt::format("nvrtc {}.{}", nvrtc_->major, nvrtc_->minor); }
 
 std::string Toolchain::description() const {
   return fmt::format("NVRTC {}.{} ({})", nvrtc_->major, nvrtc_->minor, nvrtc_->path);

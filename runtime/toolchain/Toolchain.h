@@ -51,14 +51,15 @@ public:
   /// compile: texts are ours.
   Build build(std::string_view cuda, std::string_view arch, Image::Kind kind, std::string_view name = "kernel") const;
 
-  /// All that decides what `build` makes of a text, other than its arguments: NVRTC's version, options, templates.
-  const std::string& fingerprint() const { return fingerprint_; }
+  /// What decides what `build` makes of a text, other than its arguments: options and templates, which are Attune's,
+  /// and the compiler, which is the machine's.
+  static const std::string& recipe();
+  std::string compiler() const; ///< "nvrtc 13.0"
   /// "NVRTC 13.0 (/usr/local/cuda/lib64/libnvrtc.so.13)"
   std::string description() const;
 
 private:
   std::unique_ptr<Nvrtc> nvrtc_;
-  std::string fingerprint_;
 };
 
 /// Reads registers, spills and warnings out of an NVRTC program log.

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -18,9 +19,10 @@
 
 namespace [[gnu::visibility("default")]] attune {
 
-/// "auto" (a GPU if there is one, else the emulated device), "cuda:0", "emulated" or "emulated:sm_90".
-/// Throws UserError for another name and DeviceError if that device is not there.
-std::shared_ptr<Device> openDevice(std::string_view name = "auto");
+/// "auto" (the first GPU that Attune can use, else the emulated device), "cuda:0", "emulated" or "emulated:sm_90".
+/// Throws UserError for another name and DeviceError if that device is not there. "auto" says in `why_no_gpu` why it
+/// took none; it is empty otherwise.
+std::shared_ptr<Device> openDevice(std::string_view name = "auto", std::string* why_no_gpu = nullptr);
 
 /// A tensor in device memory that somebody else owns.
 struct Tensor {
@@ -28,6 +30,7 @@ struct Tensor {
   Element element = Element::BF16;
   std::vector<std::int64_t> shape;
   std::vector<std::int64_t> strides; ///< in elements; empty: contiguous
+  const Device* device = nullptr;    ///< that it lies on, where that is known: a Buffer says so
 };
 
 /// A tensor in device memory, released with the object.
@@ -63,6 +66,28 @@ struct Problem {
 struct PrepareOptions {
   std::optional<Schedule> schedule; ///< default: the ScheduleProvider's choice
   int splits = 0;                   ///< chunks of the keys; 0: the cost model's choice, 1: none
+  bool cache_only = false;          ///< throw CacheMiss instead of compiling
+};
+
+/// prepare() was to take kernels from the cache alone, and one is not there.
+class CacheMiss : public DeviceError {
+public:
+  using DeviceError::DeviceError;
+};
+
+/// Where compiled kernels are kept between processes. runtime/cache/README.md says what it promises.
+struct CacheOptions {
+  /// Default: $ATTUNE_CACHE_DIR, else $XDG_CACHE_HOME/attune, else ~/.cache/attune. "": nowhere.
+  std::optional<std::string> folder;
+  std::function<void(std::string_view)> warn; ///< default: a line on stderr
+};
+
+/// What became of an engine's requests for kernels (a kernel is all that one spec and schedule launch).
+struct CacheCounters {
+  std::uint64_t hits = 0;     ///< loaded before by this engine
+  std::uint64_t loads = 0;    ///< binaries that were found on disk
+  std::uint64_t compiles = 0; ///< binaries that were not
+  std::uint64_t waits = 0;    ///< for another thread or process that compiled the same
 };
 
 /// What a launch reads and writes. Shapes follow spec.layout: bshd and strided (batch, length, heads, dim), bhsd
@@ -81,8 +106,8 @@ struct PlannedKernel {
   std::string cuda;
   Dim3 grid, block;
   int shared_bytes = 0;
-  double lower_ms = 0; ///< spec to CUDA; 0 if it came from the cache
-  double nvrtc_ms = 0; ///< CUDA to binary; 0 if it came from the cache
+  double lower_ms = 0; ///< spec to CUDA
+  double nvrtc_ms = 0; ///< CUDA to binary; 0 if it was found on disk
 };
 
 /// Compiled, loaded kernels for one spec and shapes, with their workspace. Launches of one plan must not overlap if it
@@ -117,21 +142,24 @@ public:
 /// The built-in provider: default schedules, and the split count by a cost model (runtime/engine/README.md).
 std::shared_ptr<const ScheduleProvider> costModel();
 
-/// Makes kernels on demand and launches them. Thread-safe; kernels are compiled once per spec, schedule and device.
+/// Makes kernels on demand and launches them. Thread-safe; kernels are compiled once per spec, schedule and target.
 class Engine {
 public:
   explicit Engine(std::shared_ptr<Device> device = openDevice(),
-                  std::shared_ptr<const ScheduleProvider> provider = costModel());
+                  std::shared_ptr<const ScheduleProvider> provider = costModel(), CacheOptions cache = {});
   ~Engine();
 
   /// Compiles, loads and allocates whatever launches of these shapes need. Throws UserError for an invalid spec, shapes
-  /// or schedule, and DeviceError if there is no NVRTC, or no memory for the workspace.
+  /// or schedule, and DeviceError if there is no NVRTC and a kernel is in no cache, or no memory for the workspace. An
+  /// engine is as good after a failure as before.
   Plan prepare(const AttentionSpec& spec, const Problem& problem, const PrepareOptions& options = {});
 
   /// Starts the plan's kernels on `stream` (a CUstream, or null). Checks the tensors, and throws UserError with value,
   /// rule and remedy. Does not compile, load, allocate or synchronise. Contents of cu_seqlens are the caller's to check
   /// (checkOffsets).
   void launch(const Plan& plan, const Tensors& tensors, void* stream = nullptr);
+
+  CacheCounters cacheCounters() const;
 
   Device& device() { return *device_; }
   const std::shared_ptr<Device>& sharedDevice() const { return device_; }

@@ -8,13 +8,15 @@ namespace [[gnu::visibility("default")]] attune {
 /// One kernel parameter, in the order of the kernel's parameter list. `name` says which value: "q", "sk", "scale", ...
 struct Parameter {
   enum class Kind {
-    Tensor,  ///< gl<T>: pointer, then batch, row and head strides as 64-bit element counts
-    Pointer, ///< device address
+    Tensor,    ///< gl<T>: pointer, then batch, row and head strides as 64-bit element counts
+    TensorMap, ///< tensor_map<T>: of the tensor that `name` says, in boxes of box_rows x box_columns
+    Pointer,   ///< device address
     I32,
     F32,
   };
   Kind kind;
   std::string name;
+  int box_rows = 0, box_columns = 0; ///< of a TensorMap
 };
 
 /// A factor of a grid dimension; the engine knows its value at launch.
