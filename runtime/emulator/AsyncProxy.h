@@ -4,6 +4,7 @@
 #include "runtime/emulator/Mbarriers.h"
 #include "runtime/emulator/RegisterPool.h"
 #include "runtime/emulator/SharedShadow.h"
+#include "runtime/emulator/Wgmma.h"
 
 namespace attune::emulator {
 
@@ -11,18 +12,20 @@ namespace attune::emulator {
 /// on their own, and what is known of shared memory for the checks between them.
 struct AsyncProxy {
   AsyncProxy(Block& home, std::size_t shared_bytes, const Clocks& clocks, bool check_order)
-      : shadow(shared_bytes, clocks, check_order), barriers(home), copies(home), registers(home) {}
+      : shadow(shared_bytes, clocks, check_order), barriers(home), copies(home), groups(home), registers(home) {}
 
   void reset() {
     shadow.reset();
     barriers.reset();
     copies.reset();
+    groups.reset();
     registers.reset();
   }
 
   SharedShadow shadow;
   Mbarriers barriers;
   BulkCopies copies;
+  Warpgroups groups;
   RegisterPool registers;
 };
 

@@ -67,8 +67,10 @@ void Block::start(const Dim3& at) {
 }
 
 void Block::finish() {
-  if (proxy)
-    proxy->copies.finish();
+  if (!proxy)
+    return;
+  proxy->copies.finish();
+  proxy->groups.finish();
 }
 
 void Block::wake() {

@@ -3,11 +3,11 @@
 namespace attune::emulator {
 
 const char* className(Class which) {
-  static constexpr const char* names[] = {"alu",         "fma",          "sfu",          "convert",       "mma",
-                                          "load_global", "store_global", "load_shared",  "store_shared",  "load_local",
-                                          "store_local", "load_param",   "load_generic", "store_generic", "atomic",
-                                          "copy_async",  "bulk_copy",    "mbarrier",     "load_matrix",   "shuffle",
-                                          "vote",        "barrier",      "branch",       "other"};
+  static constexpr const char* names[] = {"alu",        "fma",         "sfu",          "convert",      "mma",
+                                          "wgmma",      "load_global", "store_global", "load_shared",  "store_shared",
+                                          "load_local", "store_local", "load_param",   "load_generic", "store_generic",
+                                          "atomic",     "copy_async",  "bulk_copy",    "mbarrier",     "load_matrix",
+                                          "shuffle",    "vote",        "barrier",      "branch",       "other"};
   static_assert(std::size(names) == static_cast<std::size_t>(Class::Count));
   return names[static_cast<std::size_t>(which)];
 }
@@ -48,7 +48,7 @@ Counters summarize(const Tally& tally, const Program& program, const MemoryView&
   };
   traffic("read", tally.reads);
   traffic("write", tally.writes);
-  static constexpr const char* accesses[] = {"load", "store", "ldmatrix", "copy", "bulk"};
+  static constexpr const char* accesses[] = {"load", "store", "ldmatrix", "copy", "bulk", "wgmma"};
   for (std::size_t i = 0; i < std::size(tally.shared); ++i) {
     counters["shared.wavefronts"] += tally.shared[i].taken;
     counters["shared.wavefronts.minimum"] += tally.shared[i].minimum;

@@ -18,7 +18,7 @@ struct Wavefronts {
   std::uint64_t taken = 0, minimum = 0;
 };
 
-enum class SharedAccess : std::uint8_t { Load, Store, Ldmatrix, AsyncCopy, Bulk, Count };
+enum class SharedAccess : std::uint8_t { Load, Store, Ldmatrix, AsyncCopy, Bulk, Wgmma, Count };
 
 /// Events of one host thread; summed when the launch ends.
 struct Tally {

@@ -80,6 +80,7 @@ void addAsyncRules(Rules& rules);
 void addMatrixRules(Rules& rules);
 void addMbarrierRules(Rules& rules);
 void addRoleRules(Rules& rules);
+void addWgmmaRules(Rules& rules);
 void addWarpRules(Rules& rules);
 void addControlRules(Rules& rules);
 

@@ -16,7 +16,7 @@ const Rules& rules() {
     addMoveRules(made), addIntegerRules(made), addBitRules(made), addArithmeticRules(made);
     addCompareRules(made), addConvertRules(made), addLoadStoreRules(made), addAtomicRules(made), addAsyncRules(made);
     addMatrixRules(made), addWarpRules(made), addControlRules(made);
-    addMbarrierRules(made), addRoleRules(made);
+    addMbarrierRules(made), addRoleRules(made), addWgmmaRules(made);
     return made;
   }();
   return all;
@@ -59,7 +59,8 @@ Program Decoder::run(const std::string& kernel) {
   }
   for (const auto& [at, callee] : calls_)
     program_.code[at].target = frames_.at(callee).start;
-  allocateRegisters(program_, registers_, functions_);
+  allocateRegisters(program_, registers_, functions_, pinned_);
+  trackWgmmaRegisters(program_);
   return std::move(program_);
 }
 
@@ -176,6 +177,15 @@ Slot Decoder::carryRegister() {
   if (carry_ == no_slot)
     carry_ = newRegister(1);
   return carry_;
+}
+
+Slot Decoder::pinnedRegister(const Decode& decode, const ptx::Operand& operand) {
+  const Meaning meaning =
+      operand.kind == Operand::Kind::Name ? lookup(operand.name, decode.statement.scope) : Meaning{};
+  if (meaning.kind != Meaning::Kind::Register || meaning.bits != 32)
+    decode.unsupported("a fragment of other than 32-bit registers");
+  pinned_.push_back(meaning.register_number);
+  return meaning.register_number;
 }
 
 Slot Decoder::constant(std::uint64_t value, unsigned bits) {

@@ -27,6 +27,8 @@ public:
   Slot newRegister(unsigned bits);
   Slot constant(std::uint64_t value, unsigned bits);
   Slot carryRegister();
+  /// A register of wgmma, which gets a slot of its own.
+  Slot pinnedRegister(const Decode& decode, const ptx::Operand& operand);
   void append(const Instr& instr) { program_.code.push_back(instr); }
   std::size_t position() const { return program_.code.size(); }
 
@@ -63,6 +65,7 @@ private:
   Program program_;
   const ptx::Function* function_ = nullptr;
   std::vector<unsigned> registers_; ///< bits
+  std::vector<Slot> pinned_;
   Slot carry_ = no_slot;
   std::map<std::pair<unsigned, std::string>, Slot> numbers_;
   std::map<std::pair<std::uint64_t, unsigned>, Slot> constants_;
@@ -76,6 +79,9 @@ private:
 };
 
 /// Replaces register numbers by slots. `functions`: where each begins in the code.
-void allocateRegisters(Program& program, const std::vector<unsigned>& bits, const std::vector<std::size_t>& functions);
+/// `pinned` ones share theirs with nothing.
+void allocateRegisters(Program& program, const std::vector<unsigned>& bits, const std::vector<std::size_t>& functions,
+                       const std::vector<Slot>& pinned);
+void trackWgmmaRegisters(Program& program);
 
 } // namespace attune::emulator

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace attune::emulator {
@@ -29,6 +30,7 @@ enum class Class : std::uint8_t {
   Sfu,
   Convert,
   Mma,
+  Wgmma,
   LoadGlobal,
   StoreGlobal,
   LoadShared,
@@ -70,6 +72,27 @@ struct Instr {
   std::array<Slot, 14> op{};
 };
 
+/// An instruction that touches registers which some wgmma uses.
+struct TrackedInstr {
+  Handler run = nullptr;
+  std::vector<std::uint32_t> registers; ///< by their number among those of wgmma
+  std::uint32_t writes = 0;             ///< the first of them are destinations
+};
+
+enum class WgmmaElement : std::uint8_t { Bfloat, Half, E4m3, E5m2, Tf32 };
+
+/// What a wgmma.mma_async is, beside its operands. A row of A or of B is 32 bytes, whatever the element.
+/// Instr::op: descriptor of A or four registers, descriptor of B, predicate scale-d; `immediate`: the fragment of D.
+struct WgmmaForm {
+  std::uint32_t n = 0, k = 0;
+  WgmmaElement a = WgmmaElement::Bfloat, b = WgmmaElement::Bfloat;
+  bool a_in_registers = false;
+  bool half_sums = false; ///< D is f16, two to a register
+  bool negates = false;
+  bool a_transposed = false, b_transposed = false; ///< M or N is the contiguous dimension, not K
+  unsigned aSlots() const { return a_in_registers ? 4 : 1; }
+};
+
 struct NamedRange {
   std::string name;
   std::size_t offset = 0, bytes = 0;
@@ -89,10 +112,20 @@ struct Program {
   std::size_t parameter_bytes = 0;
   std::vector<std::string> lines; ///< the PTX text
   std::vector<BulkForm> bulk_forms;
-  bool uses_async_proxy = false; ///< mbarriers, bulk copies, wgmma
-  unsigned max_threads = 0;      ///< .maxntid or .reqntid, 0 where there is none
-  unsigned max_registers = 0;    ///< .maxnreg
-  unsigned min_blocks = 0;       ///< .minnctapersm
+  /// Registers of wgmma have slots of their own: it writes them when nothing else may.
+  std::vector<WgmmaForm> wgmma_forms;
+  std::vector<std::vector<Slot>> fragments; ///< accumulators
+  Slot wgmma_slots = 0;                     ///< where they begin
+  std::uint32_t wgmma_registers = 0;
+  bool isWgmmaRegister(Slot slot) const {
+    return slot >= wgmma_slots && slot < wgmma_slots + Slot(128 * wgmma_registers);
+  }
+  std::uint32_t wgmmaRegister(Slot slot) const { return static_cast<std::uint32_t>(slot - wgmma_slots) / 128; }
+  std::unordered_map<std::uint32_t, TrackedInstr> tracked; ///< by position in the code
+  bool uses_async_proxy = false;                           ///< mbarriers, bulk copies, wgmma
+  unsigned max_threads = 0;                                ///< .maxntid or .reqntid, 0 where there is none
+  unsigned max_registers = 0;                              ///< .maxnreg
+  unsigned min_blocks = 0;                                 ///< .minnctapersm
 };
 
 } // namespace attune::emulator

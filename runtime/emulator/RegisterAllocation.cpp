@@ -142,7 +142,8 @@ unsigned slotBytes(unsigned bits) { return bits == 1 ? 4 : bits == 64 ? 256 : 12
 
 } // namespace
 
-void allocateRegisters(Program& program, const std::vector<unsigned>& bits, const std::vector<std::size_t>& functions) {
+void allocateRegisters(Program& program, const std::vector<unsigned>& bits, const std::vector<std::size_t>& functions,
+                       const std::vector<Slot>& pinned) {
   // Registers of two functions (the way back of a call) live for ever; others within their function.
   std::vector<std::size_t> owner(bits.size(), ~std::size_t{0});
   constexpr std::size_t many = ~std::size_t{0} - 1;
@@ -155,12 +156,17 @@ void allocateRegisters(Program& program, const std::vector<unsigned>& bits, cons
         owner[number] = owner[number] == ~std::size_t{0} || owner[number] == f ? f : many;
       });
   }
-  std::vector<Slot> slots(bits.size(), 0);
+  std::vector<Slot> slots(bits.size(), no_slot);
   std::size_t top = 0;
+  for (const Slot number : pinned) {
+    Slot& slot = slots[static_cast<std::size_t>(number)];
+    if (slot == no_slot)
+      slot = static_cast<Slot>(top), top += slotBytes(32), ++program.wgmma_registers;
+  }
   for (const unsigned width : {1u, 32u, 64u}) { // widths never share, so that no slot half overlaps another
     std::vector<std::size_t> order;
     for (std::size_t i = 0; i < bits.size(); ++i) {
-      if (slotBytes(bits[i]) != slotBytes(width) || owner[i] == ~std::size_t{0})
+      if (slotBytes(bits[i]) != slotBytes(width) || owner[i] == ~std::size_t{0} || slots[i] != no_slot)
         continue;
       if (owner[i] == many)
         slots[i] = static_cast<Slot>(top), top += slotBytes(width);
@@ -196,6 +202,9 @@ void allocateRegisters(Program& program, const std::vector<unsigned>& bits, cons
     if (isRegister(slot))
       slot = slots[static_cast<std::size_t>(slot)];
   };
+  for (std::vector<Slot>& fragment : program.fragments)
+    for (Slot& slot : fragment)
+      settle(slot);
   for (Instr& instr : program.code) {
     settle(instr.guard);
     for (std::size_t i = 0; i < instr.operands; ++i)

@@ -54,8 +54,8 @@ TEST(Parser, ErrorsNameTheLine) {
 TEST(Loader, UnknownInstructionsAreNamedWithTheirLine) {
   EXPECT_THAT(loadError(kernelText("", ".reg .b32 %r;\ntex.2d.v4.f32.f32 {%r,%r,%r,%r}, [t, {%r, %r}];")),
               HasSubstr("PTX line 7"));
-  EXPECT_THAT(loadError(kernelText("", "wgmma.fence.sync.aligned;")),
-              AllOf(HasSubstr("'wgmma' is not supported"), HasSubstr("PTX line 6")));
+  EXPECT_THAT(loadError(kernelText("", "tcgen05.fence;")),
+              AllOf(HasSubstr("'tcgen05' is not supported"), HasSubstr("PTX line 6")));
   EXPECT_THAT(loadError(kernelText("", ".reg .b32 %r<2>; add.weird.s32 %r0, %r0, %r1;")),
               HasSubstr("'add.weird.s32' is not supported with '.weird'"));
   EXPECT_THAT(loadError(kernelText("", ".reg .b32 %r<2>; add.s32 %r0, %r0, %r7;")),

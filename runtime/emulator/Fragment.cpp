@@ -1,0 +1,154 @@
+#include "runtime/emulator/Fragment.h"
+
+#include "runtime/emulator/AsyncProxy.h"
+#include "runtime/emulator/Block.h"
+#include "runtime/emulator/exec/Numbers.h"
+#include "runtime/emulator/exec/WgmmaTile.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace attune::emulator {
+
+MatrixDescriptor::MatrixDescriptor(std::uint64_t bits)
+    : start(static_cast<std::uint32_t>(bits & 0x3fff) << 4),
+      leading(static_cast<std::uint32_t>(bits >> 16 & 0x3fff) << 4),
+      stride(static_cast<std::uint32_t>(bits >> 32 & 0x3fff) << 4) {
+  static constexpr std::uint32_t spans[] = {16, 128, 64, 32};
+  span = spans[bits >> 62];
+  swizzle = span / 16 - 1;
+  if ((bits >> 49 & 7) != 0)
+    throw Fault{"a matrix descriptor with base offset " + std::to_string(bits >> 49 & 7) + ": only 0 is supported"};
+}
+
+std::uint32_t MatrixDescriptor::kMajor(std::uint32_t row, std::uint32_t chunk) const {
+  const std::uint32_t address = start + row % 8 * span + row / 8 * stride + chunk * (span == 16 ? leading : 16);
+  return address ^ (address >> 7 & swizzle) << 4;
+}
+
+std::uint32_t MatrixDescriptor::mnMajor(std::uint32_t k, std::uint32_t unit) const {
+  const std::uint32_t units = span / 16, within = k % 8 * span + unit % units * 16;
+  const std::uint32_t address = span == 16 ? start + within + k / 8 * leading + unit * stride
+                                           : start + within + k / 8 * stride + unit / units * leading;
+  return address ^ (address >> 7 & swizzle) << 4;
+}
+
+void loadFragment(const Warp& warp, std::span<const Slot> fragment, std::uint32_t n, bool half_sums, float* rows) {
+  for (std::size_t i = 0; i < fragment.size(); ++i) {
+    const auto* lanes = warp.read<std::uint32_t>(fragment[i]);
+    const std::size_t column = half_sums ? i / 2 * 8 : i / 4 * 8 + i % 2, row = half_sums ? i % 2 * 8 : i / 2 % 2 * 8;
+    for (unsigned lane = 0; lane < 32; ++lane) {
+      float* to = rows + (row + lane / 4) * n + column + lane % 4 * 2;
+      if (half_sums) {
+        to[0] = exec::toFloat(exec::Half{static_cast<std::uint16_t>(lanes[lane])});
+        to[1] = exec::toFloat(exec::Half{static_cast<std::uint16_t>(lanes[lane] >> 16)});
+      } else {
+        to[0] = std::bit_cast<float>(lanes[lane]);
+      }
+    }
+  }
+}
+
+void storeFragment(Warp& warp, std::span<const Slot> fragment, std::uint32_t n, bool half_sums, const float* rows) {
+  for (std::size_t i = 0; i < fragment.size(); ++i) {
+    auto* lanes = warp.write<std::uint32_t>(fragment[i]);
+    const std::size_t column = half_sums ? i / 2 * 8 : i / 4 * 8 + i % 2, row = half_sums ? i % 2 * 8 : i / 2 % 2 * 8;
+    for (unsigned lane = 0; lane < 32; ++lane) {
+      const float* from = rows + (row + lane / 4) * n + column + lane % 4 * 2;
+      lanes[lane] = half_sums ? exec::toHalf(from[0]).bits | std::uint32_t{exec::toHalf(from[1]).bits} << 16
+                              : std::bit_cast<std::uint32_t>(exec::canonical(from[0]));
+    }
+  }
+}
+
+const std::byte* OperandReader::chunk(std::uint32_t address, const Moment& issued) {
+  if (std::uint64_t{address} + 16 > block_.shared_bytes)
+    throw Fault{"a matrix descriptor leads to offset " + std::to_string(address) + " of shared memory, which has " +
+                std::to_string(block_.shared_bytes) + " bytes"};
+  block_.proxy->shadow.asyncRead(issued, reader_, address, 16, "wgmma");
+  return block_.shared + address;
+}
+
+/// Eight chunks that are fetched together: a wavefront, if each has banks of its own.
+void OperandReader::account(const std::uint32_t (&addresses)[8]) {
+  if (!block_.count_memory)
+    return;
+  std::uint8_t depth[8] = {};
+  std::uint8_t deepest = 0;
+  for (const std::uint32_t address : addresses)
+    deepest = std::max(deepest, ++depth[address / 16 % 8]);
+  Wavefronts& waves = block_.warps()[0].tally->shared[static_cast<std::size_t>(SharedAccess::Wgmma)];
+  waves.taken += deepest, ++waves.minimum;
+}
+
+/// `count` rows of M or N. `issued` is one moment, or one for each 16 rows.
+void OperandReader::rows(const MatrixDescriptor& descriptor, std::uint32_t count, bool transposed,
+                         std::vector<std::byte>& raw, std::span<const Moment> issued) {
+  raw.resize(std::size_t{count} * 32);
+  std::uint32_t addresses[8];
+  for (std::uint32_t first = 0; first < count; first += 8) {
+    const Moment& moment = issued[issued.size() == 1 ? 0 : first / 16];
+    for (std::uint32_t half = 0; half < 2; ++half) {
+      for (std::uint32_t i = 0; i < 8; ++i) {
+        const std::uint32_t k = half * 8 + i;
+        addresses[i] = transposed ? descriptor.mnMajor(k, first / 8) : descriptor.kMajor(first + i, half);
+        std::memcpy(raw.data() + (transposed ? (k * count + first) * 2 : (first + i) * 32 + half * 16),
+                    chunk(addresses[i], moment), 16);
+      }
+      account(addresses);
+    }
+  }
+}
+
+/// Register i of A, read over the lanes, is chunk i / 2 of eight rows.
+void OperandReader::fromRegisters(const Slot* op, unsigned warpgroup) {
+  a_.resize(64 * 32);
+  for (unsigned member = 0; member < 4; ++member) {
+    const Warp& warp = block_.warps()[warpgroup * 4 + member];
+    for (unsigned i = 0; i < 4; ++i) {
+      const auto* lanes = warp.read<std::byte>(op[i]);
+      for (unsigned row = 0; row < 8; ++row)
+        std::memcpy(a_.data() + (16 * member + i % 2 * 8 + row) * 32 + i / 2 * 16, lanes + row * 16, 16);
+    }
+  }
+}
+
+void OperandReader::run(const WgmmaForm& form, const Slot* op, std::uint64_t a, std::uint64_t b, unsigned warpgroup,
+                        const std::array<Moment, 4>& issued) {
+  if (form.a_in_registers)
+    fromRegisters(op, warpgroup);
+  else // the tensor core of a warp reads its own 16 rows of A
+    rows(MatrixDescriptor(a), 64, form.a_transposed, a_, issued);
+  Moment all = issued[0]; // and all of B: what every warp knew
+  for (const Moment& moment : issued)
+    for (std::size_t i = 0; i < all.seen.size(); ++i) {
+      all.seen[i] = std::min(all.seen[i], moment.seen[i]);
+      all.fenced[i] = std::min(all.fenced[i], moment.fenced[i]);
+    }
+  rows(MatrixDescriptor(b), form.n, form.b_transposed, b_, {&all, 1});
+}
+
+void OperandReader::multiply(const WgmmaForm& form, float* sums, bool accumulates) {
+  std::vector<float> a(std::size_t{64} * form.k), b(std::size_t{form.k} * form.n);
+  if (form.a_transposed) { // rows of 64 elements, one per k
+    std::vector<float> across(a.size());
+    exec::widenRows(form.a, a_.data(), 64, across.data());
+    for (std::uint32_t k = 0; k < form.k; ++k)
+      for (std::uint32_t row = 0; row < 64; ++row)
+        a[row * form.k + k] = across[k * 64 + row];
+  } else {
+    exec::widenRows(form.a, a_.data(), 64, a.data());
+  }
+  if (form.b_transposed)
+    exec::widenRows(form.b, b_.data(), form.n, b.data());
+  else
+    exec::widenTransposed(form.b, b_.data(), form.n, b.data());
+  if (form.negates)
+    for (float& value : a)
+      value = -value;
+  exec::multiplyTiles(sums, a.data(), b.data(), form.n, form.k, accumulates);
+  if (form.half_sums)
+    exec::roundToHalf(sums, std::size_t{64} * form.n);
+}
+
+} // namespace attune::emulator
