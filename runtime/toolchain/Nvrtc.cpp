@@ -11,7 +11,7 @@
 namespace attune {
 namespace {
 
-constexpr int oldest_major = 12; // the first with C++20
+constexpr int oldest_major = 12; // the first with C++20, PTX for Hopper, and all our options
 
 /// NVRTC asks the loader for its builtins by soname and does not look beside itself. A library that is already
 /// loaded answers to its soname, so this one is opened by path first.
@@ -65,9 +65,10 @@ std::unique_ptr<Nvrtc> Nvrtc::open(const std::vector<std::string>& candidates) {
     tried.push_back(library != nullptr ? fmt::format("{} {}", candidate, why) : why);
   }
   throw DeviceError(fmt::format(
-      "NVRTC, the library that compiles CUDA at run time, was not found. Install a CUDA toolkit (12.4 or newer), or "
-      "`pip install nvidia-cuda-nvrtc`, or set ATTUNE_NVRTC to the path of libnvrtc.so. Tried:\n  {}",
-      fmt::join(tried, "\n  ")));
+      "NVRTC, the library that compiles CUDA at run time, was not found. Install a CUDA toolkit ({}.0 or newer; 12.8 "
+      "for "
+      "Blackwell), or `pip install nvidia-cuda-nvrtc`, or set ATTUNE_NVRTC to the path of libnvrtc.so. Tried:\n  {}",
+      oldest_major, fmt::join(tried, "\n  ")));
 }
 
 } // namespace attune

@@ -70,6 +70,12 @@ TEST_F(Search, AMissingNvrtcSaysHowToGetIt) {
                                                         HasSubstr("/nowhere/libnvrtc.so"), HasSubstr(fake))));
 }
 
+TEST_F(Search, AnOldNvrtcIsToldItsVersion) {
+  EXPECT_THAT([] { Nvrtc::open({ATTUNE_FAKE_NVRTC}); },
+              ThrowsMessage<DeviceError>(testing::AllOf(HasSubstr("is NVRTC 11.8, older than 12.0"),
+                                                        HasSubstr("CUDA toolkit (12.0 or newer"))));
+}
+
 TEST_F(Search, ALibraryThatIsNotNvrtcIsNamed) {
   EXPECT_THAT([] { Nvrtc::open({"libc.so.6"}); },
               ThrowsMessage<DeviceError>(HasSubstr("libc.so.6 has no nvrtcVersion")));
