@@ -36,12 +36,21 @@ Parameter::Kind parameterKind(mlir::Type type) {
   return type.isF32() ? Parameter::Kind::F32 : Parameter::Kind::I32;
 }
 
+/// k_map is the tensor k as TMA sees it; one box is one panel of a shared tile (templates/tile/tiles.cuh).
+Parameter parameter(mlir::Type type, llvm::StringRef name) {
+  auto map = mlir::dyn_cast<tile::TensorMapType>(type);
+  if (!map)
+    return {parameterKind(type), name.str()};
+  const int columns = llvm::alignTo(map.getCols(), 32) % 64 == 0 ? 64 : 32;
+  return {Parameter::Kind::TensorMap, name.drop_back(4).str(), static_cast<int>(map.getBoxRows()), columns};
+}
+
 Manifest manifest(tile::KernelOp kernel, const Schedule& schedule) {
   Manifest result;
   result.name = kernel.getSymName().str();
   for (auto [argument, name] :
        llvm::zip(kernel.getBody().getArguments(), kernel.getArgNames().getAsRange<mlir::StringAttr>()))
-    result.parameters.push_back({parameterKind(argument.getType()), name.str()});
+    result.parameters.push_back(parameter(argument.getType(), name));
   for (auto [axis, terms] : llvm::enumerate(kernel.getGrid().getAsRange<mlir::ArrayAttr>()))
     for (auto term : terms.getAsRange<mlir::StringAttr>())
       result.grid[axis].push_back(gridTerm(term.getValue()));

@@ -3,6 +3,7 @@
 #include "compiler/emit/Expression.h"
 #include "compiler/emit/Layout.h"
 
+#include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -26,13 +27,21 @@ std::string arguments(const std::string& name, std::initializer_list<std::string
 /// A type as C++ spells it.
 std::string spell(Type type) {
   auto number = [](std::int64_t value) { return std::to_string(value); };
+  auto slots = [&](const std::string& one, std::int64_t stages) {
+    return stages == 1 ? one : one + "[" + number(stages) + "]";
+  };
   return llvm::TypeSwitch<Type, std::string>(type)
       .Case([&](tile::GlType gl) { return arguments("gl", {element(gl.getElement()), number(gl.getCols())}); })
+      .Case([&](tile::TensorMapType map) {
+        return arguments("tensor_map", {element(map.getElement()), number(map.getCols())});
+      })
       .Case([&](tile::PtrType ptr) { return "const " + element(ptr.getElement()) + "*"; })
       .Case([&](tile::StType st) {
-        auto one = arguments("st", {element(st.getElement()), number(st.getRows()), number(st.getCols())});
-        return st.getStages() == 1 ? one : one + "[" + number(st.getStages()) + "]";
+        return slots(arguments("st", {element(st.getElement()), number(st.getRows()), number(st.getCols())}),
+                     st.getStages());
       })
+      .Case([&](tile::BarrierType barrier) { return slots("mbarrier", barrier.getStages()); })
+      .Case([](tile::FlagType) { return std::string("bool"); })
       .Case([&](tile::RtType rt) {
         return arguments("rt", {element(rt.getElement()), number(rt.getRows()), number(rt.getCols())});
       })
@@ -156,6 +165,15 @@ Operand CudaPrinter::definition(Operation& op) const {
       })
       .Case(
           [&](tile::ApplyOp apply) { return Operand{text(apply.getLambda()) + "(" + text(apply.getArgument()) + ")"}; })
+      .Case([&](tile::PhaseOp phase) {
+        return Operand{text(phase.getRing()) + ".phase(" + text(phase.getTile()) + ")" +
+                       (phase.getBefore() ? " ^ 1" : "")};
+      })
+      .Case([&](tile::SelectOp select) {
+        return Operand{condition(select.getMap(), select.getInputs()) + " ? " + text(select.getYes()) + " : " +
+                           text(select.getNo()),
+                       false};
+      })
       .Case([&](tile::AtOp at) { return Operand{text(at.getView()) + "(" + text(at.getRow()) + ")"}; })
       .Case([&](tile::Log2eOp) { return Operand{"log2e"}; })
       .Case([&](tile::ConstantOp constant) { return Operand{literal(constant.getValue())}; })
@@ -214,6 +232,19 @@ std::string CudaPrinter::condition(AffineMap map, ValueRange operands) const {
   return llvm::join(terms, " && ");
 }
 
+/// Which threads a role's body is for.
+std::string roleCondition(tile::Role role) {
+  switch (role) {
+  case tile::Role::Producer:
+    return "block::is_producer()";
+  case tile::Role::Issuer:
+    return "warpgroup::is_issuer()";
+  case tile::Role::Checker:
+    return "warpgroup::is_checker()";
+  }
+  return "";
+}
+
 LogicalResult CudaPrinter::statement(Operation& op) {
   if (auto alloc = dyn_cast<tile::AllocOp>(op))
     return declare(alloc), success();
@@ -233,8 +264,14 @@ LogicalResult CudaPrinter::statement(Operation& op) {
   }
   if (auto loop = dyn_cast<tile::ForOp>(op)) {
     std::string i = loop.getIterator().str(), begin = text(loop.getBegin()), end = text(loop.getEnd());
+    auto index = loop.getEnd().getDefiningOp<tile::IndexOp>();
+    std::string last = end + " - 1"; // of an expression: the expression less one
+    if (index && !index.getLabel() && index.getReduce() == tile::Reduce::Only)
+      last = affine(
+          AffineMap::get(index.getMap().getNumDims(), index.getMap().getNumSymbols(), index.getMap().getResult(0) - 1),
+          index.getOperands(), tile::Reduce::Only);
     out_.open(loop.getAscending() ? "for (int " + i + " = " + begin + "; " + i + " < " + end + "; ++" + i + ") {"
-                                  : "for (int " + i + " = " + end + " - 1; " + i + " >= " + begin + "; --" + i + ") {");
+                                  : "for (int " + i + " = " + last + "; " + i + " >= " + begin + "; --" + i + ") {");
     if (failed(block(loop.getBody().front())))
       return failure();
     return out_.close(), success();
@@ -246,6 +283,12 @@ LogicalResult CudaPrinter::statement(Operation& op) {
     if (failed(block(branch.getBody().front())))
       return failure();
     return out_.close(braces ? "}" : ""), success();
+  }
+  if (auto role = dyn_cast<tile::RoleOp>(op)) {
+    out_.open("if (" + roleCondition(role.getRole()) + ") {" + note(&op));
+    if (failed(block(role.getBody().front())))
+      return failure();
+    return out_.close(), success();
   }
   if (op.getNumResults() == 1) { // a definition, or an expression that its users print
     if (auto name = label(&op))
@@ -270,15 +313,27 @@ LogicalResult CudaPrinter::block(Block& block) {
 llvm::FailureOr<std::string> CudaPrinter::print(tile::KernelOp kernel) {
   for (auto line : kernel.getHeader().getAsRange<StringAttr>())
     out_.line("// " + line.str());
-  out_.line("#include <attune/tile.cuh>");
+  auto warps = std::int64_t(kernel.getThreads() / 32);
+  auto warpgroups = std::int64_t(kernel.getWarpgroups().value_or(0));
+  llvm::SmallSetVector<std::int64_t, 4> widths; // of wgmma: each is a header, for parsing all takes its time
+  kernel.walk([&](tile::MmABtAsyncOp op) { widths.insert(op.getResultTile().getType().getCols()); });
+  kernel.walk([&](tile::MmaABAsyncOp op) { widths.insert(op.getResultTile().getType().getCols()); });
+  for (auto width : widths)
+    out_.line("#include <attune/arch/sm90/wgmma_" + std::to_string(width) + ".cuh>");
+  out_.line(warpgroups ? "#include <attune/sm90.cuh>" : "#include <attune/tile.cuh>");
   out_.line("");
   out_.line("using namespace attune;");
-  out_.line("using block = thread_block<" + std::to_string(kernel.getThreads() / 32) + ">;");
+  out_.line("using block = " +
+            (warpgroups ? arguments("specialized_block", {std::to_string(warpgroups)})
+                        : arguments("thread_block", {std::to_string(warps)})) +
+            ";");
   out_.line("");
   // one block per multiprocessor is enough: without a number ptxas aims for more, and spills to get there
   out_.line("extern \"C\" __global__ void __launch_bounds__(block::threads, 1)");
   auto parameters = llvm::map_to_vector(kernel.getBody().getArguments(), [](BlockArgument argument) {
     std::string type = spell(argument.getType());
+    if (isa<tile::TensorMapType>(argument.getType()))
+      return "const __grid_constant__ " + type + " " + argumentName(argument).str();
     return (isa<tile::PtrType>(argument.getType()) ? type + " const " : "const " + type + " ") +
            argumentName(argument).str();
   });

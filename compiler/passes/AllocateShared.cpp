@@ -14,7 +14,7 @@ namespace {
 
 struct Buffer {
   AllocOp alloc;
-  std::int64_t bytes, offset = 0;
+  std::int64_t bytes, alignment, offset = 0;
   int first = INT_MAX, last = -1; ///< positions of the top-level ops that use it
 
   bool aliveWith(const Buffer& other) const { return first <= other.last && other.first <= last; }
@@ -23,12 +23,24 @@ struct Buffer {
 /// Positions of all uses, also through slots.
 void extend(Buffer& buffer, Value value, const DenseMap<Operation*, int>& position, Block& top) {
   for (Operation* user : value.getUsers()) {
-    int at = position.lookup(top.findAncestorOpInBlock(*user));
+    Operation* ancestor = top.findAncestorOpInBlock(*user);
+    int at = position.lookup(ancestor);
     buffer.first = std::min(buffer.first, at);
-    buffer.last = std::max(buffer.last, at);
+    buffer.last = std::max(buffer.last, isa<RoleOp>(ancestor) ? INT_MAX : at); // roles run side by side
     for (Value result : user->getResults())
       extend(buffer, result, position, top);
   }
+}
+
+/// Bytes and alignment of what lives in shared memory; 0 for registers.
+std::pair<std::int64_t, std::int64_t> sizeOf(Type type) {
+  if (auto tiles = dyn_cast<StType>(type))
+    return {tiles.bytes(), 1024};
+  if (auto barriers = dyn_cast<BarrierType>(type))
+    return {barriers.bytes(), 8};
+  if (auto flag = dyn_cast<FlagType>(type))
+    return {flag.bytes(), 1};
+  return {0, 1};
 }
 
 struct AllocateSharedPass : impl::AllocateSharedBase<AllocateSharedPass> {
@@ -43,11 +55,13 @@ struct AllocateSharedPass : impl::AllocateSharedBase<AllocateSharedPass> {
 
     SmallVector<Buffer> buffers;
     for (auto alloc : top.getOps<AllocOp>())
-      if (auto type = dyn_cast<StType>(alloc.getType())) {
-        buffers.push_back({alloc, type.bytes()});
+      if (auto [bytes, alignment] = sizeOf(alloc.getType()); bytes > 0) {
+        buffers.push_back({alloc, bytes, alignment});
         extend(buffers.back(), alloc.getResult(), position, top);
       }
-    llvm::stable_sort(buffers, [](const Buffer& a, const Buffer& b) { return a.first < b.first; });
+    llvm::stable_sort(buffers, [](const Buffer& a, const Buffer& b) {
+      return std::pair(-a.alignment, a.first) < std::pair(-b.alignment, b.first);
+    });
 
     std::int64_t total = 0;
     for (auto [i, buffer] : llvm::enumerate(buffers)) {
@@ -59,7 +73,7 @@ struct AllocateSharedPass : impl::AllocateSharedBase<AllocateSharedPass> {
         });
       };
       for (auto* other = taken(); other != placed.end(); other = taken())
-        buffer.offset = std::int64_t(llvm::alignTo(other->offset + other->bytes, 1024));
+        buffer.offset = std::int64_t(llvm::alignTo(other->offset + other->bytes, buffer.alignment));
       buffer.alloc.setOffset(buffer.offset);
       for (Buffer other : placed)
         if (other.offset == buffer.offset)

@@ -34,10 +34,17 @@ SmallVector<std::string> header(const KernelPlan& plan, bool combine) {
   if (plan.sink && (combine || !plan.split))
     spec += ", sink";
   SmallVector<std::string> lines{llvm::formatv(what.c_str(), plan.name).str(), spec};
-  if (!combine)
-    lines.push_back(llvm::formatv("  q_tile {0}, kv_tile {1}, {2} warp{3}, {4} stage{5}{6}", plan.q_tile, plan.kv_tile,
-                                  plan.warps, plan.warps == 1 ? "" : "s", plan.stages, plan.stages == 1 ? "" : "s",
-                                  plan.pack_gqa ? ", packed GQA" : ""));
+  if (combine)
+    return lines;
+  auto count = [](std::int64_t number, const char* noun) {
+    return llvm::formatv("{0} {1}{2}", number, noun, number == 1 ? "" : "s").str();
+  };
+  auto who = plan.warp_specialized ? count(plan.warps / 4, "consumer warpgroup") + " and a producer"
+                                   : count(plan.warps, "warp");
+  lines.push_back(llvm::formatv("  q_tile {0}, kv_tile {1}, {2}, {3}{4}{5}", plan.q_tile, plan.kv_tile, who,
+                                count(plan.stages, "stage"),
+                                (plan.overlap ? ", overlap" : std::string()) + (plan.ping_pong ? ", ping-pong" : ""),
+                                plan.pack_gqa ? ", packed GQA" : ""));
   return lines;
 }
 
@@ -89,6 +96,9 @@ void Convert::plan(bool combine) {
   plan_.varlen = spec.getVarlen();
   plan_.lse = spec.getLse();
   plan_.sink = spec.getSink();
+  plan_.warp_specialized = schedule.getWarpSpecialized() && !combine;
+  plan_.overlap = schedule.getOverlap();
+  plan_.ping_pong = schedule.getPingPong();
   plan_.pack_gqa = schedule.getPackGqa();
   plan_.split = schedule.getSplitKv();
   plan_.top_left = spec.getTopLeft();

@@ -34,9 +34,15 @@ void ForwardKernel::parameters() {
   Type index = builder.getIndexType();
   auto gl = [&](Type element, std::int64_t cols) -> Type { return GlType::get(context, element, cols); };
   auto ptr = [&](Type element) -> Type { return PtrType::get(context, element); };
-  SmallVector<std::pair<StringRef, Type>> list{{"q", gl(plan_.dtype, plan_.head_dim)},
-                                               {"k", gl(plan_.dtype, plan_.head_dim)},
-                                               {"v", gl(plan_.dtype, plan_.head_dim_v)}};
+  SmallVector<std::pair<StringRef, Type>> list{{"q", gl(plan_.dtype, plan_.head_dim)}};
+  if (plan_.warp_specialized) {
+    auto map = [&](std::int64_t cols) { return TensorMapType::get(context, plan_.dtype, cols, plan_.kv_tile); };
+    list.push_back({"k_map", map(plan_.head_dim)});
+    list.push_back({"v_map", map(plan_.head_dim_v)});
+  } else {
+    list.push_back({"k", gl(plan_.dtype, plan_.head_dim)});
+  }
+  list.push_back({"v", gl(plan_.dtype, plan_.head_dim_v)});
   if (plan_.split) {
     list.push_back({"o_partial", gl(f32, plan_.head_dim_v)});
     list.push_back({"lse_partial", gl(f32, 1)});
@@ -68,9 +74,15 @@ void ForwardKernel::parameters() {
     x.push_back("Splits");
   auto grid = builder.getArrayAttr({factors(x), factors({plan_.pack_gqa ? "KvHeads" : "QHeads"}), factors({"Batch"})});
   auto header = llvm::map_to_vector(plan_.header, [](const std::string& line) { return StringRef(line); });
-  kernel = builder.create<KernelOp>(plan_.name, builder.getStrArrayAttr(names), std::uint64_t(plan_.warps * 32), grid,
-                                    builder.getStrArrayAttr(header), IntegerAttr());
+  auto threads = std::uint64_t(plan_.warps * 32 + (plan_.warp_specialized ? 128 : 0));
+  kernel = builder.create<KernelOp>(
+      plan_.name, builder.getStrArrayAttr(names), threads, grid, builder.getStrArrayAttr(header), IntegerAttr(),
+      plan_.warp_specialized ? builder.getI64IntegerAttr(plan_.warps / 4) : IntegerAttr());
   kernel->setAttr("stages", builder.getI64IntegerAttr(plan_.stages));
+  if (plan_.overlap)
+    kernel->setAttr("overlap", builder.getUnitAttr());
+  if (plan_.ping_pong)
+    kernel->setAttr("ping_pong", builder.getUnitAttr());
   Block* block = builder.createBlock(&kernel.getBody());
   for (auto [name, type] : list)
     block->addArgument(type, builder.getLoc());
@@ -131,13 +143,14 @@ void ForwardKernel::views() {
     builder.create<ReturnOp>();
   }
   q_rows_ = rows("q_rows", argument("q"), head_, /*query_side=*/true);
-  k_rows_ = rows("k_rows", argument("k"), kv_head_, /*query_side=*/false);
-  v_rows_ = rows("v_rows", argument("v"), kv_head_, /*query_side=*/false);
+  k_rows_ = rows("k_rows", argument(plan_.warp_specialized ? "k_map" : "k"), kv_head_, /*query_side=*/false);
+  v_rows_ = rows("v_rows", argument(plan_.warp_specialized ? "v_map" : "v"), kv_head_, /*query_side=*/false);
 }
 
 Value ForwardKernel::rows(StringRef name, Value tensor, Value head, bool query_side) {
-  auto gl = cast<GlType>(tensor.getType());
-  auto type = RowsType::get(builder.getContext(), gl.getElement(), gl.getCols());
+  auto rowsOf = [&](auto type) { return RowsType::get(builder.getContext(), type.getElement(), type.getCols()); };
+  auto map = dyn_cast<TensorMapType>(tensor.getType());
+  RowsType type = map ? rowsOf(map) : rowsOf(cast<GlType>(tensor.getType()));
   auto label = builder.label(name);
   Value first = !plan_.varlen ? batch_ : query_side ? q_start_ : k_start_;
   if (query_side && plan_.pack_gqa)
@@ -158,7 +171,8 @@ Value ForwardKernel::partialRows(Value tensor) {
 void ForwardKernel::open() {
   parameters();
   auto st = [&](std::int64_t rows, std::int64_t cols) {
-    return StType::get(builder.getContext(), rows, std::int64_t(llvm::alignTo(cols, 16)), plan_.dtype, 1);
+    auto panel = plan_.warp_specialized ? 32 : 16; // columns: the narrower TMA box, or a k step
+    return StType::get(builder.getContext(), rows, std::int64_t(llvm::alignTo(cols, panel)), plan_.dtype, 1);
   };
   q_smem_ = builder.alloc("q_smem", st(plan_.q_tile, plan_.head_dim));
   k_smem_ = builder.alloc("k_smem", st(plan_.kv_tile, plan_.head_dim));
@@ -235,14 +249,15 @@ void ForwardKernel::state(Value begin, Value end, ValueRange gaps, ArrayRef<Arra
   auto rv = RvType::get(context, plan_.q_tile / plan_.warps);
   scores_ = builder.alloc("scores", rt(plan_.kv_tile, builder.getF32Type()));
   probs_ = builder.alloc("probs", rt(plan_.kv_tile, plan_.dtype));
-  out_ = builder.alloc("out", rt(plan_.head_dim_v, builder.getF32Type()));
+  auto out_cols = plan_.warp_specialized ? cast<StType>(v_smem_.getType()).getCols() : plan_.head_dim_v; // N of wgmma
+  out_ = builder.alloc("out", rt(out_cols, builder.getF32Type()));
   row_max_ = builder.alloc("row_max", rv);
   row_sum_ = builder.alloc("row_sum", rv);
   rescale_ = builder.alloc("rescale", rv);
   builder.create<ResetOp>(out_, row_max_, row_sum_);
   if (!begin)
     return; // no tile is visited
-  if (plan_.split) {
+  if (plan_.split && !plan_.warp_specialized) {
     builder.section("an empty chunk weighs nothing: its LSE is -inf, its O is never read");
     auto branch = builder.create<IfOp>(AffineMap::get(2, 0, builder.d(0) - builder.d(1)), ValueRange{begin, end});
     OpBuilder::InsertionGuard guard(builder);
@@ -300,6 +315,13 @@ void ForwardKernel::close() {
   }
   if (plan_.lse)
     builder.create<WarpStoreOp>(rows("", argument("lse"), head_, /*query_side=*/true), row_lse, row_begin, row_limit_);
+  if (plan_.warp_specialized) {
+    builder.create<WarpgroupSyncOp>()->setAttr("note", builder.getStringAttr("every warp is done with Q"));
+    builder.create<WarpgroupStoreTileOp>(o_smem_, out_);
+    builder.create<WarpgroupStoreOp>(rows("", argument("o"), head_, /*query_side=*/true), o_smem_, row_begin,
+                                     row_limit_);
+    return;
+  }
   builder.create<SyncOp>()->setAttr("note", builder.getStringAttr("every warp is done with Q, K and V"));
   builder.create<WarpStoreOp>(o_smem_, out_, Value(), Value());
   builder.create<SyncOp>();

@@ -14,6 +14,8 @@ struct KernelPlan {
   std::int64_t q_heads = 0, kv_heads = 0, head_dim = 0, head_dim_v = 0;
   std::int64_t q_tile = 0, kv_tile = 0, warps = 0, stages = 0;
   bool varlen = false, lse = true, sink = false;
+  bool warp_specialized = false; ///< K and V come by TMA; Pipeline.cpp's tile-specialize-warps makes the roles
+  bool overlap = false, ping_pong = false; ///< of the roles' products
   bool pack_gqa = false;      ///< rows are (query, head of the group) pairs of one kv head
   bool split = false;         ///< partial results of one chunk of the keys
   bool longest_first = false; ///< later queries see more keys, so they start first

@@ -209,6 +209,8 @@ LogicalResult Materialize::run() {
 
 struct MaterializePipelinePass : impl::MaterializePipelineBase<MaterializePipelinePass> {
   void runOnOperation() override {
+    if (getOperation().getWarpgroups())
+      return; // tile-specialize-warps
     auto stages = getOperation()->getAttrOfType<IntegerAttr>("stages");
     if (failed(Materialize(getOperation(), stages ? stages.getInt() : 1).run()))
       return signalPassFailure();

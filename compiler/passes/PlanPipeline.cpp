@@ -1,3 +1,4 @@
+#include "attune/compiler/DefaultSchedule.h"
 #include "compiler/passes/TilePasses.h"
 
 #include "llvm/Support/FormatVariadic.h"
@@ -10,10 +11,12 @@ namespace attune::tile {
 #include "compiler/passes/TilePasses.h.inc"
 
 std::int64_t sharedBytes(attn::SpecAttr spec, attn::ScheduleAttr schedule, std::int64_t stages) {
-  auto tile = [&](std::int64_t rows, std::int64_t cols) { return rows * std::int64_t(llvm::alignTo(cols, 16)) * 2; };
-  auto loop = tile(schedule.getQTile(), spec.getHeadDim()) +
-              stages * (tile(schedule.getKvTile(), spec.getHeadDim()) + tile(schedule.getKvTile(), spec.getHeadDimV()));
-  return std::max(loop, tile(schedule.getQTile(), spec.getHeadDimV()));
+  Schedule plan{.q_tile = int(schedule.getQTile()),
+                .kv_tile = int(schedule.getKvTile()),
+                .stages = int(stages),
+                .split_kv = schedule.getSplitKv(),
+                .warp_specialized = schedule.getWarpSpecialized()};
+  return attune::sharedBytes(spec.getHeadDim(), spec.getHeadDimV(), plan);
 }
 
 namespace {
@@ -42,9 +45,9 @@ struct PlanPipelinePass : impl::PlanPipelineBase<PlanPipelinePass> {
       return;
     kernel.emitRemark() << "stages " << schedule.getStages() << " -> " << stages << ": " << kib(asked) << " > "
                         << kib(limit);
-    kernel.setScheduleAttr(attn::ScheduleAttr::get(&getContext(), schedule.getQTile(), schedule.getKvTile(),
-                                                   schedule.getWarps(), stages, schedule.getPackGqa(),
-                                                   schedule.getSplitKv()));
+    kernel.setScheduleAttr(attn::ScheduleAttr::get(
+        &getContext(), schedule.getQTile(), schedule.getKvTile(), schedule.getWarps(), stages, schedule.getPackGqa(),
+        schedule.getSplitKv(), schedule.getWarpSpecialized(), schedule.getOverlap(), schedule.getPingPong()));
   }
 };
 

@@ -47,10 +47,31 @@ def MaterializePipeline : Pass<"tile-materialize-pipeline", "attune::tile::Kerne
   let dependentDialects = ["attune::tile::TileDialect"];
 }
 
+def SpecializeWarps : Pass<"tile-specialize-warps", "attune::tile::KernelOp"> {
+  let summary = "Roles, rings and barriers of a kernel for wgmma and TMA; the products of one tile run beside the softmax of another.";
+  let description = [{
+    A producer warpgroup copies K and V, K one tile ahead; consumers rotate the loops, so that S(j) = Q K(j)^T and P(j + 1) V(j + 1)
+    are under way together. The first tile has no predecessor and comes before the loops, the last P V after them. wgmma
+    reads V from shared memory, where a hidden NaN would count: a checker warp makes V finite where the mask cuts a tile, and
+    rows that do see such a value get it back at the end.
+
+    ```mlir
+    tile.for %j from %end down to %begin {        tile.role producer { tile.role issuer { ... tile.tma.load_async ... } }
+      tile.fetch "K" %k_smem, %k_rows[%0]         tile.for %j from %last down to %begin {
+      tile.warp.mm_ABt ...                          tile.bar.wait %k_full[%ring(%j)], ...
+      tile.fetch "V" ...                     =>     tile.warpgroup.mm_ABt_async ...
+      tile.softmax.step ...                         tile.warpgroup.mma_AB_async ...
+      tile.warp.mma_AB ...                          ...
+    ```
+  }];
+  let dependentDialects = ["attune::tile::TileDialect"];
+}
+
 def AllocateShared : Pass<"tile-allocate-shared", "attune::tile::KernelOp"> {
   let summary = "Gives every shared tile an offset; tiles that are never alive together may share bytes.";
   let description = [{
-    First fit in order of first use, aligned to 1024 bytes (the largest swizzle period is 8 rows of 128 bytes).
+    First fit in order of first use, tiles aligned to 1024 bytes (the largest swizzle period is 8 rows of 128 bytes), then
+    barriers. What two roles use is never given away: they run side by side.
 
     ```mlir
     %o_smem = tile.alloc : !tile.st<128, 128, bf16>   =>   %o_smem = tile.alloc at 0 : !tile.st<128, 128, bf16>

@@ -13,17 +13,24 @@ namespace attune {
 
 namespace {
 
-std::int64_t padded(std::int64_t dim) { return (dim + 15) / 16 * 16; }
+std::int64_t roundUp(std::int64_t value, std::int64_t to) { return (value + to - 1) / to * to; }
+
+const std::vector<std::string> required = {"q_tile", "kv_tile", "warps", "stages", "pack_gqa", "split_kv"};
+const std::vector<std::string> roles = {"warp_specialized", "overlap", "ping_pong"};
 
 } // namespace
 
 std::string toText(const Schedule& s) {
-  return fmt::format("q_tile={} kv_tile={} warps={} stages={} pack_gqa={} split_kv={}", s.q_tile, s.kv_tile, s.warps,
-                     s.stages, int{s.pack_gqa}, int{s.split_kv});
+  std::string text = fmt::format("q_tile={} kv_tile={} warps={} stages={} pack_gqa={} split_kv={}", s.q_tile, s.kv_tile,
+                                 s.warps, s.stages, int{s.pack_gqa}, int{s.split_kv});
+  if (s.warp_specialized)
+    text += fmt::format(" warp_specialized=1 overlap={} ping_pong={}", int{s.overlap}, int{s.ping_pong});
+  return text;
 }
 
 Schedule scheduleFromText(std::string_view text) {
-  const std::vector<std::string> known = {"q_tile", "kv_tile", "warps", "stages", "pack_gqa", "split_kv"};
+  std::vector<std::string> known = required;
+  known.insert(known.end(), roles.begin(), roles.end());
   std::map<std::string, int> values;
   for (std::size_t at = 0; at < text.size();) {
     if (text[at] == ' ') {
@@ -44,15 +51,22 @@ Schedule scheduleFromText(std::string_view text) {
     if (!values.emplace(name, value).second)
       invalid("schedule field '" + name + "'", "it appears twice", "drop one of them");
   }
-  for (const std::string& name : known)
+  for (const std::string& name : required)
     if (!values.contains(name))
       invalid("schedule \"" + std::string(text) + "\"", name + " is missing",
               "write all fields, such as \"" + toText({}) + "\"");
-  for (const char* flag : {"pack_gqa", "split_kv"})
+  for (const char* flag : {"pack_gqa", "split_kv", "warp_specialized", "overlap", "ping_pong"})
     if (values[flag] != 0 && values[flag] != 1)
       invalid(fmt::format("{}={}", flag, values[flag]), "it is 0 or 1", "use 1 for yes");
-  const Schedule s{values["q_tile"], values["kv_tile"],       values["warps"],
-                   values["stages"], values["pack_gqa"] != 0, values["split_kv"] != 0};
+  const Schedule s{.q_tile = values["q_tile"],
+                   .kv_tile = values["kv_tile"],
+                   .warps = values["warps"],
+                   .stages = values["stages"],
+                   .pack_gqa = values["pack_gqa"] != 0,
+                   .split_kv = values["split_kv"] != 0,
+                   .warp_specialized = values["warp_specialized"] != 0,
+                   .overlap = values["overlap"] != 0,
+                   .ping_pong = values["ping_pong"] != 0};
   if (s.warps < 1 || s.warps > 16)
     invalid(fmt::format("warps={}", s.warps), "a block has 1 to 16 warps", "use 4");
   if (s.q_tile < 16 || s.q_tile > 512 || s.q_tile % (16 * s.warps) != 0)
@@ -62,14 +76,59 @@ Schedule scheduleFromText(std::string_view text) {
     invalid(fmt::format("kv_tile={}", s.kv_tile), "it is a multiple of 16 up to 256", "use 64");
   if (s.stages < 1 || s.stages > 8)
     invalid(fmt::format("stages={}", s.stages), "a ring has 1 to 8 stages", "use 2");
+  if (!s.warp_specialized && (s.overlap || s.ping_pong))
+    invalid(s.overlap ? "overlap=1" : "ping_pong=1", "it is about a kernel with roles", "add warp_specialized=1");
+  if (s.warp_specialized && (s.warps % 4 != 0 || s.warps > 12))
+    invalid(fmt::format("warps={}", s.warps), "one to three warpgroups of four warps compute", "use 4, 8 or 12");
+  if (s.warp_specialized && s.q_tile != 16 * s.warps)
+    invalid(fmt::format("q_tile={}", s.q_tile), "each warp of a warpgroup owns 16 rows",
+            fmt::format("use {}", 16 * s.warps));
+  if (s.ping_pong && (s.warps < 8 || !s.overlap))
+    invalid("ping_pong=1", "two or three warpgroups whose products overlap take turns", "use warps=8 overlap=1");
   return s;
 }
 
 std::int64_t sharedBytes(const AttentionSpec& spec, const Schedule& s) {
-  const std::int64_t d = padded(spec.head_dim), dv = padded(spec.head_dim_v ? spec.head_dim_v : spec.head_dim);
-  return 2 *
-         (s.q_tile * std::max(d, s.split_kv ? std::int64_t{0} : dv) + std::int64_t{s.stages} * s.kv_tile * (d + dv));
+  return sharedBytes(spec.head_dim, spec.head_dim_v ? spec.head_dim_v : spec.head_dim, s);
 }
+
+std::int64_t sharedBytes(std::int64_t head_dim, std::int64_t head_dim_v, const Schedule& s) {
+  const std::int64_t panel = s.warp_specialized ? 32 : 16; // columns: the narrower TMA box, or a k step
+  const std::int64_t d = roundUp(head_dim, panel), dv = roundUp(head_dim_v, panel);
+  const std::int64_t q = 2 * s.q_tile * d, o = s.split_kv ? 0 : 2 * s.q_tile * dv,
+                     ring = 2 * s.stages * s.kv_tile * (d + dv);
+  if (!s.warp_specialized)
+    return std::max(q, o) + ring;
+  // Other warpgroups may still read K and V: O fits in Q's place or has its own. A stage has a barrier for each event of
+  // K and V, and some more for V of tiles that the mask cuts.
+  const std::int64_t barriers = std::int64_t{s.stages} * 8 * 8 + 8;
+  return q + (o > q ? o : 0) + ring + barriers;
+}
+
+namespace {
+
+/// Roles, for targets with wgmma. Tiles are FlashAttention-3's (hopper/tile_size.h) as far as the registers of RS
+/// products allow; few rows take 64, the least that wgmma has, and as many stages as fit.
+Schedule specialized(const AttentionSpec& spec, const Target& target, Schedule s, std::int64_t rows) {
+  const int widest = std::max(spec.head_dim, spec.head_dim_v);
+  s.warp_specialized = s.overlap = true;
+  s.warps = rows <= 64 ? 4 : widest <= 64 ? 12 : 8;
+  s.q_tile = 16 * s.warps;
+  s.ping_pong = s.warps > 4 && widest <= 128;
+  s.kv_tile = rows <= 64 ? 64 : widest <= 128 ? 128 : widest <= 192 ? 112 : 80;
+  s.stages = 2;
+  while (sharedBytes(spec, s) > target.shared_per_block)
+    s.kv_tile -= 16;
+  if (rows <= 64) // a memory-bound kernel wants bytes in flight
+    for (Schedule more = s; more.stages < 8; s = more) {
+      ++more.stages;
+      if (sharedBytes(spec, more) > target.shared_per_block)
+        break;
+    }
+  return s;
+}
+
+} // namespace
 
 Schedule defaultSchedule(const AttentionSpec& spec, const Target& target, std::int64_t q_len, bool split_kv) {
   const int group = spec.q_heads / spec.kv_heads;
@@ -80,6 +139,9 @@ Schedule defaultSchedule(const AttentionSpec& spec, const Target& target, std::i
   // own.
   s.pack_gqa = group > 1 && q_len <= 32;
   const std::int64_t rows = s.pack_gqa ? q_len * group : q_len;
+  // Below 64 columns a box of TMA and a k step of wgmma are mostly padding.
+  if (target.wgmma && std::min(spec.head_dim, spec.head_dim_v ? spec.head_dim_v : spec.head_dim) >= 64)
+    return specialized(spec, target, s, rows);
 
   // Four warps of 16 rows fill a block when there are few rows: a single warp would issue all copies of a key tile
   // itself, which unrolls into more code and addresses than its registers hold. With many rows, up to head dim 64 a

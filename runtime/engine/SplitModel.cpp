@@ -74,7 +74,7 @@ SplitWork splitWork(const AttentionSpec& spec, const Problem& problem, const Sch
 
   work.kv_tiles = keyTiles(spec, problem, schedule);
 
-  const std::int64_t threads = std::int64_t{32} * schedule.warps;
+  const std::int64_t threads = std::int64_t{32} * schedule.warps + (schedule.warp_specialized ? 128 : 0);
   const std::int64_t registers =
       80 + (head_dim_v + schedule.kv_tile) / 2; // accumulators, scores, addresses: what ptxas reports, within 15
   const std::int64_t by_shared =

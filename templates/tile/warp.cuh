@@ -201,7 +201,7 @@ ATTUNE_DEVICE void store(const View& d, const rt<float, M, N>& a, int first, int
       if (row < limit) {
         float* const to = d(row) + lane() % 4 * 2;
 #pragma unroll
-        for (int n = 0; n < N / 8; ++n)
+        for (int n = 0; n < View::cols / 8; ++n) // the tile may be padded
           *reinterpret_cast<float2*>(to + n * 8) = make_float2(a.data[m][n][2 * half], a.data[m][n][2 * half + 1]);
       }
     }

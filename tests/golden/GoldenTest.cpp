@@ -17,6 +17,7 @@ struct Rung {
   const char* name;
   AttentionSpec spec;
   Schedule schedule;
+  const char* arch = "sm_80";
 };
 
 AttentionSpec llama() {
@@ -36,6 +37,25 @@ const std::vector<Rung>& ladder() {
   static const Schedule small{.q_tile = 64, .kv_tile = 64, .warps = 4, .stages = 1};
   static const Schedule packed{.q_tile = 64, .kv_tile = 64, .warps = 4, .stages = 1, .pack_gqa = true};
   static const Schedule split{.q_tile = 16, .kv_tile = 64, .warps = 1, .stages = 2, .pack_gqa = true, .split_kv = true};
+  static const Schedule roles{.q_tile = 128, .kv_tile = 128, .warps = 8, .stages = 2, .warp_specialized = true};
+  static const Schedule overlap = [] {
+    Schedule s = roles;
+    s.overlap = true;
+    return s;
+  }();
+  static const Schedule ping_pong = [] {
+    Schedule s = overlap;
+    s.ping_pong = true;
+    return s;
+  }();
+  static const Schedule hopper_split{.q_tile = 64,
+                                     .kv_tile = 64,
+                                     .warps = 4,
+                                     .stages = 6,
+                                     .pack_gqa = true,
+                                     .split_kv = true,
+                                     .warp_specialized = true,
+                                     .overlap = true};
   static const std::vector<Rung> rungs{
       {"01_dense", with([](auto& s) { s.causal = Causal::None; }), prefill},
       {"02_causal", llama(), prefill},
@@ -62,13 +82,17 @@ const std::vector<Rung>& ladder() {
          s.window.left = 1023;
        }),
        prefill},
+      {"12_roles", with([](auto& s) { s.causal = Causal::None; }), roles, "sm_90a"},
+      {"13_overlap", llama(), overlap, "sm_90a"},
+      {"14_ping_pong_window", with([](auto& s) { s.window.left = 1023; }), ping_pong, "sm_90a"},
+      {"15_hopper_decode", llama(), hopper_split, "sm_90a"},
   };
   return rungs;
 }
 
 std::string emit(const Rung& rung) {
   std::string text;
-  for (const KernelSource& kernel : compile(rung.spec, rung.schedule, target("sm_80")).kernels)
+  for (const KernelSource& kernel : compile(rung.spec, rung.schedule, target(rung.arch)).kernels)
     text += (text.empty() ? "" : "\n") + kernel.cuda;
   return text;
 }
@@ -96,8 +120,8 @@ TEST_P(Golden, CompilesWithoutSpilling) {
     GTEST_SKIP() << error.what();
   }
   const Rung& rung = ladder()[GetParam()];
-  for (const KernelSource& kernel : compile(rung.spec, rung.schedule, target("sm_80")).kernels) {
-    const Build build = toolchain->build(kernel.cuda, "sm_80", Image::Kind::Cubin, rung.name);
+  for (const KernelSource& kernel : compile(rung.spec, rung.schedule, target(rung.arch)).kernels) {
+    const Build build = toolchain->build(kernel.cuda, rung.arch, Image::Kind::Cubin, rung.name);
     ASSERT_TRUE(build.log.resources);
     EXPECT_EQ(build.log.resources->spill_bytes, 0) << build.log.text;
     EXPECT_TRUE(build.log.warnings.empty()) << build.log.text;

@@ -66,6 +66,28 @@ std::vector<int> headDims() {
 }
 INSTANTIATE_TEST_SUITE_P(HeadDim, DefaultSchedules, testing::ValuesIn(headDims()));
 
+/// sm_90a from head dim 64 on: roles, wgmma and TMA. ptxas' remarks on wgmma (C75xx) are among the warnings.
+class WarpSpecialized : public testing::TestWithParam<int> {};
+
+TEST_P(WarpSpecialized, SpillsNothing) {
+  const int head_dim = GetParam();
+  ASSERT_TRUE(defaultSchedule(causal(head_dim, head_dim), target("sm_90a"), 1024, false).warp_specialized);
+  expectNoSpill(causal(head_dim, head_dim), "sm_90a", 1024, false);
+  if (full() || head_dim % 64 == 0)
+    expectNoSpill(causal(head_dim, head_dim), "sm_90a", 1, true);
+  if (full() || head_dim == 192)
+    expectNoSpill(causal(head_dim, 128), "sm_90a", 1024, false);
+}
+
+std::vector<int> wideHeadDims() {
+  std::vector<int> dims;
+  for (int d = 64; d <= 256; d += 8)
+    if (full() || d % 64 == 0 || d == 72 || d == 96 || d == 168 || d == 248)
+      dims.push_back(d);
+  return dims;
+}
+INSTANTIATE_TEST_SUITE_P(HeadDim, WarpSpecialized, testing::ValuesIn(wideHeadDims()));
+
 /// Each variation of the score, of the outputs and of the mask, on the head dims with the fewest registers to spare.
 class Variants : public testing::TestWithParam<std::string> {};
 
@@ -73,8 +95,8 @@ TEST_P(Variants, SpillNothing) {
   const std::vector<std::string> dims =
       full() ? std::vector<std::string>{"64", "128", "192", "256"} : std::vector<std::string>{"128", "256"};
   for (const std::string& dim : dims)
-    for (const char* arch : {"sm_80", "sm_90", "sm_120"})
-      if (full() || arch == (dim == "128" ? std::string("sm_90") : std::string("sm_80")))
+    for (const std::string arch : {"sm_80", "sm_90", "sm_90a", "sm_120"})
+      if (full() || arch == (dim == "128" ? "sm_90a" : "sm_80"))
         expectNoSpill(specFromJson(R"({"q_heads": 8, "kv_heads": 2, "head_dim": )" + dim + ", " + GetParam() + "}"),
                       arch, 1024, false);
 }

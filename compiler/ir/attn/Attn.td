@@ -61,7 +61,9 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
   let mnemonic = "schedule";
   let summary = "The tuner's choice for one kernel.";
   let parameters = (ins "int64_t":$q_tile, "int64_t":$kv_tile, "int64_t":$warps, "int64_t":$stages,
-                        DefaultValuedParameter<"bool", "false">:$pack_gqa, DefaultValuedParameter<"bool", "false">:$split_kv);
+                        DefaultValuedParameter<"bool", "false">:$pack_gqa, DefaultValuedParameter<"bool", "false">:$split_kv,
+                        DefaultValuedParameter<"bool", "false">:$warp_specialized,
+                        DefaultValuedParameter<"bool", "false">:$overlap, DefaultValuedParameter<"bool", "false">:$ping_pong);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }

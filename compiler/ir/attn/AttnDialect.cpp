@@ -60,7 +60,8 @@ LogicalResult SpecAttr::verify(function_ref<InFlightDiagnostic()> error, Type dt
 }
 
 LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> error, int64_t q_tile, int64_t kv_tile,
-                                   int64_t warps, int64_t stages, bool, bool) {
+                                   int64_t warps, int64_t stages, bool, bool, bool warp_specialized, bool overlap,
+                                   bool ping_pong) {
   if (warps < 1 || warps > 32 || q_tile <= 0 || q_tile % (16 * warps) != 0)
     return error() << "expected q_tile to be a multiple of 16 rows per warp, got " << q_tile << " for " << warps
                    << " warps";
@@ -68,6 +69,11 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> error, int
     return error() << "expected kv_tile to be a multiple of 16, got " << kv_tile;
   if (stages < 1 || stages > 8)
     return error() << "expected 1 to 8 stages, got " << stages;
+  if (warp_specialized && (warps % 4 != 0 || q_tile != 16 * warps))
+    return error() << "expected warpgroups of four warps with 16 rows each, got " << warps << " warps for " << q_tile
+                   << " rows";
+  if (!warp_specialized && (overlap || ping_pong))
+    return error() << "expected warp_specialized beside overlap and ping_pong, got none";
   return success();
 }
 

@@ -1,2 +1,2 @@
 // The main file for mlir-tblgen: the whole dialect.
-include "compiler/ir/tile/TileCalls.td"
+include "compiler/ir/tile/TileWarpgroup.td"

@@ -7,8 +7,10 @@ namespace attune::tile {
 
 template <class Op>
 static LogicalResult verifyView(Op op) {
-  auto tensor = op.getTensor().getType();
-  auto expected = RowsType::get(op.getContext(), tensor.getElement(), tensor.getCols());
+  Type tensor = op.getTensor().getType();
+  auto rowsOf = [&](auto type) { return RowsType::get(op.getContext(), type.getElement(), type.getCols()); };
+  auto map = dyn_cast<TensorMapType>(tensor);
+  RowsType expected = map ? rowsOf(map) : rowsOf(cast<GlType>(tensor));
   if (op.getResult().getType() != expected)
     return op.emitOpError() << "expected " << expected << " of " << tensor << ", got " << op.getResult().getType();
   return success();
@@ -23,18 +25,21 @@ static std::string shape(Type type) {
   return std::to_string(type.getRows()) + "x" + std::to_string(type.getCols());
 }
 
-LogicalResult MmABtOp::verify() {
-  auto result = getResultTile().getType();
-  auto a = getA().getType(), b = getB().getType();
+template <class Op>
+static LogicalResult verifyMmABt(Op op) {
+  auto result = op.getResultTile().getType();
+  auto a = op.getA().getType(), b = op.getB().getType();
   if (a.getStages() != 1 || b.getStages() != 1)
-    return emitOpError() << "expected one slot of each ring, got " << a << " and " << b;
+    return op.emitOpError() << "expected one slot of each ring, got " << a << " and " << b;
   if (a.getCols() != b.getCols() || a.getElement() != b.getElement())
-    return emitOpError() << "expected A and B with the same columns and element, got " << a << " and " << b;
+    return op.emitOpError() << "expected A and B with the same columns and element, got " << a << " and " << b;
   if (result.getCols() != b.getRows() || a.getRows() % result.getRows())
-    return emitOpError() << "expected a result of a warp's rows of A by " << b.getRows() << ", got " << shape(result)
-                         << " for A of " << shape(a);
+    return op.emitOpError() << "expected a result of a warp's rows of A by " << b.getRows() << ", got " << shape(result)
+                            << " for A of " << shape(a);
   return success();
 }
+LogicalResult MmABtOp::verify() { return verifyMmABt(*this); }
+LogicalResult MmABtAsyncOp::verify() { return verifyMmABt(*this); }
 
 template <class Op>
 static LogicalResult verifyMmaAB(Op op) {
@@ -45,13 +50,15 @@ static LogicalResult verifyMmaAB(Op op) {
     return op.emitOpError() << "expected one slot of the ring, got " << b;
   if (a.getCols() != b.getRows())
     return op.emitOpError() << "expected B with " << a.getCols() << " rows, as A has columns, got " << shape(b);
-  if (result.getRows() != a.getRows() || llvm::alignTo(result.getCols(), 16) != std::uint64_t(b.getCols()))
+  auto padded = [&](unsigned to) { return std::int64_t(llvm::alignTo(result.getCols(), to)); };
+  if (result.getRows() != a.getRows() || (padded(16) != b.getCols() && padded(32) != b.getCols()))
     return op.emitOpError() << "expected a result of " << a.getRows() << "x" << b.getCols() << ", got "
                             << shape(result);
   return success();
 }
 LogicalResult MmaABOp::verify() { return verifyMmaAB(*this); }
 LogicalResult MmaABMaskedOp::verify() { return verifyMmaAB(*this); }
+LogicalResult MmaABAsyncOp::verify() { return verifyMmaAB(*this); }
 
 LogicalResult ConvertOp::verify() {
   auto to = getResultTile().getType(), from = getA().getType();

@@ -30,7 +30,7 @@ class Tile_ValueCall<string mnemonic, string callee, Type result_type, list<Trai
 // --- views of global memory -----------------------------------------------------------------------------------------
 
 class Tile_View<string callee> : Tile_ValueCall<callee, callee, Tile_RowsType> {
-  let arguments = (ins OptionalAttr<StrAttr>:$label, Tile_GlType:$tensor, Index:$first, Index:$head);
+  let arguments = (ins OptionalAttr<StrAttr>:$label, AnyTypeOf<[Tile_GlType, Tile_TensorMapType]>:$tensor, Index:$first, Index:$head);
   let hasVerifier = 1;
 }
 def Tile_RowsOp : Tile_View<"rows"> { let summary = "Rows of `head` in batch entry `first`."; }

@@ -16,5 +16,11 @@
 #define GET_TYPEDEF_CLASSES
 #include "compiler/ir/tile/TileTypes.h.inc"
 
+namespace attune::tile {
+/// Slots of a ring of shared tiles or barriers, and its type with another number of them.
+std::int64_t stagesOf(mlir::Type type);
+mlir::Type withStages(mlir::Type type, std::int64_t stages);
+} // namespace attune::tile
+
 #define GET_OP_CLASSES
 #include "compiler/ir/tile/TileOps.h.inc"

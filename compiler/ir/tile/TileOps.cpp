@@ -10,8 +10,8 @@ LogicalResult KernelOp::verify() {
   if (getArgNames().size() != arguments.size())
     return emitOpError() << "expected one name per argument (" << arguments.size() << "), got " << getArgNames().size();
   for (auto argument : arguments)
-    if (!isa<GlType, PtrType, IndexType, Float32Type>(argument.getType()))
-      return emitOpError() << "expected gl, ptr, index or f32 arguments, got " << argument.getType();
+    if (!isa<GlType, TensorMapType, PtrType, IndexType, Float32Type>(argument.getType()))
+      return emitOpError() << "expected gl, tensor_map, ptr, index or f32 arguments, got " << argument.getType();
   if (getThreads() < 32 || getThreads() > 1024 || getThreads() % 32)
     return emitOpError() << "expected 1 to 32 warps of 32 threads, got " << getThreads() << " threads";
   if (getGrid().size() != 3)
@@ -23,19 +23,30 @@ LogicalResult KernelOp::verify() {
 }
 
 LogicalResult AllocOp::verify() {
-  if (getOffset() && !isa<StType>(getType()))
-    return emitOpError() << "expected an offset on a shared tile only, got " << getType();
-  if (getOffset() && *getOffset() % 128)
-    return emitOpError() << "expected an offset in multiples of 128, got " << *getOffset();
+  if (getOffset() && !isa<StType, BarrierType, FlagType>(getType()))
+    return emitOpError() << "expected an offset on what lies in shared memory only, got " << getType();
+  std::int64_t alignment = isa<StType>(getType()) ? 128 : isa<BarrierType>(getType()) ? 8 : 1;
+  if (getOffset() && *getOffset() % alignment)
+    return emitOpError() << "expected an offset in multiples of " << alignment << ", got " << *getOffset();
   return success();
 }
 
+std::int64_t stagesOf(Type type) {
+  auto tiles = dyn_cast<StType>(type);
+  return tiles ? tiles.getStages() : cast<BarrierType>(type).getStages();
+}
+
+Type withStages(Type type, std::int64_t stages) {
+  if (auto tiles = dyn_cast<StType>(type))
+    return StType::get(type.getContext(), tiles.getRows(), tiles.getCols(), tiles.getElement(), stages);
+  return BarrierType::get(type.getContext(), stages);
+}
+
 LogicalResult SlotOp::verify() {
-  if (getTiles().getType().getStages() != getRing().getType().getStages())
-    return emitOpError() << "expected a ring of " << getTiles().getType().getStages() << " stages, got "
-                         << getRing().getType().getStages();
-  auto tiles = getTiles().getType();
-  auto expected = StType::get(getContext(), tiles.getRows(), tiles.getCols(), tiles.getElement(), 1);
+  auto stages = stagesOf(getTiles().getType());
+  if (stages != getRing().getType().getStages())
+    return emitOpError() << "expected a ring of " << stages << " stages, got " << getRing().getType().getStages();
+  Type expected = withStages(getTiles().getType(), 1);
   if (getType() != expected)
     return emitOpError() << "expected one stage, " << expected << ", got " << getType();
   return success();
@@ -94,14 +105,21 @@ LogicalResult IfOp::verify() {
   return success();
 }
 
-/// A tile in shared memory takes the rows of one head: same element, and one stage at a time.
+LogicalResult SelectOp::verify() {
+  if (getMap().getNumInputs() != getInputs().size())
+    return emitOpError() << "expected " << getMap().getNumInputs() << " operands, got " << getInputs().size();
+  return success();
+}
+
+/// A tile in shared memory takes the rows of one head: same element, and one stage at a time. Its columns are padded to
+/// a k step of 16 or, where TMA copies, to a box of 32.
 static LogicalResult verifyCopy(Operation* op, StType destination, RowsType source) {
   if (destination.getElement() != source.getElement())
     return op->emitOpError() << "expected rows of " << destination.getElement() << ", got " << source.getElement();
-  std::int64_t padded = llvm::alignTo(source.getCols(), 16);
-  if (destination.getCols() != padded)
-    return op->emitOpError() << "expected " << padded << " columns for rows of " << source.getCols() << ", got "
-                             << destination.getCols();
+  auto padded = [&](unsigned to) { return std::int64_t(llvm::alignTo(source.getCols(), to)); };
+  if (destination.getCols() != padded(16) && destination.getCols() != padded(32))
+    return op->emitOpError() << "expected " << padded(16) << " or " << padded(32) << " columns for rows of "
+                             << source.getCols() << ", got " << destination.getCols();
   return success();
 }
 
@@ -114,5 +132,16 @@ LogicalResult LoadAsyncOp::verify() {
 }
 
 LogicalResult BlockStoreOp::verify() { return verifyCopy(*this, getSource().getType(), getDestination().getType()); }
+
+LogicalResult TmaLoadAsyncOp::verify() {
+  if (getDestination().getType().getStages() != 1 || getFull().getType().getStages() != 1)
+    return emitOpError() << "expected one slot of each ring, got " << getDestination().getType() << " and "
+                         << getFull().getType();
+  return verifyCopy(*this, getDestination().getType(), getSource().getType());
+}
+LogicalResult WarpgroupLoadOp::verify() { return verifyCopy(*this, getDestination().getType(), getSource().getType()); }
+LogicalResult WarpgroupStoreOp::verify() {
+  return verifyCopy(*this, getSource().getType(), getDestination().getType());
+}
 
 } // namespace attune::tile

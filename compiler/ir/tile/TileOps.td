@@ -31,7 +31,8 @@ def Tile_KernelOp : Tile_Op<"kernel", [IsolatedFromAbove, Symbol, NoTerminator, 
   let summary = "One __global__ function.";
   let description = [{
     Argument names are parameter names. `header` is the comment above the kernel, one line each. `grid` names the
-    factors of each grid dimension for the manifest. `shared_bytes` is set by tile-allocate-shared.
+    factors of each grid dimension for the manifest. `shared_bytes` is set by tile-allocate-shared. `warpgroups` compute, in a
+    kernel with roles; the last warpgroup of `threads` is the producer.
 
     ```mlir
     tile.kernel @copy(%q: !tile.gl<bf16>, %sq: index) threads 128 grid [["QTiles"], ["QHeads"], ["Batch"]] {
@@ -40,7 +41,7 @@ def Tile_KernelOp : Tile_Op<"kernel", [IsolatedFromAbove, Symbol, NoTerminator, 
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$arg_names, I64Attr:$threads, ArrayAttr:$grid,
-                       DefaultValuedOptionalAttr<StrArrayAttr, "{}">:$header, OptionalAttr<I64Attr>:$shared_bytes);
+                       DefaultValuedOptionalAttr<StrArrayAttr, "{}">:$header, OptionalAttr<I64Attr>:$shared_bytes, OptionalAttr<I64Attr>:$warpgroups);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
@@ -59,10 +60,11 @@ def Tile_ReturnOp : Tile_Op<"return"> {
 
 // --- places ---------------------------------------------------------------------------------------------------------
 
-def Tile_AnyPlace : AnyTypeOf<[Tile_StType, Tile_RtType, Tile_RvType, Tile_RowType]>;
+def Tile_AnyPlace : AnyTypeOf<[Tile_StType, Tile_BarrierType, Tile_FlagType, Tile_RtType, Tile_RvType, Tile_RowType]>;
+def Tile_AnySlots : AnyTypeOf<[Tile_StType, Tile_BarrierType]>;
 
 def Tile_AllocOp : Tile_Named<"alloc"> {
-  let summary = "Declares a tile in registers, or in shared memory at `offset` bytes once tile-allocate-shared has run.";
+  let summary = "Declares a tile in registers, or a tile or barrier in shared memory, at `offset` bytes once tile-allocate-shared has run.";
   let arguments = (ins OptionalAttr<StrAttr>:$label, OptionalAttr<I64Attr>:$offset);
   let results = (outs Tile_AnyPlace:$result);
   let assemblyFormat = "`` custom<ResultLabel>($label) (`at` $offset^)? attr-dict `:` type($result)";
@@ -77,11 +79,18 @@ def Tile_RingOp : Tile_Named<"ring", [Pure]> {
 }
 
 def Tile_SlotOp : Tile_Op<"slot", [Pure]> {
-  let summary = "One stage of a ring of shared tiles: `k_smem[ring(j)]`.";
-  let arguments = (ins Tile_StType:$tiles, Tile_RingType:$ring, Index:$tile);
-  let results = (outs Tile_StType:$result);
+  let summary = "One stage of a ring of shared tiles or barriers: `k_smem[ring(j)]`.";
+  let arguments = (ins Tile_AnySlots:$tiles, Tile_RingType:$ring, Index:$tile);
+  let results = (outs Tile_AnySlots:$result);
   let assemblyFormat = "$tiles `[` $ring `(` $tile `)` `]` attr-dict `:` type($tiles) `,` type($ring) `->` type($result)";
   let hasVerifier = 1;
+}
+
+def Tile_PhaseOp : Tile_Op<"phase", [Pure]> {
+  let summary = "Parity of the lap of a ring in which tile `tile` is filled, or of the lap `before`: `ring.phase(j)`.";
+  let arguments = (ins Tile_RingType:$ring, Index:$tile, UnitAttr:$before);
+  let results = (outs Index:$result);
+  let assemblyFormat = "(`before` $before^)? $ring `(` $tile `)` attr-dict `:` type($ring)";
 }
 
 // --- scalars --------------------------------------------------------------------------------------------------------
@@ -150,6 +159,14 @@ def Tile_ConstantOp : Tile_Named<"constant", [Pure]> {
   let arguments = (ins OptionalAttr<StrAttr>:$label, F32Attr:$value);
   let results = (outs F32:$result);
   let assemblyFormat = "`` custom<ResultLabel>($label) $value attr-dict";
+}
+
+def Tile_SelectOp : Tile_Op<"select", [Pure, AllTypesMatch<["yes", "no", "result"]>]> {
+  let summary = "One of two places: `j < full_end ? v_full[ring(j)] : v_landed[ring(j)]`, by an affine condition >= 0.";
+  let arguments = (ins AffineMapAttr:$map, Variadic<Index>:$inputs, Tile_AnySlots:$yes, Tile_AnySlots:$no);
+  let results = (outs Tile_AnySlots:$result);
+  let assemblyFormat = "$map `(` $inputs `)` $yes `,` $no attr-dict `:` type($result)";
+  let hasVerifier = 1;
 }
 
 // --- mask and score -----------------------------------------------------------------------------------------------------------
@@ -241,6 +258,28 @@ def Tile_IfOp : Tile_Op<"if", [NoTerminator, SingleBlock]> {
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
+}
+
+def Tile_Role : I32EnumAttr<"Role", "who runs a region", [
+    I32EnumAttrCase<"Producer", 0, "producer">, I32EnumAttrCase<"Issuer", 1, "issuer">,
+    I32EnumAttrCase<"Checker", 2, "checker">]> {
+  let cppNamespace = "::attune::tile";
+}
+
+def Tile_RoleOp : Tile_Op<"role", [NoTerminator, SingleBlock]> {
+  let summary = "Runs the body in some threads only.";
+  let description = [{
+    producer: the warpgroup that feeds the others; its body ends with tile.return, and what
+    follows it in the kernel is the consumers' part. Of the producer, issuer is the one thread that issues copies, and checker
+    the warp that makes V finite where the mask hides keys.
+
+    ```mlir
+    tile.role producer { tile.warpgroup.decrease_registers 24  tile.role issuer { ... }  tile.return }
+    ```
+  }];
+  let arguments = (ins Tile_Role:$role);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$role attr-dict-with-keyword $body";
 }
 
 // --- before tile-materialize-pipeline -------------------------------------------------------------------------------

@@ -28,6 +28,12 @@ def Tile_GlType : Tile_Type<"Gl", "gl"> {
   let assemblyFormat = "`<` $element `,` $cols `>`";
 }
 
+def Tile_TensorMapType : Tile_Type<"TensorMap", "tensor_map"> {
+  let summary = "A global tensor of (batch, head, row, `cols`) as TMA sees it, moved in boxes of `box_rows` rows (`tensor_map<bf16, 128>`).";
+  let parameters = (ins "::mlir::Type":$element, "int64_t":$cols, "int64_t":$box_rows);
+  let assemblyFormat = "`<` $element `,` $cols `,` `box` `=` $box_rows `>`";
+}
+
 def Tile_RowsType : Tile_Type<"Rows", "rows"> {
   let summary = "The rows of one head of a global tensor, or of the q heads of one kv head.";
   let parameters = (ins "::mlir::Type":$element, "int64_t":$cols);
@@ -50,6 +56,18 @@ def Tile_StType : Tile_Type<"St", "st"> {
     /// Bytes of all stages.
     int64_t bytes() const { return getStages() * getRows() * getCols() * getElement().getIntOrFloatBitWidth() / 8; }
   }];
+}
+
+def Tile_BarrierType : Tile_Type<"Barrier", "barrier"> {
+  let summary = "An mbarrier in shared memory, or a ring of `stages` of them (`barrier[2]`).";
+  let parameters = (ins DefaultValuedParameter<"int64_t", "1">:$stages);
+  let assemblyFormat = "(`<` `stages` `=` $stages^ `>`)?";
+  let extraClassDeclaration = "int64_t bytes() const { return getStages() * 8; }";
+}
+
+def Tile_FlagType : Tile_Type<"Flag", "flag"> {
+  let summary = "A bool in shared memory.";
+  let extraClassDeclaration = "int64_t bytes() const { return 1; }";
 }
 
 def Tile_RtType : Tile_Type<"Rt", "rt"> {

@@ -37,6 +37,16 @@ attn.forward @mask_space #spec mask [affine_set<(q, k) : (q - k >= 0)>]
 #schedule = #attn.schedule<q_tile = 64, kv_tile = 40, warps = 4, stages = 1>
 
 // -----
+// expected-error @+1 {{expected warpgroups of four warps with 16 rows each, got 8 warps for 256 rows}}
+#schedule = #attn.schedule<q_tile = 256, kv_tile = 64, warps = 8, stages = 1, warp_specialized = true>
+
+// -----
+
+// expected-error @+1 {{expected warp_specialized beside overlap and ping_pong, got none}}
+#schedule = #attn.schedule<q_tile = 64, kv_tile = 64, warps = 4, stages = 1, overlap = true>
+
+// -----
+
 // expected-error @+1 {{expected 1 to 8 stages, got 0}}
 #schedule = #attn.schedule<q_tile = 64, kv_tile = 64, warps = 4, stages = 0>
 

@@ -10,7 +10,7 @@ tile.kernel @threads() threads 100 grid [[], [], []] {}
 tile.kernel @grid() threads 128 grid [[], []] {}
 
 // -----
-// expected-error @+1 {{expected gl, ptr, index or f32 arguments, got '!tile.rv<16>'}}
+// expected-error @+1 {{expected gl, tensor_map, ptr, index or f32 arguments, got '!tile.rv<16>'}}
 tile.kernel @argument(%v: !tile.rv<16>) threads 128 grid [[], [], []] {}
 
 // -----
@@ -35,7 +35,7 @@ tile.kernel @registers() threads 128 grid [[], [], []] { %scores = tile.alloc : 
 
 // -----
 tile.kernel @offset() threads 128 grid [[], [], []] {
-  // expected-error @+1 {{expected an offset on a shared tile only, got '!tile.rv<16>'}}
+  // expected-error @+1 {{expected an offset on what lies in shared memory only, got '!tile.rv<16>'}}
   %v = tile.alloc at 0 : !tile.rv<16>
 }
 
@@ -108,7 +108,7 @@ tile.kernel @copy(%k: !tile.gl<f16, 64>, %head: index) threads 128 grid [[], [],
 tile.kernel @padding(%k: !tile.gl<bf16, 72>, %head: index) threads 128 grid [[], [], []] {
   %k_smem = tile.alloc : !tile.st<64, 64, bf16>
   %k_rows = tile.rows %k, %head, %head : (!tile.gl<bf16, 72>, index, index) -> !tile.rows<bf16, 72>
-  // expected-error @+1 {{expected 80 columns for rows of 72, got 64}}
+  // expected-error @+1 {{expected 80 or 96 columns for rows of 72, got 64}}
   tile.block.load_async %k_smem, %k_rows, %head : !tile.st<64, 64, bf16>, !tile.rows<bf16, 72>, index
 }
 

@@ -87,7 +87,7 @@ TEST(Compile, StagesAreDumpedPassByPass) {
     stages.push_back(stage.name);
   EXPECT_THAT(stages, ElementsAre("frontend", "attn-build-kernel", "attn-classify-blocks", "attn-split-kv",
                                   "attn-plan-pipeline", "convert-attn-to-tile", "tile-materialize-pipeline",
-                                  "tile-allocate-shared", "tile-prettify", "emit-cuda"));
+                                  "tile-specialize-warps", "tile-allocate-shared", "tile-prettify", "emit-cuda"));
   EXPECT_EQ(result.stages.back().text, result.kernels[0].cuda);
 }
 

@@ -47,6 +47,26 @@ TEST(Schedule, Refusals) {
     EXPECT_EQ(refusal([&] { scheduleFromText(text); }), message);
 }
 
+TEST(Schedule, RolesRoundTripAndHaveRules) {
+  const std::string hopper = "q_tile=128 kv_tile=128 warps=8 stages=2 pack_gqa=0 split_kv=0 warp_specialized=1 ";
+  EXPECT_EQ(toText(scheduleFromText(hopper + "overlap=1 ping_pong=1")), hopper + "overlap=1 ping_pong=1");
+  EXPECT_EQ(toText(scheduleFromText(hopper)), hopper + "overlap=0 ping_pong=0") << "roles alone";
+  const std::string portable = "q_tile=128 kv_tile=128 warps=8 stages=2 pack_gqa=0 split_kv=0 ";
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {portable + "overlap=1", "invalid: overlap=1: it is about a kernel with roles; add warp_specialized=1"},
+      {portable + "ping_pong=1", "invalid: ping_pong=1: it is about a kernel with roles; add warp_specialized=1"},
+      {hopper + "overlap=2", "invalid: overlap=2: it is 0 or 1; use 1 for yes"},
+      {hopper + "ping_pong=1",
+       "invalid: ping_pong=1: two or three warpgroups whose products overlap take turns; use warps=8 overlap=1"},
+      {"q_tile=96 kv_tile=64 warps=6 stages=2 pack_gqa=0 split_kv=0 warp_specialized=1",
+       "invalid: warps=6: one to three warpgroups of four warps compute; use 4, 8 or 12"},
+      {"q_tile=256 kv_tile=64 warps=8 stages=2 pack_gqa=0 split_kv=0 warp_specialized=1",
+       "invalid: q_tile=256: each warp of a warpgroup owns 16 rows; use 128"},
+  };
+  for (const auto& [text, message] : cases)
+    EXPECT_EQ(refusal([&] { scheduleFromText(text); }), message);
+}
+
 AttentionSpec spec(int q_heads, int kv_heads, int head_dim, int head_dim_v) {
   AttentionSpec s;
   s.q_heads = q_heads;

@@ -13,6 +13,7 @@ struct Target {
   int shared_per_multiprocessor = 0;
   int registers_per_multiprocessor = 65536;
   int max_threads_per_multiprocessor = 2048;
+  bool wgmma = false; ///< has warpgroup products and TMA: sm_90a alone
 };
 
 /// Throws UserError with the nearest known name.

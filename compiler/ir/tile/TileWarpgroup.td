@@ -1,0 +1,98 @@
+// Calls of kernels with roles: barriers, bulk copies, warpgroups. As in TileCalls.td, one op is one function of templates/.
+#ifndef ATTUNE_IR_TILE_WARPGROUP
+#define ATTUNE_IR_TILE_WARPGROUP
+
+include "compiler/ir/tile/TileCalls.td"
+
+// --- barriers -------------------------------------------------------------------------------------------------------
+
+def Tile_BarInitOp : Tile_Call<"bar.init", "bar::init"> {
+  let summary = "Makes a barrier, or each of a ring, whose phases take `arrivals`.";
+  let arguments = (ins Tile_BarrierType:$barrier, Index:$arrivals);
+}
+def Tile_InitFlagOp : Tile_Call<"bar.init_flag", "bar::init"> {
+  let summary = "The flag is false from here on.";
+  let arguments = (ins Tile_FlagType:$flag);
+}
+def Tile_BarPublishOp : Tile_Call<"bar.publish", "bar::publish"> {
+  let summary = "Barriers made so far become visible to copies.";
+  let assemblyFormat = "attr-dict";
+}
+def Tile_BarWaitOp : Tile_Call<"bar.wait", "bar::wait"> {
+  let summary = "Until the phase of this parity is complete.";
+  let arguments = (ins Tile_BarrierType:$barrier, Index:$phase);
+}
+def Tile_BarArriveOp : Tile_Call<"bar.arrive", "bar::arrive"> {
+  let summary = "One arrival of this warp.";
+  let arguments = (ins Tile_BarrierType:$barrier);
+}
+
+// --- producer -------------------------------------------------------------------------------------------------------
+
+def Tile_TmaLoadAsyncOp : Tile_Call<"tma.load_async", "tma::load_async"> {
+  let summary = "One thread starts copying a tile's rows from `first` on; `full` completes a phase when they are there.";
+  let arguments = (ins Tile_StType:$destination, Tile_RowsType:$source, Index:$first, Tile_BarrierType:$full);
+  let hasVerifier = 1;
+}
+def Tile_MakeFiniteOp : Tile_Call<"warp.make_finite", "warp::make_finite"> {
+  let summary = "Clamps NaN and infinities of a tile; `found` becomes true if there were any.";
+  let arguments = (ins Tile_StType:$tile, Tile_FlagType:$found);
+}
+def Tile_AddNonfiniteOp : Tile_Call<"warpgroup.add_nonfinite", "warpgroup::add_nonfinite"> {
+  let summary = "If `found`: rows [first, limit) of O, just stored, += the NaN and infinite values of keys [first_key, end_key) of V that they see.";
+  let arguments = (ins Tile_RowsType:$o, Tile_FlagType:$found, Tile_RowsType:$v, Index:$first_key, Index:$end_key,
+                       Index:$first, Index:$limit, Tile_LambdaType:$visible);
+}
+
+// --- warpgroups -----------------------------------------------------------------------------------------------------
+
+class Tile_Registers<string name> : Tile_TemplateCall<"warpgroup." # name, "warpgroup::" # name, "int64_t(getCount())"> {
+  let arguments = (ins I64Attr:$count);
+  let assemblyFormat = "$count attr-dict";
+}
+def Tile_DecreaseRegistersOp : Tile_Registers<"decrease_registers"> { let summary = "Leaves registers to other warpgroups."; }
+def Tile_IncreaseRegistersOp : Tile_Registers<"increase_registers"> { let summary = "Takes registers that others left."; }
+
+class Tile_Turns<string name> : Tile_TemplateCall<"warpgroup." # name, "warpgroup::" # name, "int64_t(getWarpgroups())"> {
+  let arguments = (ins I64Attr:$warpgroups);
+  let assemblyFormat = "$warpgroups attr-dict";
+}
+def Tile_BeginTurnsOp : Tile_Turns<"begin_turns"> { let summary = "The first warpgroup has the first turn."; }
+def Tile_TakeTurnOp : Tile_Turns<"take_turn"> { let summary = "Until it is this warpgroup's turn to start matrix products."; }
+def Tile_PassTurnOp : Tile_Turns<"pass_turn"> { let summary = "The next warpgroup's turn."; }
+
+def Tile_WarpgroupSyncOp : Tile_Call<"warpgroup.sync", "warpgroup::sync"> {
+  let summary = "Barrier over the threads of this warpgroup.";
+  let assemblyFormat = "attr-dict";
+}
+def Tile_WarpgroupLoadOp : Tile_Call<"warpgroup.load", "warpgroup::load"> {
+  let summary = "This warpgroup's rows of the tile that begins at row `first`, ready for matrix products; zeros from `limit` on.";
+  let arguments = (ins Tile_StType:$destination, Tile_RowsType:$source, Index:$first, Index:$limit);
+  let hasVerifier = 1;
+}
+def Tile_WarpgroupStoreTileOp : Tile_Call<"warpgroup.store_tile", "warpgroup::store"> {
+  let summary = "The warpgroup's rows of a register tile to a shared tile, for its own threads to read.";
+  let arguments = (ins Tile_StType:$destination, Tile_RtType:$source);
+}
+def Tile_WarpgroupStoreOp : Tile_Call<"warpgroup.store", "warpgroup::store"> {
+  let summary = "This warpgroup's rows of a shared tile that are in [first, limit) to global memory.";
+  let arguments = (ins Tile_RowsType:$destination, Tile_StType:$source, Index:$first, Index:$limit);
+  let hasVerifier = 1;
+}
+def Tile_MmABtAsyncOp : Tile_Call<"warpgroup.mm_ABt_async", "warpgroup::mm_ABt_async"> {
+  let summary = "Starts result = A B^T for the warpgroup's rows of A.";
+  let arguments = (ins Tile_RtType:$result_tile, Tile_StType:$a, Tile_StType:$b);
+  let hasVerifier = 1;
+}
+def Tile_MmaABAsyncOp : Tile_Call<"warpgroup.mma_AB_async", "warpgroup::mma_AB_async"> {
+  let summary = "Starts result += A B.";
+  let arguments = (ins Tile_RtType:$result_tile, Tile_RtType:$a, Tile_StType:$b);
+  let hasVerifier = 1;
+}
+def Tile_WarpgroupWaitOp : Tile_TemplateCall<"warpgroup.wait", "warpgroup::wait", "int64_t(getPending())"> {
+  let summary = "Until at most `pending` products are under way; `done` is complete then.";
+  let arguments = (ins I64Attr:$pending, Tile_RtType:$done);
+  let assemblyFormat = "$pending $done attr-dict `:` type($done)";
+}
+
+#endif

@@ -1,0 +1,406 @@
+// The roles of a kernel for wgmma and TMA (FlashAttention-3, sections 3.1 and 3.2). A producer copies K and V into
+// rings and, where the mask hides keys, makes V finite; warpgroups consume them.
+#include "compiler/passes/TileBuilder.h"
+#include "compiler/passes/TilePasses.h"
+
+#include "mlir/IR/IRMapping.h"
+
+using namespace mlir;
+
+namespace attune::tile {
+
+#define GEN_PASS_DEF_SPECIALIZEWARPS
+#include "compiler/passes/TilePasses.h.inc"
+
+namespace {
+
+/// One loop over key tiles, as convert-attn-to-tile writes it.
+struct Segment {
+  ForOp loop;
+  FetchOp k, v;
+  MmABtOp scores;
+  ConvertOp convert;
+  MulRowOp rescale;
+  Operation* product = nullptr; ///< += P V
+  bool full = true;             ///< the mask hides no key
+  Value ring, landed;           ///< if not full: V is there, and may hold what is not finite
+
+  template <class Op>
+  static Op find(ForOp loop) {
+    auto found = loop.getBody().front().getOps<Op>();
+    return found.empty() ? Op() : *found.begin();
+  }
+};
+
+class Specialize {
+public:
+  explicit Specialize(KernelOp kernel)
+      : kernel_(kernel), builder_(kernel.getLoc(), kernel.getContext()),
+        stages_(kernel->getAttrOfType<IntegerAttr>("stages").getInt()),
+        warpgroups_(std::int64_t(*kernel.getWarpgroups())), overlap_(kernel->hasAttr("overlap")),
+        ping_pong_(kernel->hasAttr("ping_pong")) {}
+
+  LogicalResult run();
+
+private:
+  LogicalResult collect();
+  void makeRings();
+  void initBarriers();
+  void producer();
+  void issue();
+  void check();
+  void consumers();
+  void products(Segment segment, Value tile, Value previous);
+  void drain();
+  void restore();
+
+  Value barriers(StringRef name) { return builder_.alloc(name, BarrierType::get(kernel_.getContext(), stages_)); }
+  Value makeRing(StringRef name, Value first) {
+    return builder_.create<RingOp>(RingType::get(kernel_.getContext(), stages_), builder_.getStringAttr(name), first);
+  }
+  /// The first tile that segment `i` visits, if it has one.
+  Value firstTile(std::size_t i);
+  /// Where a loop over segment `i` ends that leaves out the very first tile of all, and `more` = 1: that does not.
+  Value loopEnd(std::size_t i, std::int64_t more);
+  Value slot(Value tiles, Value tile, Value ring = {}) {
+    return builder_.create<SlotOp>(withStages(tiles.getType(), 1), tiles, ring ? ring : ring_, tile);
+  }
+  void wait(Value barriers, Value tile, Value ring = {}, bool before = false) {
+    Value phase = builder_.create<PhaseOp>(builder_.getIndexType(), ring ? ring : ring_, tile, before);
+    builder_.create<BarWaitOp>(slot(barriers, tile, ring), phase);
+  }
+  void arrive(Value barriers, Value tile) { builder_.create<BarArriveOp>(slot(barriers, tile)); }
+  Value next(Value tile, std::int64_t step) {
+    return step == 0 ? tile : builder_.index("", builder_.d(0) + step, tile);
+  }
+  /// `value` of the loop's body, where its tile is `tile`.
+  Value at(Value value, ForOp loop, Value tile);
+  Value vFull(Value tile);
+  template <class Body>
+  void role(Role role, StringRef note, const Body& body);
+  template <class Body>
+  ForOp loop(Value begin, Value end, const Body& body);
+
+  KernelOp kernel_;
+  TileBuilder builder_;
+  std::int64_t stages_, warpgroups_;
+  bool overlap_, ping_pong_;
+  SmallVector<Segment> segments_;
+  Value begin_, end_, last_, ring_;
+  Value k_full_, k_empty_, v_full_, v_empty_, v_nonfinite_;
+};
+
+LogicalResult Specialize::collect() {
+  for (auto loop : kernel_.getBody().getOps<ForOp>()) {
+    Segment segment{.loop = loop};
+    auto fetches = llvm::to_vector(loop.getBody().front().getOps<FetchOp>());
+    segment.scores = Segment::find<MmABtOp>(loop);
+    segment.convert = Segment::find<ConvertOp>(loop);
+    segment.rescale = Segment::find<MulRowOp>(loop);
+    segment.full = !Segment::find<MmaABMaskedOp>(loop);
+    segment.product = segment.full ? Segment::find<MmaABOp>(loop) : Segment::find<MmaABMaskedOp>(loop).getOperation();
+    if (fetches.size() != 2 || !segment.scores || !segment.convert || !segment.rescale || !segment.product)
+      return loop.emitError("expected a loop that fetches K and V and folds them");
+    segment.k = fetches[0], segment.v = fetches[1];
+    if (!segments_.empty() && segments_.back().loop.getBegin() != loop.getEnd())
+      return loop.emitError("expected loops that go on where the one before stops");
+    segments_.push_back(segment);
+  }
+  if (!segments_.empty() && segments_.front().full)
+    return segments_.front().loop.emitError(
+        "expected the mask on the first loop: its first tile is visited in any case");
+  return success();
+}
+
+Value Specialize::at(Value value, ForOp loop, Value tile) {
+  if (value == loop.getTile())
+    return tile;
+  Operation* op = value.getDefiningOp();
+  if (!op || !loop->isProperAncestor(op))
+    return value;
+  IRMapping operands;
+  for (Value operand : op->getOperands())
+    operands.map(operand, at(operand, loop, tile));
+  return builder_.clone(*op, operands)->getResult(0);
+}
+
+template <class Body>
+void Specialize::role(Role role, StringRef note, const Body& body) {
+  auto op = builder_.create<RoleOp>(role);
+  if (!note.empty())
+    op->setAttr("note", builder_.getStringAttr(note));
+  OpBuilder::InsertionGuard guard(builder_);
+  builder_.createBlock(&op.getBody());
+  body();
+}
+
+template <class Body>
+ForOp Specialize::loop(Value begin, Value end, const Body& body) {
+  auto op = builder_.create<ForOp>(begin, end, "j");
+  OpBuilder::InsertionGuard guard(builder_);
+  builder_.createBlock(&op.getBody())->addArgument(builder_.getIndexType(), builder_.getLoc());
+  body(op.getTile());
+  return op;
+}
+
+Value Specialize::firstTile(std::size_t i) {
+  auto map = AffineMap::get(2, 0, {builder_.d(0) - 1, builder_.d(1)}, kernel_.getContext());
+  return i == 0 ? last_ : builder_.index("", map, Reduce::Min, {segments_[i].loop.getEnd(), last_});
+}
+
+Value Specialize::loopEnd(std::size_t i, std::int64_t more) {
+  auto map = AffineMap::get(2, 0, {builder_.d(0), builder_.d(1) + more}, kernel_.getContext());
+  return i == 0 ? next(last_, more) : builder_.index("", map, Reduce::Min, {segments_[i].loop.getEnd(), last_});
+}
+
+/// Shared tiles become rings, beside the barriers of their events.
+void Specialize::makeRings() {
+  Segment any = segments_.front();
+  for (Value tiles : {any.k.getDestination(), any.v.getDestination()})
+    tiles.setType(withStages(tiles.getType(), stages_));
+  AllocOp last;
+  for (auto alloc : kernel_.getBody().getOps<AllocOp>())
+    if (isa<StType>(alloc.getType()))
+      last = alloc;
+  builder_.setInsertionPointAfter(last);
+  k_full_ = barriers("k_full"), k_empty_ = barriers("k_empty");
+  v_full_ = barriers("v_full"), v_empty_ = barriers("v_empty");
+  for (auto [i, segment] : llvm::enumerate(segments_))
+    if (!segment.full) {
+      segment.landed = barriers(i == 0 ? "v_landed" : "v_landed_left");
+      if (i == 0)
+        segment.landed.getDefiningOp()->setAttr(
+            "note", builder_.getStringAttr("V of a tile that the mask cuts, before v_full"));
+    }
+  v_nonfinite_ = builder_.alloc("v_nonfinite", FlagType::get(kernel_.getContext()));
+  v_nonfinite_.getDefiningOp()->setAttr("note", builder_.getStringAttr("such a tile held a NaN or an infinity"));
+}
+
+void Specialize::initBarriers() {
+  auto constant = [&](std::int64_t value) {
+    return builder_.index("", AffineMap::getConstantMap(value, kernel_.getContext()), Reduce::Only, {});
+  };
+  auto init = [&](Value barriers, std::int64_t arrivals) {
+    return builder_.create<BarInitOp>(barriers, constant(arrivals));
+  };
+  init(k_full_, 1);
+  init(k_empty_, warpgroups_ * 4)->setAttr("note", builder_.getStringAttr("one arrival of each consumer warp"));
+  init(v_full_, 1);
+  init(v_empty_, warpgroups_ * 4);
+  for (auto& segment : segments_)
+    if (!segment.full)
+      init(segment.landed, 1);
+  builder_.create<InitFlagOp>(v_nonfinite_);
+  builder_.create<BarPublishOp>();
+  builder_.create<SyncOp>();
+}
+
+/// Who learns that V is there: the consumers, or first the checker, where the mask may hide keys.
+Value Specialize::vFull(Value tile) {
+  Value barrier;
+  for (auto& segment : llvm::reverse(segments_)) {
+    Value own = segment.full ? slot(v_full_, tile) : slot(segment.landed, tile, segment.ring);
+    auto from = AffineMap::get(2, 0, builder_.d(0) - builder_.d(1));
+    barrier = !barrier ? own
+                       : builder_.create<SelectOp>(own.getType(), from, ValueRange{tile, segment.loop.getBegin()}, own,
+                                                   barrier);
+  }
+  return barrier;
+}
+
+/// K one tile ahead of V: the order in which they are consumed.
+void Specialize::issue() {
+  Segment any = segments_.front();
+
+  auto load = [&](FetchOp fetch, Value tile, Value full) {
+    Value first = at(fetch.getFirst(), any.loop, tile);
+    builder_.create<TmaLoadAsyncOp>(slot(fetch.getDestination(), tile), fetch.getSource(), first, full);
+  };
+  load(any.k, last_, slot(k_full_, last_));
+  loop(begin_, next(last_, 1), [&](Value j) {
+    auto more = AffineMap::get(2, 0, builder_.d(0) - builder_.d(1) - 1);
+    auto branch = builder_.create<IfOp>(more, ValueRange{j, begin_});
+    {
+      OpBuilder::InsertionGuard guard(builder_);
+      builder_.createBlock(&branch.getBody());
+      wait(k_empty_, next(j, -1), ring_, /*before=*/true);
+      load(any.k, next(j, -1), slot(k_full_, next(j, -1)));
+    }
+    wait(v_empty_, j, ring_, /*before=*/true);
+    load(any.v, j, vFull(j));
+  });
+}
+
+void Specialize::check() {
+  for (auto [i, segment] : llvm::enumerate(segments_)) {
+    if (segment.full)
+      continue;
+    loop(segment.loop.getBegin(), loopEnd(i, 1), [&](Value j) {
+      wait(segment.landed, j, segment.ring);
+      builder_.create<MakeFiniteOp>(slot(segment.v.getDestination(), j), v_nonfinite_);
+      arrive(v_full_, j);
+    });
+  }
+}
+
+void Specialize::producer() {
+  // Per thread: 2 warpgroups 24 + 2 x 240, 3 warpgroups 32 + 3 x 160, in all at most 65536 / 128. One has enough as it
+  // is.
+  const std::int64_t left = warpgroups_ == 2 ? 24 : 32, taken = warpgroups_ == 2 ? 240 : 160;
+  builder_.section();
+  role(Role::Producer, "", [&] {
+    if (warpgroups_ > 1)
+      builder_.create<DecreaseRegistersOp>(left);
+    if (!segments_.empty()) {
+      for (Value source : {segments_.front().k.getSource(), segments_.front().v.getSource()})
+        source.getDefiningOp()->moveBefore(builder_.getInsertionBlock(), builder_.getInsertionPoint());
+      role(Role::Issuer, "K is one tile ahead of V, the order in which they are used", [&] { issue(); });
+      role(Role::Checker, "a hidden key weighs 0, but 0 times NaN is NaN", [&] { check(); });
+    }
+    builder_.create<ReturnOp>();
+  });
+  if (warpgroups_ > 1)
+    builder_.create<IncreaseRegistersOp>(taken);
+}
+
+/// S(tile) = Q K^T and its softmax; if there is a previous tile, P V of that one too, beside both or before.
+void Specialize::products(Segment segment, Value tile, Value previous) {
+  Value out = segment.rescale.getResultTile(), probs = segment.convert.getResultTile();
+  Value scores = segment.scores.getResultTile();
+  auto accumulate = [&] { builder_.create<MmaABAsyncOp>(out, probs, slot(segment.v.getDestination(), previous)); };
+  auto accumulated = [&] {
+    builder_.create<WarpgroupWaitOp>(0, out);
+    arrive(v_empty_, previous);
+  };
+  if (previous && !overlap_)
+    accumulate(), accumulated();
+  wait(k_full_, tile);
+  if (ping_pong_)
+    builder_.create<TakeTurnOp>(warpgroups_);
+  builder_.create<MmABtAsyncOp>(scores, segment.scores.getA(), slot(segment.k.getDestination(), tile));
+  if (previous && overlap_)
+    accumulate();
+  if (ping_pong_)
+    builder_.create<PassTurnOp>(warpgroups_);
+  builder_.create<WarpgroupWaitOp>(previous && overlap_ ? 1 : 0, scores);
+  arrive(k_empty_, tile);
+  IRMapping operands;
+  for (Operation& op : segment.loop.getBody().front())
+    if (isa<ModifyOp, MaskOp, StepOp, StepMaskedOp>(op)) {
+      for (Value operand : op.getOperands())
+        operands.map(operand, at(operand, segment.loop, tile));
+      builder_.clone(op, operands);
+    }
+  wait(v_full_, tile); // a loop in front of the wait for P V: ptxas moves no exponential past it
+  if (previous && overlap_)
+    accumulated();
+  if (previous)
+    builder_.clone(*segment.rescale);
+  builder_.clone(*segment.convert);
+}
+
+void Specialize::consumers() {
+  for (auto fetch : llvm::make_early_inc_range(kernel_.getBody().getOps<FetchOp>())) {
+    builder_.setInsertionPoint(fetch);
+    builder_.create<WarpgroupLoadOp>(fetch.getDestination(), fetch.getSource(), fetch.getFirst(), fetch.getLimit());
+    if (ping_pong_)
+      builder_.create<BeginTurnsOp>(warpgroups_);
+    builder_.section("the first tile");
+    products(segments_.front(), last_, {});
+    fetch.erase();
+  }
+  for (auto [i, segment] : llvm::enumerate(segments_)) {
+    builder_.setInsertionPoint(segment.loop);
+    if (auto section = dyn_cast_or_null<SectionOp>(segment.loop->getPrevNode()); i == 0 && overlap_ && section)
+      section.setText(section.getText()->str() + ": S(j) = Q K(j)^T runs while P(j + 1) V(j + 1) accumulates");
+    loop(segment.loop.getBegin(), loopEnd(i, 0), [&](Value j) { products(segment, j, next(j, 1)); });
+  }
+}
+
+void Specialize::drain() {
+  Segment any = segments_.front();
+  builder_.setInsertionPointAfter(segments_.back().loop);
+  Value out = any.rescale.getResultTile();
+  builder_.section("the last P V");
+  builder_.create<MmaABAsyncOp>(out, any.convert.getResultTile(), slot(any.v.getDestination(), begin_));
+  builder_.create<WarpgroupWaitOp>(0, out);
+
+  restore();
+}
+
+/// The keys of the checker's NaN and infinities, added to what was stored.
+void Specialize::restore() {
+  Segment any = segments_.front();
+  Operation* store = nullptr;
+  Value o, first_row, limit;
+  for (Operation& op : kernel_.getBody().front()) {
+    auto partial = dyn_cast<WarpStoreOp>(op);
+    if (partial && isa<RtType>(partial.getSource().getType()))
+      store = &op, o = partial.getDestination(), first_row = partial.getFirst(), limit = partial.getLimit();
+    if (auto whole = dyn_cast<WarpgroupStoreOp>(op))
+      store = &op, o = whole.getDestination(), first_row = whole.getFirst(), limit = whole.getLimit();
+  }
+  builder_.setInsertionPointAfter(store);
+  auto* view = builder_.clone(*any.v.getSource().getDefiningOp());
+  for (auto [argument, name] :
+       llvm::zip(kernel_.getBody().getArguments(), kernel_.getArgNames().getAsRange<StringAttr>()))
+    if (name == "v")
+      view->setOperand(0, argument);
+  view->removeAttr("label");
+  auto tile = any.v.getDestination().getType().getRows();
+  auto end = AffineMap::get(2, 0, {builder_.d(0) + tile, builder_.d(1)}, kernel_.getContext());
+  Value end_key = builder_.index("", end, Reduce::Min, {at(any.v.getFirst(), any.loop, last_), any.v.getLimit()});
+  builder_.create<AddNonfiniteOp>(o, v_nonfinite_, view->getResult(0), at(any.v.getFirst(), any.loop, begin_), end_key,
+                                  first_row, limit, Segment::find<MaskOp>(any.loop).getFunction());
+}
+
+LogicalResult Specialize::run() {
+  if (failed(collect()))
+    return failure();
+  // The consumers' part begins with the first tile in registers.
+  Operation* part = nullptr;
+  for (auto alloc : kernel_.getBody().getOps<AllocOp>())
+    if (!part && isa<RtType>(alloc.getType()))
+      part = alloc;
+  if (auto section = dyn_cast<SectionOp>(part->getPrevNode()))
+    part = section;
+  builder_.setInsertionPoint(part);
+  if (segments_.empty()) {
+    producer();
+    return success();
+  }
+  begin_ = segments_.back().loop.getBegin(), end_ = segments_.front().loop.getEnd();
+  makeRings();
+  builder_.setInsertionPoint(part);
+  last_ = builder_.index("kv_last", AffineMap::get(2, 0, {builder_.d(0) - 1, builder_.d(1)}, kernel_.getContext()),
+                         Reduce::Max, {end_, begin_});
+  last_.getDefiningOp()->setAttr("note", builder_.getStringAttr("visited first, even if nothing of it is visible"));
+  ring_ = makeRing("ring", last_);
+  for (auto [i, segment] : llvm::enumerate(segments_))
+    if (!segment.full)
+      segment.ring = i == 0 ? ring_ : makeRing("left_ring", firstTile(i));
+  builder_.section();
+  initBarriers();
+  producer();
+  consumers();
+  drain();
+  for (auto& segment : segments_)
+    segment.loop.erase();
+  return success();
+}
+
+struct SpecializeWarpsPass : impl::SpecializeWarpsBase<SpecializeWarpsPass> {
+  void runOnOperation() override {
+    KernelOp kernel = getOperation();
+    if (!kernel.getWarpgroups())
+      return; // every warp copies and computes
+    if (failed(Specialize(kernel).run()))
+      return signalPassFailure();
+    kernel->removeAttr("stages");
+    kernel->removeAttr("overlap");
+    kernel->removeAttr("ping_pong");
+  }
+};
+
+} // namespace
+} // namespace attune::tile

@@ -1,0 +1,167 @@
+// attention_partial: O = softmax(mask(scale * Q K^T)) V over one chunk of the keys
+//   bf16, head dim 128, 28 query heads on 4 key/value heads
+//   visible: key <= query + sk - sq
+//   q_tile 64, kv_tile 64, 1 consumer warpgroup and a producer, 6 stages, overlap, packed GQA
+#include <attune/arch/sm90/wgmma_64.cuh>
+#include <attune/arch/sm90/wgmma_128.cuh>
+#include <attune/sm90.cuh>
+
+using namespace attune;
+using block = specialized_block<1>;
+
+extern "C" __global__ void __launch_bounds__(block::threads, 1)
+    attention_partial(const gl<bf16, 128> q, const __grid_constant__ tensor_map<bf16, 128> k_map,
+                      const __grid_constant__ tensor_map<bf16, 128> v_map, const gl<bf16, 128> v,
+                      const gl<float, 128> o_partial, const gl<float, 1> lse_partial, const int sq, const int sk,
+                      const float scale, const int splits, const int split_tiles) {
+  auto& q_smem = shared::at<st<bf16, 64, 128>>(196608);
+  auto& k_smem = shared::at<st<bf16, 64, 128>[6]>(0);
+  auto& v_smem = shared::at<st<bf16, 64, 128>[6]>(98304);
+  auto& k_full = shared::at<mbarrier[6]>(212992);
+  auto& k_empty = shared::at<mbarrier[6]>(213040);
+  auto& v_full = shared::at<mbarrier[6]>(213088);
+  auto& v_empty = shared::at<mbarrier[6]>(213136);
+  auto& v_landed = shared::at<mbarrier[6]>(213184); // V of a tile that the mask cuts, before v_full
+  auto& v_nonfinite = shared::at<bool>(213232); // such a tile held a NaN or an infinity
+
+  // one block: 64 rows, (query, head of the group) pairs of one kv head, one chunk of their keys
+  const int chunk = blockIdx.x % splits;
+  const int q_tile = blockIdx.x / splits;
+  const int row_begin = q_tile * 64;
+  const int kv_head = blockIdx.y;
+  const int batch = blockIdx.z;
+  const auto q_rows = packed_rows<7>(q, batch, kv_head);
+
+  // key tiles [chunk_begin, chunk_end) have a visible pair, of [chunk_begin, chunk_full_end) every pair is visible
+  const int q_first = row_begin / 7;
+  const int q_last = min(row_begin / 7 + 9, sq - 1);
+  const int kv_end = ceildiv(q_last + sk - sq + 1, 64);
+  const int full_end = max(floordiv(q_first + sk - sq + 1, 64), 0);
+  const int chunk_begin = chunk * split_tiles;
+  const int chunk_end = min(chunk_begin + split_tiles, kv_end);
+  const int chunk_full_end = max(min(full_end, chunk_end), chunk_begin);
+  const auto visible = [=](int row, int key) { return key <= row / 7 + sk - sq; };
+  const float scale_log2 = scale * log2e;
+  const int kv_last = max(chunk_end - 1, chunk_begin); // visited first, even if nothing of it is visible
+  const Ring<6> ring{kv_last};
+
+  bar::init(k_full, 1);
+  bar::init(k_empty, 4); // one arrival of each consumer warp
+  bar::init(v_full, 1);
+  bar::init(v_empty, 4);
+  bar::init(v_landed, 1);
+  bar::init(v_nonfinite);
+  bar::publish();
+  block::sync();
+
+  if (block::is_producer()) {
+    const auto k_rows = rows(k_map, batch, kv_head);
+    const auto v_rows = rows(v_map, batch, kv_head);
+    if (warpgroup::is_issuer()) { // K is one tile ahead of V, the order in which they are used
+      tma::load_async(k_smem[ring(kv_last)], k_rows, kv_last * 64, k_full[ring(kv_last)]);
+      for (int j = kv_last; j >= chunk_begin; --j) {
+        if (j > chunk_begin) {
+          bar::wait(k_empty[ring(j - 1)], ring.phase(j - 1) ^ 1);
+          tma::load_async(k_smem[ring(j - 1)], k_rows, (j - 1) * 64, k_full[ring(j - 1)]);
+        }
+        bar::wait(v_empty[ring(j)], ring.phase(j) ^ 1);
+        tma::load_async(v_smem[ring(j)], v_rows, j * 64, j >= chunk_full_end ? v_landed[ring(j)] : v_full[ring(j)]);
+      }
+    }
+    if (warpgroup::is_checker()) { // a hidden key weighs 0, but 0 times NaN is NaN
+      for (int j = kv_last; j >= chunk_full_end; --j) {
+        bar::wait(v_landed[ring(j)], ring.phase(j));
+        warp::make_finite(v_smem[ring(j)], v_nonfinite);
+        bar::arrive(v_full[ring(j)]);
+      }
+    }
+    return;
+  }
+
+  rt<float, 16, 64> scores;
+  rt<bf16, 16, 64> probs;
+  rt<float, 16, 128> out;
+  rv<16> row_max, row_sum, rescale;
+  softmax::reset(out, row_max, row_sum);
+
+  warpgroup::load(q_smem, q_rows, row_begin, sq * 7);
+
+  // the first tile
+  bar::wait(k_full[ring(kv_last)], ring.phase(kv_last));
+  warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(kv_last)]);
+  warpgroup::wait<0>(scores);
+  bar::arrive(k_empty[ring(kv_last)]);
+  softmax::mask(scores, row_begin, kv_last * 64, visible);
+  softmax::step_masked(scores, row_max, row_sum, rescale, scale_log2);
+  bar::wait(v_full[ring(kv_last)], ring.phase(kv_last));
+  warp::convert(probs, scores);
+
+  // tiles that the mask cuts: S(j) = Q K(j)^T runs while P(j + 1) V(j + 1) accumulates
+  for (int j = kv_last - 1; j >= chunk_full_end; --j) {
+    bar::wait(k_full[ring(j)], ring.phase(j));
+    warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(j)]);
+    warpgroup::mma_AB_async(out, probs, v_smem[ring(j + 1)]);
+    warpgroup::wait<1>(scores);
+    bar::arrive(k_empty[ring(j)]);
+    softmax::mask(scores, row_begin, j * 64, visible);
+    softmax::step_masked(scores, row_max, row_sum, rescale, scale_log2);
+    bar::wait(v_full[ring(j)], ring.phase(j));
+    warpgroup::wait<0>(out);
+    bar::arrive(v_empty[ring(j + 1)]);
+    warp::mul_row(out, out, rescale);
+    warp::convert(probs, scores);
+  }
+
+  // tiles where every pair is visible
+  for (int j = min(chunk_full_end, kv_last) - 1; j >= chunk_begin; --j) {
+    bar::wait(k_full[ring(j)], ring.phase(j));
+    warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(j)]);
+    warpgroup::mma_AB_async(out, probs, v_smem[ring(j + 1)]);
+    warpgroup::wait<1>(scores);
+    bar::arrive(k_empty[ring(j)]);
+    softmax::step(scores, row_max, row_sum, rescale, scale_log2);
+    bar::wait(v_full[ring(j)], ring.phase(j));
+    warpgroup::wait<0>(out);
+    bar::arrive(v_empty[ring(j + 1)]);
+    warp::mul_row(out, out, rescale);
+    warp::convert(probs, scores);
+  }
+
+  // the last P V
+  warpgroup::mma_AB_async(out, probs, v_smem[ring(chunk_begin)]);
+  warpgroup::wait<0>(out);
+
+  rv<16> row_lse;
+  softmax::normalize(out, row_lse, row_max, row_sum, scale_log2);
+  warp::store(packed_rows<7>(lse_partial, chunk * gridDim.z + batch, kv_head), row_lse, row_begin, sq * 7);
+  warp::store(packed_rows<7>(o_partial, chunk * gridDim.z + batch, kv_head), out, row_begin, sq * 7);
+  warpgroup::add_nonfinite(packed_rows<7>(o_partial, chunk * gridDim.z + batch, kv_head), v_nonfinite,
+                           rows(v, batch, kv_head), chunk_begin * 64, min(kv_last * 64 + 64, sk), row_begin, sq * 7,
+                           visible);
+}
+
+// attention_combine: merges the chunks of O = softmax(mask(scale * Q K^T)) V
+//   bf16, head dim 128, 28 query heads on 4 key/value heads
+#include <attune/tile.cuh>
+
+using namespace attune;
+using block = thread_block<4>;
+
+extern "C" __global__ void __launch_bounds__(block::threads, 1)
+    attention_combine(const gl<float, 128> o_partial, const gl<float, 1> lse_partial, const gl<bf16, 128> o,
+                      const gl<float, 1> lse, const int sq, const int splits) {
+  // one warp: one row of one head
+  const int row = blockIdx.x * 4 + warp::index();
+  const int head = blockIdx.y;
+  const int batch = blockIdx.z;
+  if (row >= sq)
+    return;
+
+  // chunk by chunk, so that the bits depend on nothing else
+  const auto partial = [=](int chunk) { return rows(o_partial, chunk * gridDim.z + batch, head)(row); };
+  const auto partial_lse = [=](int chunk) { return rows(lse_partial, chunk * gridDim.z + batch, head)(row); };
+  combine::row<128> out;
+  const float row_lse = combine::fold(out, partial, partial_lse, splits);
+  combine::store(rows(o, batch, head)(row), out);
+  combine::store(rows(lse, batch, head)(row), row_lse);
+}

@@ -1,0 +1,64 @@
+// RUN: attune-opt %s -pass-pipeline='builtin.module(attn-build-kernel,attn.kernel(attn-classify-blocks),convert-attn-to-tile,tile.kernel(tile-specialize-warps))' --split-input-file | FileCheck %s
+
+// A producer copies K one tile ahead of V; consumers run S(j) beside P(j + 1) V(j + 1).
+
+// CHECK-LABEL: tile.kernel @causal
+//  CHECK-SAME:   %k_map: !tile.tensor_map<bf16, 64, box = 128>
+//  CHECK-SAME:   threads 384
+//       CHECK:   %k_smem = tile.alloc : !tile.st<128, 64, bf16, stages = 2>
+//       CHECK:   %k_full = tile.alloc : !tile.barrier<stages = 2>
+// at least one tile is visited, so that the first one needs no condition
+//       CHECK:   %kv_last = tile.index max [%kv_end - 1, %{{.*}}]
+//       CHECK:   tile.bar.init %k_full
+//       CHECK:   tile.bar.publish
+//  CHECK-NEXT:   tile.block.sync
+//       CHECK:   tile.role producer {
+//  CHECK-NEXT:     tile.warpgroup.decrease_registers 24
+//       CHECK:     tile.role issuer
+//       CHECK:       tile.tma.load_async
+//       CHECK:       tile.for %j from
+//       CHECK:         tile.phase before %ring
+// V of a tile that the mask cuts goes to the checker first
+//       CHECK:         tile.select
+//       CHECK:     tile.role checker
+//       CHECK:       tile.warp.make_finite
+//  CHECK-NEXT:       %[[FULL:.+]] = tile.slot %v_full
+//  CHECK-NEXT:       tile.bar.arrive %[[FULL]]
+//       CHECK:     tile.return
+//       CHECK:   tile.warpgroup.increase_registers 240
+//       CHECK:   tile.warpgroup.load %q_smem
+// the first tile
+//       CHECK:   tile.warpgroup.mm_ABt_async
+//       CHECK:   tile.warpgroup.wait 0 %scores
+//       CHECK:   tile.softmax.mask
+// tiles that the mask cuts, then full tiles
+//       CHECK:   tile.for %j from %kv_last down to %full_end
+//       CHECK:     tile.warpgroup.take_turn 2
+//       CHECK:     tile.warpgroup.mm_ABt_async
+//       CHECK:     tile.warpgroup.mma_AB_async
+//  CHECK-NEXT:     tile.warpgroup.pass_turn 2
+//  CHECK-NEXT:     tile.warpgroup.wait 1 %scores
+//       CHECK:     tile.softmax.mask
+//       CHECK:     tile.warpgroup.wait 0 %out
+//       CHECK:   tile.index min [%full_end, %kv_last]
+//   CHECK-NOT:     tile.softmax.mask
+// what the checker took away comes back behind the store
+//       CHECK:   tile.warpgroup.store
+//       CHECK:   tile.warpgroup.add_nonfinite
+attn.forward @causal #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 2, head_dim = 64, head_dim_v = 64, lse = true>
+  mask [affine_set<(q, k)[sq, sk] : (q + sk - sq - k >= 0)>]
+  schedule <q_tile = 128, kv_tile = 128, warps = 8, stages = 2, warp_specialized = true, overlap = true, ping_pong = true>
+
+// -----
+
+// Without overlap P V is done before the next S begins.
+
+// CHECK-LABEL: tile.kernel @in_order
+//       CHECK:   tile.for %j from %kv_last down to
+//       CHECK:     tile.warpgroup.mma_AB_async
+//  CHECK-NEXT:     tile.warpgroup.wait 0 %out
+//       CHECK:     tile.warpgroup.mm_ABt_async
+//       CHECK:     tile.warpgroup.wait 0 %scores
+attn.forward @in_order #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 2, head_dim = 64, head_dim_v = 64, lse = true>
+  mask [affine_set<(q, k)[sq, sk] : (q + sk - sq - k >= 0)>]
+  schedule <q_tile = 64, kv_tile = 128, warps = 4, stages = 2, warp_specialized = true>
