@@ -1,0 +1,129 @@
+// attention_forward: O = softmax(mask(scale * Q K^T)) V
+//   bf16, head dim 128, 28 query heads on 4 key/value heads
+//   q_tile 128, kv_tile 176, 2 stages, 2 consumer warpgroups and a producer, overlap, ping-pong
+#include <attune/arch/sm90/wgmma_128.cuh>
+#include <attune/arch/sm90/wgmma_176.cuh>
+#include <attune/sm90.cuh>
+
+using namespace attune;
+using block = specialized_block<2>;
+
+extern "C" __global__ void __launch_bounds__(block::threads, 1)
+    attention_forward(const gl<bf16, 128> q, const __grid_constant__ tensor_map<bf16, 128> k_map,
+                      const __grid_constant__ tensor_map<bf16, 128> v_map, const gl<bf16, 128> o,
+                      const gl<float, 1> lse, const int sq, const int sk, const float scale) {
+  auto& q_smem = shared::at<st<bf16, 128, 128>>(0);
+  auto& k_smem = shared::at<st<bf16, 176, 128>[2]>(32768);
+  auto& v_smem = shared::at<st<bf16, 176, 128>[2]>(122880);
+  auto& o_smem = shared::at<st<bf16, 128, 128>>(0);
+  auto& k_full = shared::at<mbarrier[2]>(212992);
+  auto& k_empty = shared::at<mbarrier[2]>(213008);
+  auto& v_full = shared::at<mbarrier[2]>(213024);
+  auto& v_empty = shared::at<mbarrier[2]>(213040);
+
+  // one block: 128 queries of one head
+  const int q_begin = blockIdx.x * 128;
+  const int head = blockIdx.y;
+  const int batch = blockIdx.z;
+
+  // key tiles [0, kv_end) have a visible pair, of [0, full_end) every pair is visible
+  const int kv_end = ceildiv(sk, 176);
+  const int full_end = sk / 176;
+  const auto visible = [=](int, int key) { return key < sk; };
+  const int kv_last = max(kv_end - 1, 0); // visited first, even if nothing of it is visible
+  const Ring<2> ring{kv_last};
+
+  bar::init(k_full, 1);
+  bar::init(k_empty, 8); // one arrival of each consumer warp
+  bar::init(v_full, 1);
+  bar::init(v_empty, 8);
+  bar::publish();
+  block::sync();
+
+  if (block::is_producer()) {
+    warpgroup::decrease_registers<24>();
+    const auto k_rows = rows(k_map, batch, head / 7);
+    const auto v_rows = rows(v_map, batch, head / 7);
+    if (warpgroup::is_issuer()) {
+      // K is one tile ahead of V, the order in which they are used
+      tma::load_async(k_smem[ring(kv_last)], k_rows, kv_last * 176, k_full[ring(kv_last)]);
+      for (int j = kv_last; j >= 0; --j) {
+        if (j > 0) {
+          bar::wait(k_empty[ring(j - 1)], ring.phase(j - 1) ^ 1);
+          tma::load_async(k_smem[ring(j - 1)], k_rows, (j - 1) * 176, k_full[ring(j - 1)]);
+        }
+        bar::wait(v_empty[ring(j)], ring.phase(j) ^ 1);
+        tma::load_async(v_smem[ring(j)], v_rows, j * 176, v_full[ring(j)]);
+      }
+    }
+    return;
+  }
+  warpgroup::increase_registers<240>();
+
+  const float scale_log2 = scale * log2e;
+  rt<float, 16, 176> scores;
+  rt<bf16, 16, 176> probs;
+  rt<float, 16, 128> out;
+  rv<16> row_max, row_sum, rescale;
+  softmax::reset(out, row_max, row_sum);
+  warpgroup::begin_turns<2>();
+
+  // the first tile
+  warpgroup::load(q_smem, rows(q, batch, head), q_begin, sq);
+  bar::wait(k_full[ring(kv_last)], ring.phase(kv_last));
+  warpgroup::take_turn<2>();
+  warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(kv_last)]);
+  warpgroup::pass_turn<2>();
+  warpgroup::wait<0>(scores);
+  bar::arrive(k_empty[ring(kv_last)]);
+  softmax::mask(scores, q_begin, kv_last * 176, visible);
+  softmax::step_masked(scores, row_max, row_sum, rescale, scale_log2);
+  bar::wait(v_full[ring(kv_last)], ring.phase(kv_last));
+  warp::convert(probs, scores);
+
+  // tiles that the end of the keys cuts: S(j) = Q K(j)^T runs while P(j + 1) V(j + 1) accumulates
+  for (int j = kv_last - 1; j >= full_end; --j) {
+    bar::wait(k_full[ring(j)], ring.phase(j));
+    warpgroup::take_turn<2>();
+    warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(j)]);
+    warpgroup::mma_AB_async(out, probs, v_smem[ring(j + 1)]);
+    warpgroup::pass_turn<2>();
+    warpgroup::wait<1>(scores);
+    bar::arrive(k_empty[ring(j)]);
+    softmax::mask(scores, q_begin, j * 176, visible);
+    softmax::step_masked(scores, row_max, row_sum, rescale, scale_log2);
+    bar::wait(v_full[ring(j)], ring.phase(j));
+    warpgroup::wait<0>(out);
+    bar::arrive(v_empty[ring(j + 1)]);
+    warp::mul_row(out, out, rescale);
+    warp::convert(probs, scores);
+  }
+
+  // tiles where every pair is visible
+  for (int j = min(full_end, kv_last) - 1; j >= 0; --j) {
+    bar::wait(k_full[ring(j)], ring.phase(j));
+    warpgroup::take_turn<2>();
+    warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(j)]);
+    warpgroup::mma_AB_async(out, probs, v_smem[ring(j + 1)]);
+    warpgroup::pass_turn<2>();
+    warpgroup::wait<1>(scores);
+    bar::arrive(k_empty[ring(j)]);
+    softmax::step(scores, row_max, row_sum, rescale, scale_log2);
+    bar::wait(v_full[ring(j)], ring.phase(j));
+    warpgroup::wait<0>(out);
+    bar::arrive(v_empty[ring(j + 1)]);
+    warp::mul_row(out, out, rescale);
+    warp::convert(probs, scores);
+  }
+
+  // the last P V
+  warpgroup::mma_AB_async(out, probs, v_smem[ring(0)]);
+  warpgroup::wait<0>(out);
+
+  rv<16> row_lse;
+  softmax::normalize(out, row_lse, row_max, row_sum, scale_log2);
+  warp::store(rows(lse, batch, head), row_lse, q_begin, sq);
+  warpgroup::sync(); // every warp is done with Q
+  warpgroup::store(o_smem, out);
+  warpgroup::store(rows(o, batch, head), o_smem, q_begin, sq);
+}
