@@ -78,6 +78,7 @@ void addLoadStoreRules(Rules& rules);
 void addAtomicRules(Rules& rules);
 void addAsyncRules(Rules& rules);
 void addMatrixRules(Rules& rules);
+void addStoreMatrixRules(Rules& rules);
 void addMbarrierRules(Rules& rules);
 void addRoleRules(Rules& rules);
 void addWgmmaRules(Rules& rules);

@@ -16,7 +16,7 @@ const Rules& rules() {
     addMoveRules(made), addIntegerRules(made), addBitRules(made), addArithmeticRules(made);
     addCompareRules(made), addConvertRules(made), addLoadStoreRules(made), addAtomicRules(made), addAsyncRules(made);
     addMatrixRules(made), addWarpRules(made), addControlRules(made);
-    addMbarrierRules(made), addRoleRules(made), addWgmmaRules(made);
+    addStoreMatrixRules(made), addMbarrierRules(made), addRoleRules(made), addWgmmaRules(made);
     return made;
   }();
   return all;

@@ -1,3 +1,4 @@
+#include "runtime/emulator/exec/EightBits.h"
 #include "runtime/emulator/exec/Lanes.h"
 
 #include <algorithm>
@@ -251,6 +252,8 @@ void decodePack(Decode& decode, Type to, Detail detail) {
 }
 
 void decodeConvert(Decode& decode) {
+  if (decode.peek("e4m3x2") || decode.peek("e5m2x2"))
+    return decodeEightBits(decode);
   Detail detail{};
   static constexpr const char *modes[] = {"rn", "rz", "rm", "rp"}, *integral[] = {"rni", "rzi", "rmi", "rpi"};
   for (unsigned i = 0; i < 4; ++i) {

@@ -54,6 +54,18 @@ inline Floats widened(Row values, Half) {
 #endif
 }
 
+/// Transposes 8x8: three rounds of shuffling the upper half of the rows into the lower one, as with a deck of cards.
+inline void transposeRows(Row (&rows)[8]) {
+  for (unsigned round = 0; round < 3; ++round) {
+    Row mixed[8];
+    for (unsigned i = 0; i < 4; ++i) {
+      mixed[2 * i] = __builtin_shufflevector(rows[i], rows[i + 4], 0, 8, 1, 9, 2, 10, 3, 11);
+      mixed[2 * i + 1] = __builtin_shufflevector(rows[i], rows[i + 4], 4, 12, 5, 13, 6, 14, 7, 15);
+    }
+    std::memcpy(rows, mixed, sizeof(mixed));
+  }
+}
+
 /// rows[0..8) = the matrix in one register.
 template <class Element>
 void widen(const std::uint32_t* lanes_of_register, float (*rows)[8]) {

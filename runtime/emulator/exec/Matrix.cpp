@@ -13,18 +13,6 @@ void requireWholeWarp(const Warp& warp, const char* what) {
                 " are here"};
 }
 
-/// Transposes 8x8: three rounds of shuffling the upper half of the rows into the lower one, as with a deck of cards.
-void transpose(Row (&rows)[8]) {
-  for (unsigned round = 0; round < 3; ++round) {
-    Row mixed[8];
-    for (unsigned i = 0; i < 4; ++i) {
-      mixed[2 * i] = __builtin_shufflevector(rows[i], rows[i + 4], 0, 8, 1, 9, 2, 10, 3, 11);
-      mixed[2 * i + 1] = __builtin_shufflevector(rows[i], rows[i + 4], 4, 12, 5, 13, 6, 14, 7, 15);
-    }
-    std::memcpy(rows, mixed, sizeof(mixed));
-  }
-}
-
 /// 8x8 matrices of 16-bit elements. Lane 8 i + r gives the address of row r of matrix i; lane l receives elements
 /// 2 (l % 4) and the next of row l / 4, or of column l / 4 with .trans. One wavefront per matrix if no bank repeats.
 template <unsigned Matrices, bool Transposed>
@@ -44,7 +32,7 @@ void loadMatrices(Warp& warp, const Instr& instr) {
     for (unsigned row = 0; row < 8; ++row)
       rows[row] = loadVector<Row>(access.host[8 * i + row]);
     if constexpr (Transposed)
-      transpose(rows);
+      transposeRows(rows);
     std::memcpy(warp.write<std::uint32_t>(instr.op[i]), rows, sizeof(rows));
   }
 }

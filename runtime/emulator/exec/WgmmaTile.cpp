@@ -1,33 +1,11 @@
 #include "runtime/emulator/exec/WgmmaTile.h"
 
+#include "runtime/emulator/exec/EightBits.h"
 #include "runtime/emulator/exec/Fragments.h"
-
-#include <array>
 
 namespace attune::emulator::exec {
 
 namespace {
-
-/// e4m3 has no infinity: 0x7f is NaN. e5m2 is the upper half of f16.
-float eightBits(std::uint8_t bits, bool e5m2) {
-  if (e5m2)
-    return toFloat(Half{static_cast<std::uint16_t>(bits << 8)});
-  const std::uint32_t magnitude = bits & 0x7f;
-  if (magnitude == 0x7f)
-    return canonical_nan;
-  const float value = magnitude < 8
-                          ? static_cast<float>(magnitude) * 0x1p-9f
-                          : std::ldexp(static_cast<float>(8 + (magnitude & 7)), static_cast<int>(magnitude >> 3) - 10);
-  return (bits & 0x80) != 0 ? -value : value;
-}
-
-std::array<float, 256> table(bool e5m2) {
-  std::array<float, 256> values{};
-  for (unsigned i = 0; i < 256; ++i)
-    values[i] = eightBits(static_cast<std::uint8_t>(i), e5m2);
-  return values;
-}
-const std::array<float, 256> e4m3_values = table(false), e5m2_values = table(true);
 
 /// Eight elements from `raw`.
 struct FromBfloat {
@@ -106,9 +84,9 @@ void withElement(WgmmaElement element, F f) {
   case WgmmaElement::Tf32:
     return f(FromTf32{});
   case WgmmaElement::E4m3:
-    return f(FromTable{e4m3_values});
+    return f(FromTable{eightBitValues(false)});
   case WgmmaElement::E5m2:
-    return f(FromTable{e5m2_values});
+    return f(FromTable{eightBitValues(true)});
   }
 }
 
