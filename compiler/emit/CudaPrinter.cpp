@@ -320,7 +320,8 @@ llvm::FailureOr<std::string> CudaPrinter::print(tile::KernelOp kernel) {
   kernel.walk([&](tile::MmaABAsyncOp op) { widths.insert(op.getResultTile().getType().getCols()); });
   for (auto width : widths)
     out_.line("#include <attune/arch/sm90/wgmma_" + std::to_string(width) + ".cuh>");
-  out_.line(warpgroups ? "#include <attune/sm90.cuh>" : "#include <attune/tile.cuh>");
+  bool hopper = warpgroups || !kernel.getBody().getOps<tile::GridWaitForPreviousOp>().empty();
+  out_.line(hopper ? "#include <attune/sm90.cuh>" : "#include <attune/tile.cuh>");
   out_.line("");
   out_.line("using namespace attune;");
   out_.line("using block = " +

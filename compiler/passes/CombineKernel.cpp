@@ -56,6 +56,11 @@ KernelOp buildCombineKernel(const KernelPlan& plan, OpBuilder& outer, Location l
     builder.create<ReturnOp>();
   }
 
+  if (plan.starts_early) {
+    builder.section();
+    builder.create<GridWaitForPreviousOp>()->setAttr("note", builder.getStringAttr("the chunks are there"));
+  }
+
   auto at = [&](Value tensor, Value first) -> Value {
     auto type = cast<GlType>(tensor.getType());
     auto rows = RowsType::get(context, type.getElement(), type.getCols());

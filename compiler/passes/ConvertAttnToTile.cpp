@@ -97,6 +97,7 @@ void Convert::plan(bool combine) {
   plan_.lse = spec.getLse();
   plan_.sink = spec.getSink();
   plan_.warp_specialized = schedule.getWarpSpecialized() && !combine;
+  plan_.starts_early = schedule.getWarpSpecialized() && combine;
   plan_.overlap = schedule.getOverlap();
   plan_.ping_pong = schedule.getPingPong();
   plan_.pack_gqa = schedule.getPackGqa();

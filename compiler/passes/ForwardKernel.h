@@ -15,11 +15,12 @@ struct KernelPlan {
   std::int64_t q_tile = 0, kv_tile = 0, warps = 0, stages = 0;
   bool varlen = false, lse = true, sink = false;
   bool warp_specialized = false; ///< K and V come by TMA; Pipeline.cpp's tile-specialize-warps makes the roles
+  bool starts_early = false;     ///< the combine kernel: its blocks are there when the last chunk is done
   bool overlap = false, ping_pong = false; ///< of the roles' products
-  bool pack_gqa = false;      ///< rows are (query, head of the group) pairs of one kv head
-  bool split = false;         ///< partial results of one chunk of the keys
-  bool longest_first = false; ///< later queries see more keys, so they start first
-  bool top_left = false;      ///< the aligned position of query i is i, not i + sk - sq
+  bool pack_gqa = false;                   ///< rows are (query, head of the group) pairs of one kv head
+  bool split = false;                      ///< partial results of one chunk of the keys
+  bool longest_first = false;              ///< later queries see more keys, so they start first
+  bool top_left = false;                   ///< the aligned position of query i is i, not i + sk - sq
   double softcap = 0;
   attn::AlibiKind alibi = attn::AlibiKind::None;
   llvm::SmallVector<std::string> header; ///< the comment above the kernel

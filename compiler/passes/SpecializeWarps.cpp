@@ -193,6 +193,9 @@ void Specialize::initBarriers() {
   builder_.create<InitFlagOp>(v_nonfinite_);
   builder_.create<BarPublishOp>();
   builder_.create<SyncOp>();
+  if (llvm::is_contained(kernel_.getArgNames().getAsValueRange<StringAttr>(), "splits"))
+    builder_.create<GridStartNextOp>()->setAttr(
+        "note", builder_.getStringAttr("the combine kernel; it waits for this one's results"));
 }
 
 /// Who learns that V is there: the consumers, or first the checker, where the mask may hide keys.

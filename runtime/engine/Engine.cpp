@@ -108,9 +108,10 @@ LaunchConfig configure(const Manifest& m, const AttentionSpec& spec, const Probl
     for (const GridTerm t : m.grid[axis])
       grid[axis] *= term(t);
   const auto narrow = [](std::int64_t n) { return static_cast<unsigned>(n); };
-  return {{narrow(grid[0]), narrow(grid[1]), narrow(grid[2])},
-          {narrow(m.threads), 1, 1},
-          static_cast<std::size_t>(m.shared_bytes)};
+  return {.grid = {narrow(grid[0]), narrow(grid[1]), narrow(grid[2])},
+          .block = {narrow(m.threads), 1, 1},
+          .dynamic_shared = static_cast<std::size_t>(m.shared_bytes),
+          .overlaps_predecessor = m.starts_early};
 }
 
 } // namespace

@@ -63,8 +63,8 @@ private:
 reference::Tensors tensorsOf(const Case& c) { return reference::randomTensors(c.spec, c.lengths, c.seed); }
 
 Result run(const Case& c, const reference::Tensors& tensors, const Mutation& mutation) {
-  const auto device = std::make_shared<HarnessDevice>(
-      emulator::makeEmulatedDevice({.seed = c.seed, .random_landing = c.random_landing, .check_races = c.check_races}));
+  const auto device = std::make_shared<HarnessDevice>(emulator::makeEmulatedDevice(
+      {.target = testTarget(), .seed = c.seed, .random_landing = c.random_landing, .check_races = c.check_races}));
   Engine engine(device);
   const Plan plan =
       engine.prepare(c.spec, reference::problemOf(c.lengths), {.schedule = c.schedule, .splits = c.splits});
@@ -91,7 +91,7 @@ std::string failure(const Case& c, const reference::Tensors& tensors) {
 std::string failure(const Case& c) { return failure(c, tensorsOf(c)); }
 
 std::string describe(const Case& c) {
-  return fmt::format("{}\ncu_seqlens_q {} cu_seqlens_k {} splits {} seed {} {}", specToJson(c.spec),
+  return fmt::format("{} on {}\ncu_seqlens_q {} cu_seqlens_k {} splits {} seed {} {}", specToJson(c.spec), testTarget(),
                      c.lengths.cu_seqlens_q, c.lengths.cu_seqlens_k, c.splits, c.seed,
                      c.random_landing ? "random landing" : "latest landing");
 }

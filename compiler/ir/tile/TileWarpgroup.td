@@ -44,6 +44,17 @@ def Tile_AddNonfiniteOp : Tile_Call<"warpgroup.add_nonfinite", "warpgroup::add_n
                        Index:$first, Index:$limit, Tile_LambdaType:$visible);
 }
 
+// --- grids ----------------------------------------------------------------------------------------------------------
+
+def Tile_GridStartNextOp : Tile_Call<"grid.start_next", "grid::start_next"> {
+  let summary = "The next kernel of the stream may start, up to its grid.wait_for_previous, once all blocks have come here.";
+  let assemblyFormat = "attr-dict";
+}
+def Tile_GridWaitForPreviousOp : Tile_Call<"grid.wait_for_previous", "grid::wait_for_previous"> {
+  let summary = "Until the kernel before this one is done and its writes are visible. The launch says that this one may start early.";
+  let assemblyFormat = "attr-dict";
+}
+
 // --- warpgroups -----------------------------------------------------------------------------------------------------
 
 class Tile_Registers<string name> : Tile_TemplateCall<"warpgroup." # name, "warpgroup::" # name, "int64_t(getCount())"> {

@@ -53,6 +53,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   bar::init(v_nonfinite);
   bar::publish();
   block::sync();
+  grid::start_next(); // the combine kernel; it waits for this one's results
 
   if (block::is_producer()) {
     const auto k_rows = rows(k_map, batch, kv_head);
@@ -142,7 +143,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
 
 // attention_combine: merges the chunks of O = softmax(mask(scale * Q K^T)) V
 //   bf16, head dim 128, 28 query heads on 4 key/value heads
-#include <attune/tile.cuh>
+#include <attune/sm90.cuh>
 
 using namespace attune;
 using block = thread_block<4>;
@@ -156,6 +157,8 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   const int batch = blockIdx.z;
   if (row >= sq)
     return;
+
+  grid::wait_for_previous(); // the chunks are there
 
   // chunk by chunk, so that the bits depend on nothing else
   const auto partial = [=](int chunk) { return rows(o_partial, chunk * gridDim.z + batch, head)(row); };

@@ -1,0 +1,7 @@
+#include "tests/support/Harness.h"
+
+namespace attune::test {
+
+std::string testTarget() { return "sm_90a"; }
+
+} // namespace attune::test
