@@ -31,8 +31,8 @@ struct EntryInfo {
   Key key;
   std::string payload;
   std::filesystem::path path;
-  std::uint64_t bytes = 0;                     ///< of the file
-  std::filesystem::file_time_type last_used{}; ///< within an hour
+  std::uint64_t bytes = 0;                   ///< of the file
+  std::filesystem::file_time_type last_used; ///< within an hour
   Tier tier = Tier::User;
   std::string damage; ///< why it is no entry; empty: it is one
 };

@@ -46,7 +46,7 @@ public:
   struct File {
     std::string name;
     std::uint64_t bytes = 0;
-    std::filesystem::file_time_type last_used{};
+    std::filesystem::file_time_type last_used;
   };
   std::vector<File> files() const; ///< sorted by name
   /// Those of one subfolder that begin with `prefix`.
