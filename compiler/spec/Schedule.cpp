@@ -15,8 +15,8 @@ namespace {
 
 std::int64_t roundUp(std::int64_t value, std::int64_t to) { return (value + to - 1) / to * to; }
 
-const std::vector<std::string> required = {"q_tile", "kv_tile", "warps", "stages", "pack_gqa", "split_kv"};
-const std::vector<std::string> roles = {"warp_specialized", "overlap", "ping_pong"};
+constexpr const char* required[] = {"q_tile", "kv_tile", "warps", "stages", "pack_gqa", "split_kv"};
+constexpr const char* roles[] = {"warp_specialized", "overlap", "ping_pong"};
 
 } // namespace
 
@@ -29,8 +29,8 @@ std::string toText(const Schedule& s) {
 }
 
 Schedule scheduleFromText(std::string_view text) {
-  std::vector<std::string> known = required;
-  known.insert(known.end(), roles.begin(), roles.end());
+  std::vector<std::string> known(std::begin(required), std::end(required));
+  known.insert(known.end(), std::begin(roles), std::end(roles));
   std::map<std::string, int> values;
   for (std::size_t at = 0; at < text.size();) {
     if (text[at] == ' ') {
@@ -51,7 +51,7 @@ Schedule scheduleFromText(std::string_view text) {
     if (!values.emplace(name, value).second)
       invalid("schedule field '" + name + "'", "it appears twice", "drop one of them");
   }
-  for (const std::string& name : required)
+  for (const std::string name : required)
     if (!values.contains(name))
       invalid("schedule \"" + std::string(text) + "\"", name + " is missing",
               "write all fields, such as \"" + toText({}) + "\"");
@@ -95,12 +95,12 @@ std::int64_t sharedBytes(const AttentionSpec& spec, const Schedule& s) {
 std::int64_t sharedBytes(std::int64_t head_dim, std::int64_t head_dim_v, const Schedule& s) {
   const std::int64_t panel = s.warp_specialized ? 32 : 16; // columns: the narrower TMA box, or a k step
   const std::int64_t d = roundUp(head_dim, panel), dv = roundUp(head_dim_v, panel);
-  const std::int64_t q = 2 * s.q_tile * d, o = s.split_kv ? 0 : 2 * s.q_tile * dv,
-                     ring = 2 * s.stages * s.kv_tile * (d + dv);
+  const std::int64_t q = std::int64_t{2} * s.q_tile * d, o = s.split_kv ? 0 : std::int64_t{2} * s.q_tile * dv;
+  const std::int64_t ring = std::int64_t{2} * s.stages * s.kv_tile * (d + dv);
   if (!s.warp_specialized)
     return std::max(q, o) + ring;
-  // Other warpgroups may still read K and V: O fits in Q's place or has its own. A stage has a barrier for each event of
-  // K and V, and some more for V of tiles that the mask cuts.
+  // Other warpgroups may still read K and V: O fits in Q's place or has its own. A stage has a barrier for each event
+  // of K and V, and some more for V of tiles that the mask cuts.
   const std::int64_t barriers = std::int64_t{s.stages} * 8 * 8 + 8;
   return q + (o > q ? o : 0) + ring + barriers;
 }

@@ -2,6 +2,8 @@
 // result, under a few seeds.
 #include "tests/support/Harness.h"
 
+#include <span>
+
 #include <gtest/gtest.h>
 
 namespace attune::test {
@@ -14,10 +16,19 @@ struct Bug {
   const char* wrong;
 };
 
+void PrintTo(const Bug& bug, std::ostream* out) { *out << bug.text << " -> " << bug.wrong; }
+
+bool roles() { return testTarget() == "sm_90a"; }
+
 Case pipelined() {
   Case c{.spec = gqaSpec(64), .lengths = reference::Lengths::dense(1, 301, 301)};
   c.spec.causal = Causal::BottomRight;
   c.schedule = scheduleFromText("q_tile=64 kv_tile=64 warps=4 stages=2 pack_gqa=0 split_kv=0");
+  if (roles()) {
+    c.schedule = scheduleFromText(
+        "q_tile=128 kv_tile=32 warps=8 stages=2 pack_gqa=0 split_kv=0 warp_specialized=1 overlap=1 ping_pong=1");
+    c.check_races = true;
+  }
   return c;
 }
 
@@ -99,7 +110,38 @@ constexpr Bug bugs[] = {
     {"RowBeyondTheEndIsWritten", "o_smem, q_begin, sq)", 0, "o_smem, q_begin, sq + 1)"},
     {"LseBeyondTheEndIsWritten", "row_lse, q_begin, sq)", 0, "row_lse, q_begin, sq + 1)"},
 };
-INSTANTIATE_TEST_SUITE_P(Pipeline, PlantedBug, testing::ValuesIn(bugs),
+// The first tile, then the same two loops; a producer with an issuer and a checker.
+constexpr Bug hopper_bugs[] = {
+    {"NoWaitForKOfTheFirstTile", "bar::wait(k_full[ring(kv_last)], ring.phase(kv_last));", 0, ""},
+    {"NoWaitForKInPartialTiles", "bar::wait(k_full[ring(j)], ring.phase(j));", 0, ""},
+    {"NoWaitForKInFullTiles", "bar::wait(k_full[ring(j)], ring.phase(j));", 1, ""},
+    {"NoWaitForVOfTheFirstTile", "bar::wait(v_full[ring(kv_last)], ring.phase(kv_last));", 0, ""},
+    {"NoWaitForVInFullTiles", "bar::wait(v_full[ring(j)], ring.phase(j));", 1, ""},
+    {"WrongPhaseOfK", "ring.phase(j));\n    warpgroup::take_turn", 1, "ring.phase(j) ^ 1);\n    warpgroup::take_turn"},
+    {"NoWaitForRoomForK", "bar::wait(k_empty[ring(j - 1)], ring.phase(j - 1) ^ 1);", 0, ""},
+    {"NoWaitForRoomForV", "bar::wait(v_empty[ring(j)], ring.phase(j) ^ 1);", 0, ""},
+    {"KIsNeverGivenBack", "bar::arrive(k_empty[ring(j)]);", 1, ""}, // deadlock
+    {"VIsNeverGivenBack", "bar::arrive(v_empty[ring(j + 1)]);", 1, ""},
+    {"VIsGivenBackTooEarly", "warpgroup::wait<0>(out);\n    bar::arrive(v_empty[ring(j + 1)]);", 1,
+     "bar::arrive(v_empty[ring(j + 1)]);\n    warpgroup::wait<0>(out);"},
+    {"ScoresAreReadTooEarly", "warpgroup::wait<1>(scores);", 1, ""},
+    {"OutIsReadTooEarly", "warpgroup::wait<0>(out);", 1, ""},
+    {"WrongStageOfK", "q_smem, k_smem[ring(j)])", 1, "q_smem, k_smem[ring(j + 1)])"},
+    {"WrongStageOfV", "probs, v_smem[ring(j + 1)])", 1, "probs, v_smem[ring(j)])"},
+    {"LoadsKIntoTheWrongStage", "tma::load_async(k_smem[ring(j - 1)]", 0, "tma::load_async(k_smem[ring(j)]"},
+    {"LoadsTheWrongRowsOfV", "v_rows, j * 32,", 0, "v_rows, j * 32 + 1,"},
+    {"TheCheckerForgetsATile", "for (int j = kv_last; j >= full_end; --j)", 0,
+     "for (int j = kv_last; j > full_end; --j)"},
+    {"MaskOffByOne", "return key <= query", 0, "return key < query"},
+    {"FirstTileForgotten", "j >= 0; --j) {\n    bar", 0, "j > 0; --j) {\n    bar"},
+    {"QueryBeyondTheEndIsRead", "q_smem, q_rows, q_begin, sq)", 0, "q_smem, q_rows, q_begin, sq + 1)"},
+    {"RowBeyondTheEndIsWritten", "o_smem, q_begin, sq)", 0, "o_smem, q_begin, sq + 1)"},
+    {"TooManyRegisters", "increase_registers<240>", 0, "increase_registers<248>"},
+    {"BarriersOfTooManyArrivals", "bar::init(k_empty, 8)", 0, "bar::init(k_empty, 9)"},
+};
+
+std::span<const Bug> planted() { return roles() ? std::span<const Bug>(hopper_bugs) : std::span<const Bug>(bugs); }
+INSTANTIATE_TEST_SUITE_P(Pipeline, PlantedBug, testing::ValuesIn(planted().begin(), planted().end()),
                          [](const auto& param) { return param.param.name; });
 
 } // namespace

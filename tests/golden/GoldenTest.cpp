@@ -84,8 +84,9 @@ const std::vector<Rung>& ladder() {
        prefill},
       {"12_roles", with([](auto& s) { s.causal = Causal::None; }), roles, "sm_90a"},
       {"13_overlap", llama(), overlap, "sm_90a"},
-      {"14_ping_pong_window", with([](auto& s) { s.window.left = 1023; }), ping_pong, "sm_90a"},
-      {"15_hopper_decode", llama(), hopper_split, "sm_90a"},
+      {"14_ping_pong", llama(), ping_pong, "sm_90a"},
+      {"15_hopper_window", with([](auto& s) { s.window.left = 1023; }), ping_pong, "sm_90a"},
+      {"16_hopper_decode", llama(), hopper_split, "sm_90a"},
   };
   return rungs;
 }

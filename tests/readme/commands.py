@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the commands of README.md: each line of its ```sh blocks, in order, in one scratch folder, with build/bin on PATH.
+"""Runs the commands of README.md, and looks up the CUDA it shows in tests/golden. Of commands: each line of its ```sh blocks, in order, in one scratch folder, with build/bin on PATH.
 
 `./dev` commands run from the checkout, except those that would run this test again (test, asan, tsan) or install (setup).
 C++ blocks that hold a main() are compiled and run by tests/integration, not here.
@@ -15,8 +15,14 @@ root = pathlib.Path(__file__).resolve().parents[2]
 binaries = pathlib.Path(sys.argv[1]).resolve()
 NOT_HERE = re.compile(r"^\./dev( (test|setup|asan|tsan|lint|fuzz|bench)\b.*)?$")
 
+readme = (root / "README.md").read_text()
+kernels = [path.read_text() for path in (root / "tests/golden/kernels").glob("*.cu")]
+for block in re.findall(r"^```cuda\n(.*?)^```", readme, re.M | re.S):
+    if not any(block in kernel for kernel in kernels):
+        sys.exit("README.md shows CUDA that no golden kernel has:\n" + block)
+
 commands = []
-for block in re.findall(r"^```sh\n(.*?)^```", (root / "README.md").read_text(), re.M | re.S):
+for block in re.findall(r"^```sh\n(.*?)^```", readme, re.M | re.S):
     joined = block.replace("\\\n", " ")
     commands += [re.sub(r"\s+# .*$", "", line).strip() for line in joined.splitlines() if line.strip() and not line.startswith("#")]
 if not commands:
