@@ -129,10 +129,10 @@ ATTUNE_DEVICE void wait(Tiles&... tiles) {
   (detail::pin(tiles), ...);
 }
 
-/// The warpgroup's rows of a tile, in place when this returns. Rows at `limit` and beyond, and columns beyond the head
-/// dim, are zero.
+/// Starts the copy of the warpgroup's rows of a tile; wait_for_load() before they are used. Rows at `limit` and beyond,
+/// and columns beyond the head dim, become zero.
 template <class T, int Rows, int Cols, class View>
-ATTUNE_DEVICE void load(st<T, Rows, Cols>& dst, const View& src, int first, int limit) {
+ATTUNE_DEVICE void load_async(st<T, Rows, Cols>& dst, const View& src, int first, int limit) {
   constexpr int chunks = Cols / 8;
 #pragma unroll 1
   for (int i = threadIdx.x % 128; i < 64 * chunks; i += 128) {
@@ -141,9 +141,16 @@ ATTUNE_DEVICE void load(st<T, Rows, Cols>& dst, const View& src, int first, int 
                            chunk * 8 < View::cols && first + row < limit);
   }
   cp_async::commit();
+}
+ATTUNE_DEVICE void wait_for_load() {
   cp_async::wait<0>();
   sm90::fence_proxy_async();
   sync();
+}
+template <class T, int Rows, int Cols, class View>
+ATTUNE_DEVICE void load(st<T, Rows, Cols>& dst, const View& src, int first, int limit) {
+  load_async(dst, src, first, limit);
+  wait_for_load();
 }
 
 /// The warp's rows of a tile, rounded to its type.

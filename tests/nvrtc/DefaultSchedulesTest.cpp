@@ -139,8 +139,8 @@ TEST_P(Hopper, KernelCompilesClean) {
 }
 
 INSTANTIATE_TEST_SUITE_P(HandWritten, Hopper,
-                         testing::Values("sm90_prefill_causal", "sm90_prefill_full", "sm90_prefill_varlen",
-                                         "sm90_sliding_window", "sm90_decode", "sm90_combine"));
+                         testing::Values("sm90_prefill_causal", "sm90_prefill_full", "sm90_prefill_persistent",
+                                         "sm90_prefill_varlen", "sm90_sliding_window", "sm90_decode", "sm90_combine"));
 
 } // namespace
 } // namespace attune

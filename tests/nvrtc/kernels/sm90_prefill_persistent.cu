@@ -1,0 +1,185 @@
+// attention_forward: O = softmax(mask(scale * Q K^T)) V
+//   bf16, head dim 128, 28 query heads on 4 key/value heads
+//   visible: key <= query + sk - sq
+//   q_tile 128, kv_tile 128, 2 stages, 2 consumer warpgroups and a producer, overlap, ping-pong, persistent
+#include <attune/arch/sm90/wgmma_128.cuh>
+#include <attune/sm90.cuh>
+
+using namespace attune;
+using block = specialized_block<2>;
+
+extern "C" __global__ void __launch_bounds__(block::threads, 1)
+    attention_forward(const gl<bf16, 128> q, const __grid_constant__ tensor_map<bf16, 128> k_map,
+                      const __grid_constant__ tensor_map<bf16, 128> v_map, const gl<bf16, 128> v, const gl<bf16, 128> o,
+                      const gl<float, 1> lse, const int sq, const int sk, const float scale, const int heads,
+                      const int batches, const int section) {
+  auto& q_smem = shared::at<st<bf16, 128, 128>>(0);
+  auto& k_smem = shared::at<st<bf16, 128, 128>[2]>(32768);
+  auto& v_smem = shared::at<st<bf16, 128, 128>[2]>(98304);
+  auto& o_smem = shared::at<st<bf16, 128, 128>>(163840);
+  auto& k_full = shared::at<mbarrier[2]>(196608);
+  auto& k_empty = shared::at<mbarrier[2]>(196624);
+  auto& v_full = shared::at<mbarrier[2]>(196640);
+  auto& v_empty = shared::at<mbarrier[2]>(196656);
+  auto& v_landed = shared::at<mbarrier[2]>(196672); // V of a tile that the mask cuts, before v_full
+  auto& v_nonfinite = shared::at<bool>(196688);     // such a tile held a NaN or an infinity
+
+  // a piece of work: 128 queries of one head. The heads of a section share the L2 cache; in it the longest rows go
+  // first
+  const int q_tiles = ceildiv(sq, 128);
+  const int pieces = q_tiles * heads * batches;
+  struct Work {
+    int q_begin, head, batch, kv_last, full_end;
+  };
+  const auto work = [=](int piece) -> Work {
+    const int first_head = piece / (section * q_tiles) * section;
+    const int in_section = min(section, heads * batches - first_head);
+    const int rank = piece - first_head * q_tiles;
+    const int q_begin = (q_tiles - 1 - rank / in_section) * 128;
+    const int head = first_head + rank % in_section;
+
+    // key tiles [0, kv_end) have a visible pair, of [0, full_end) every pair is visible
+    const int q_last = min(q_begin + 127, sq - 1);
+    const int kv_end = ceildiv(q_last + sk - sq + 1, 128);
+    const int full_end = max(floordiv(q_begin + sk - sq + 1, 128), 0);
+    const int kv_last = max(kv_end - 1, 0); // visited first, even if nothing of it is visible
+    return {q_begin, head % heads, head / heads, kv_last, full_end};
+  };
+  const auto visible = [=](int query, int key) { return key <= query + sk - sq; };
+
+  bar::init(k_full, 1);
+  bar::init(k_empty, 8); // one arrival of each consumer warp
+  bar::init(v_full, 1);
+  bar::init(v_empty, 8);
+  bar::init(v_landed, 1);
+  bar::init(v_nonfinite);
+  bar::publish();
+  block::sync();
+
+  if (block::is_producer()) {
+    warpgroup::decrease_registers<40>();
+    int visited = 0, cut = 0; // key tiles of earlier pieces: rings go on where they stopped
+    if (warpgroup::is_issuer()) {
+      for (int piece = blockIdx.x; piece < pieces; piece += gridDim.x) {
+        const auto [q_begin, head, batch, kv_last, full_end] = work(piece);
+        const auto k_rows = rows(k_map, batch, head / 7);
+        const auto v_rows = rows(v_map, batch, head / 7);
+        const Ring<2> ring{kv_last + visited}, cut_ring{kv_last + cut};
+        // K is one tile ahead of V, the order in which they are used
+        bar::wait(k_empty[ring(kv_last)], ring.phase(kv_last) ^ 1);
+        tma::load_async(k_smem[ring(kv_last)], k_rows, kv_last * 128, k_full[ring(kv_last)]);
+        for (int j = kv_last; j >= 0; --j) {
+          if (j > 0) {
+            bar::wait(k_empty[ring(j - 1)], ring.phase(j - 1) ^ 1);
+            tma::load_async(k_smem[ring(j - 1)], k_rows, (j - 1) * 128, k_full[ring(j - 1)]);
+          }
+          bar::wait(v_empty[ring(j)], ring.phase(j) ^ 1);
+          tma::load_async(v_smem[ring(j)], v_rows, j * 128, j < full_end ? v_full[ring(j)] : v_landed[cut_ring(j)]);
+        }
+        visited += kv_last + 1;
+        cut += max(kv_last + 1 - full_end, 0);
+      }
+    }
+    if (warpgroup::is_checker()) {
+      // weight 0 times NaN is NaN, so where keys may be hidden V is made finite before it is used
+      for (int piece = blockIdx.x; piece < pieces; piece += gridDim.x) {
+        const auto [q_begin, head, batch, kv_last, full_end] = work(piece);
+        const Ring<2> ring{kv_last + visited}, cut_ring{kv_last + cut};
+        for (int j = kv_last; j >= full_end; --j) {
+          bar::wait(v_landed[cut_ring(j)], cut_ring.phase(j));
+          warp::make_finite(v_smem[ring(j)], v_nonfinite);
+          bar::arrive(v_full[ring(j)]);
+        }
+        visited += kv_last + 1;
+        cut += max(kv_last + 1 - full_end, 0);
+      }
+    }
+    return;
+  }
+  warpgroup::increase_registers<232>();
+
+  const float scale_log2 = scale * log2e;
+  rt<float, 16, 128> scores;
+  rt<bf16, 16, 128> probs;
+  rt<float, 16, 128> out;
+  rv<16> row_max, row_sum, rescale;
+  if (blockIdx.x < pieces) {
+    const auto [q_begin, head, batch, kv_last, full_end] = work(blockIdx.x);
+    warpgroup::load_async(q_smem, rows(q, batch, head), q_begin, sq);
+  }
+  warpgroup::begin_turns<2>();
+
+  int visited = 0;
+  for (int piece = blockIdx.x; piece < pieces; piece += gridDim.x) {
+    const auto [q_begin, head, batch, kv_last, full_end] = work(piece);
+    const Ring<2> ring{kv_last + visited};
+    softmax::reset(out, row_max, row_sum);
+    // the first tile
+    warpgroup::wait_for_load();
+    bar::wait(k_full[ring(kv_last)], ring.phase(kv_last));
+    warpgroup::take_turn<2>();
+    warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(kv_last)]);
+    warpgroup::pass_turn<2>();
+    warpgroup::wait<0>(scores);
+    bar::arrive(k_empty[ring(kv_last)]);
+    softmax::mask(scores, q_begin, kv_last * 128, visible);
+    softmax::step_masked(scores, row_max, row_sum, rescale, scale_log2);
+    bar::wait(v_full[ring(kv_last)], ring.phase(kv_last));
+    warp::convert(probs, scores);
+
+    // tiles that the mask cuts: S(j) = Q K(j)^T runs while P(j + 1) V(j + 1) accumulates
+    for (int j = kv_last - 1; j >= full_end; --j) {
+      bar::wait(k_full[ring(j)], ring.phase(j));
+      warpgroup::take_turn<2>();
+      warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(j)]);
+      warpgroup::mma_AB_async(out, probs, v_smem[ring(j + 1)]);
+      warpgroup::pass_turn<2>();
+      warpgroup::wait<1>(scores);
+      bar::arrive(k_empty[ring(j)]);
+      softmax::mask(scores, q_begin, j * 128, visible);
+      softmax::step_masked(scores, row_max, row_sum, rescale, scale_log2);
+      bar::wait(v_full[ring(j)], ring.phase(j));
+      warpgroup::wait<0>(out);
+      bar::arrive(v_empty[ring(j + 1)]);
+      warp::mul_row(out, out, rescale);
+      warp::convert(probs, scores);
+    }
+
+    // tiles where every pair is visible
+    for (int j = min(full_end, kv_last) - 1; j >= 0; --j) {
+      bar::wait(k_full[ring(j)], ring.phase(j));
+      warpgroup::take_turn<2>();
+      warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(j)]);
+      warpgroup::mma_AB_async(out, probs, v_smem[ring(j + 1)]);
+      warpgroup::pass_turn<2>();
+      warpgroup::wait<1>(scores);
+      bar::arrive(k_empty[ring(j)]);
+      softmax::step(scores, row_max, row_sum, rescale, scale_log2);
+      bar::wait(v_full[ring(j)], ring.phase(j));
+      warpgroup::wait<0>(out);
+      bar::arrive(v_empty[ring(j + 1)]);
+      warp::mul_row(out, out, rescale);
+      warp::convert(probs, scores);
+    }
+
+    // the last P V, while Q of the next piece is on its way
+    if (piece + gridDim.x < pieces) {
+      const auto [q_begin, head, batch, kv_last, full_end] = work(piece + gridDim.x);
+      warpgroup::sync(); // every warp is done with Q
+      warpgroup::load_async(q_smem, rows(q, batch, head), q_begin, sq);
+    }
+    warpgroup::mma_AB_async(out, probs, v_smem[ring(0)]);
+    warpgroup::wait<0>(out);
+    bar::arrive(v_empty[ring(0)]);
+    visited += kv_last + 1;
+
+    rv<16> row_lse;
+    softmax::normalize(out, row_lse, row_max, row_sum, scale_log2);
+    warp::store(rows(lse, batch, head), row_lse, q_begin, sq);
+    warpgroup::sync(); // every warp has read what it stored of the last piece
+    warpgroup::store(o_smem, out);
+    warpgroup::store(rows(o, batch, head), o_smem, q_begin, sq);
+    warpgroup::add_nonfinite(rows(o, batch, head), v_nonfinite, rows(v, batch, head / 7), full_end * 128,
+                             min((kv_last + 1) * 128, sk), q_begin, sq, visible);
+  }
+}
