@@ -24,7 +24,7 @@ static std::size_t breakPoint(const std::string& line, bool continued, std::size
     else if ((line[i] == ')' || (line[i] == '>' && !spaced)) && !parens.empty())
       parens.pop_back();
     std::size_t joint = line[i] == ',' ? 1 : line.compare(i, 3, "&& ") == 0 || line.compare(i, 3, "|| ") == 0 ? 2 : 0;
-    if (joint == 0 || i + joint > columns || int(parens.size()) > std::max(outermost, 1))
+    if (joint == 0 || i + joint > columns || int(parens.size()) > outermost)
       continue;
     outermost = std::min(outermost, int(parens.size()));
     best = i + joint;

@@ -91,3 +91,16 @@ tile.kernel @gaps(%tiles: index, %gap_begin: index, %gap: index) threads 32 grid
   %1 = tile.apply %key_tile(%0)
   %first = tile.index [%1 * 64]
 }
+
+// A long union is broken between its sets.
+// CHECK-LABEL: long_union(const int sq, const int sk) {
+//  CHECK-NEXT:   const auto visible = [=](int query, int key) {
+//  CHECK-NEXT:     return (key < 8 && key < sk) || (key <= query + sk - sq && key >= query + sk - sq - 29) ||
+//  CHECK-NEXT:             (key >= 200 && key < 210 && key < sk) || (key / 64 == query / 64 && key < sk);
+//  CHECK-NEXT:   };
+tile.kernel @long_union(%sq: index, %sk: index) threads 32 grid [[], [], []] {
+  %visible = tile.visible(%sq, %sk) [affine_set<(q, k)[sq, sk] : (7 - k >= 0, sk - k - 1 >= 0)>,
+    affine_set<(q, k)[sq, sk] : (q + sk - sq - k >= 0, k - q - sk + sq + 29 >= 0)>,
+    affine_set<(q, k)[sq, sk] : (k - 200 >= 0, 209 - k >= 0, sk - k - 1 >= 0)>,
+    affine_set<(q, k)[sq, sk] : (k floordiv 64 - q floordiv 64 == 0, sk - k - 1 >= 0)>]
+}
