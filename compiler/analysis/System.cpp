@@ -120,6 +120,7 @@ bool System::isOfParameters(const Row& row) const {
 }
 
 bool System::isEmpty() const { return polyhedron().isIntegerEmpty(); }
+bool System::isRationallyEmpty() const { return polyhedron().isEmpty(); }
 
 System::Range System::projectOnTiles() const {
   IntegerPolyhedron set = polyhedron();

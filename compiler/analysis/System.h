@@ -37,6 +37,8 @@ public:
   void addBox(int64_t kv_tile);
 
   bool isEmpty() const;
+  /// False also where only integers are missing: far cheaper with the divisions of a whole mask.
+  bool isRationallyEmpty() const;
 
   /// What is left on j after projecting everything that is not a parameter: j >= each of `lower`, j < each of `upper`.
   struct Range {

@@ -101,6 +101,23 @@ std::int64_t setsUnseen(const std::vector<Segment>& folds, const Rows& r) {
   });
 }
 
+/// Tiles that a mask of one or two sets is asked about although one of them holds every pair.
+std::int64_t fullTilesAsked(const std::vector<Segment>& folds, const Rows& r) {
+  std::int64_t asked = 0;
+  for (const Segment& s : folds)
+    for (std::int64_t number = s.begin; number < s.end && s.tiles == attn::Tiles::Partial && s.mask.size() <= 2;
+         ++number)
+      asked += std::ranges::any_of(s.mask, [&](const mlir::IntegerSet& set) {
+        const std::int64_t first = s.keyTile(number) * r.kv_tile;
+        for (std::int64_t q = r.q_first; q <= r.q_last; ++q)
+          for (std::int64_t k = first; k < first + r.kv_tile; ++k)
+            if (k >= r.sk || !holds(set, q, k, r.sq, r.sk))
+              return false;
+        return true;
+      });
+  return asked;
+}
+
 /// One tile of rows, over all chunks.
 void checkRows(attn::KernelOp kernel, const Rows& rows, std::int64_t row_begin, std::int64_t split_tiles,
                const std::function<bool(std::int64_t, std::int64_t)>& visible, bool exact) {
@@ -123,6 +140,9 @@ void checkRows(attn::KernelOp kernel, const Rows& rows, std::int64_t row_begin, 
   if (exact) {
     ASSERT_LE(empty, setsUnseen(segments(kernel, {row_begin, rows.sq, rows.sk, 0, split_tiles}), rows))
         << "tiles without a visible pair are visited";
+    if (split_tiles == 0) {
+      ASSERT_EQ(fullTilesAsked(segments(kernel, {row_begin, rows.sq, rows.sk}), rows), 0);
+    }
   }
 }
 
