@@ -33,11 +33,6 @@ ATTUNE_DEVICE box_view<T, Cols> rows_from(const tensor_map<T, Cols>& map, int fi
 
 namespace tma {
 
-template <class T, int Cols>
-ATTUNE_DEVICE void prefetch(const tensor_map<T, Cols>& map) {
-  sm90::prefetch_tensormap(&map);
-}
-
 /// One thread starts the copy of rows [first, first + Rows); `full` completes its phase when they are there.
 template <class T, int Rows, int Cols, int Dim>
 ATTUNE_DEVICE void load_async(st<T, Rows, Cols>& dst, const box_view<T, Dim>& src, int first, mbarrier& full) {

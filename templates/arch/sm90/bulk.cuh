@@ -5,11 +5,6 @@
 
 namespace attune::sm90 {
 
-// prefetch.tensormap [map];
-ATTUNE_DEVICE void prefetch_tensormap(const void* map) {
-  asm volatile("prefetch.tensormap [%0];" ::"l"(map) : "memory");
-}
-
 // cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [shared], [map, {x, y, z, w}],
 // [barrier];   (what lies outside of the tensor becomes zero)
 ATTUNE_DEVICE void bulk_load_tensor(unsigned shared, const void* map, int x, int y, int z, int w, unsigned barrier) {
