@@ -111,11 +111,15 @@ namespace {
 /// products allow; few rows take 64, the least that wgmma has, and as many stages as fit.
 Schedule specialized(const AttentionSpec& spec, const Target& target, Schedule s, std::int64_t rows) {
   const int widest = std::max(spec.head_dim, spec.head_dim_v);
+  // Three warpgroups have 160 registers per thread, two 240. The distance of each pair takes some, and so do masks of
+  // many terms.
+  const bool biased = spec.alibi != Alibi::None;
+  const bool plain = !biased && spec.softcap == 0 && !spec.prefix && !spec.chunk && spec.mask.empty();
   s.warp_specialized = s.overlap = true;
-  s.warps = rows <= 64 ? 4 : widest <= 64 ? 12 : 8;
+  s.warps = rows <= 64 ? 4 : widest <= 64 && plain ? 12 : 8;
   s.q_tile = 16 * s.warps;
   s.ping_pong = s.warps > 4 && widest <= 128;
-  s.kv_tile = rows <= 64 ? 64 : widest <= 128 ? 128 : widest <= 192 ? 112 : 80;
+  s.kv_tile = rows <= 64 ? 64 : widest <= 128 ? 128 : widest <= 192 ? (biased ? 96 : 112) : (biased ? 64 : 80);
   s.stages = 2;
   while (sharedBytes(spec, s) > target.shared_per_block)
     s.kv_tile -= 16;
