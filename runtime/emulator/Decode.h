@@ -79,6 +79,7 @@ void addAtomicRules(Rules& rules);
 void addAsyncRules(Rules& rules);
 void addMatrixRules(Rules& rules);
 void addStoreMatrixRules(Rules& rules);
+void addWmmaRules(Rules& rules);
 void addMbarrierRules(Rules& rules);
 void addRoleRules(Rules& rules);
 void addWgmmaRules(Rules& rules);

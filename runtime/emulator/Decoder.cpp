@@ -2,6 +2,7 @@
 
 #include "attune/compiler/Error.h"
 #include "runtime/emulator/exec/Control.h"
+#include "runtime/emulator/exec/SystemCalls.h"
 #include "runtime/emulator/ptx/Lexer.h"
 
 #include <algorithm>
@@ -15,8 +16,8 @@ const Rules& rules() {
     Rules made;
     addMoveRules(made), addIntegerRules(made), addBitRules(made), addArithmeticRules(made);
     addCompareRules(made), addConvertRules(made), addLoadStoreRules(made), addAtomicRules(made), addAsyncRules(made);
-    addMatrixRules(made), addWarpRules(made), addControlRules(made);
-    addStoreMatrixRules(made), addMbarrierRules(made), addRoleRules(made), addWgmmaRules(made);
+    addMatrixRules(made), addStoreMatrixRules(made), addWmmaRules(made), addWarpRules(made);
+    addControlRules(made), addMbarrierRules(made), addRoleRules(made), addWgmmaRules(made);
     return made;
   }();
   return all;
@@ -257,8 +258,9 @@ Decoder::Frame& Decoder::frameOf(const std::string& name, unsigned line) {
   const auto callee = module_.functions.find(name);
   if (callee == module_.functions.end() || callee->second.entry)
     ptx::fail(line, "call of unknown function '" + name + "'");
-  if (callee->second.scopes.empty())
-    ptx::fail(line, "call of '" + name + "', which has no body: the emulated device has no device runtime or printf");
+  const bool has_body = !callee->second.scopes.empty();
+  if (!has_body && exec::systemCall(name) == nullptr)
+    ptx::fail(line, "call of '" + name + "', which has no body: the emulated device has no device runtime");
   const auto [found, is_new] = frames_.try_emplace(name);
   Frame& frame = found->second;
   if (is_new) {
@@ -273,7 +275,8 @@ Decoder::Frame& Decoder::frameOf(const std::string& name, unsigned line) {
     };
     place(callee->second.parameters, frame.parameters);
     place(callee->second.results, frame.results);
-    pending_.push_back(name);
+    if (has_body)
+      pending_.push_back(name);
   }
   return frame;
 }
@@ -316,11 +319,17 @@ void Decoder::call(Decode& decode) {
     }
   };
   copy(arguments, frame.parameters, callee.parameters, true);
-  decode.instr.op[0] = frame.return_address;
-  decode.instr.writes = decode.instr.operands = 1;
-  decode.instr.immediate = static_cast<std::int64_t>(position() + 1);
-  calls_.emplace_back(position(), name);
-  decode.handler(&exec::call, Class::Branch);
+  if (callee.scopes.empty()) {
+    decode.instr.target = static_cast<std::uint32_t>(frame.parameters.empty() ? 0 : frame.parameters[0]);
+    decode.instr.immediate = static_cast<std::int64_t>(frame.results.empty() ? 0 : frame.results[0]);
+    decode.handler(exec::systemCall(name), Class::Other);
+  } else {
+    decode.instr.op[0] = frame.return_address;
+    decode.instr.writes = decode.instr.operands = 1;
+    decode.instr.immediate = static_cast<std::int64_t>(position() + 1);
+    calls_.emplace_back(position(), name);
+    decode.handler(&exec::call, Class::Branch);
+  }
   decode.emit();
   copy(results, frame.results, callee.results, false);
 }

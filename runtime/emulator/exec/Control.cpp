@@ -94,7 +94,11 @@ void reducingBarrier(Warp& warp, const Instr& instr) {
 }
 
 void warpBarrier(Warp& warp, const Instr& instr) {
-  warp.converge(warp.read<std::uint32_t>(instr.op[0])[std::countr_zero(warp.exec)]);
+  const auto* mask = warp.read<std::uint32_t>(instr.op[0]);
+  std::uint32_t named = 0; // groups with masks of their own wait for one another, too
+  for (std::uint32_t rest = warp.exec; rest != 0; rest &= rest - 1)
+    named |= mask[std::countr_zero(rest)];
+  warp.converge(named);
 }
 
 void decodeBarrier(Decode& decode) {

@@ -68,11 +68,12 @@ double toDouble(From value) {
     return static_cast<double>(value);
 }
 
-/// float -> integer clamps; NaN becomes 0 (of 64 bits: the highest bit).
-template <class To>
+/// float -> integer clamps. NaN becomes 0, or the highest bit alone where f64 or an integer of 64 bits takes part.
+template <class To, class From>
 To clampedInteger(double value) {
+  constexpr bool wide = sizeof(From) == 8 || sizeof(To) == 8;
   if (value != value)
-    return sizeof(To) == 8 ? static_cast<To>(std::uint64_t{1} << 63) : To{0};
+    return wide ? static_cast<To>(std::uint64_t{1} << (8 * sizeof(To) - 1)) : To{0};
   if (value >= std::ldexp(1.0, static_cast<int>(sizeof(To) * 8) - (std::is_signed_v<To> ? 1 : 0)))
     return std::numeric_limits<To>::max();
   if (value <= static_cast<double>(std::numeric_limits<To>::min()))
@@ -90,7 +91,7 @@ To convertOne(From value, Detail detail) {
       return static_cast<To>(value);
     return value < From{0} ? std::numeric_limits<To>::min() : std::numeric_limits<To>::max();
   } else if constexpr (std::is_integral_v<To>) {
-    return clampedInteger<To>(roundedTo(toDouble(value), rounding));
+    return clampedInteger<To, From>(roundedTo(toDouble(value), rounding));
   } else if constexpr (std::is_integral_v<From> && sizeof(From) == 8) {
     // f64 may not hold it: let the host round, or go there in one step
     if constexpr (std::is_same_v<To, float> || std::is_same_v<To, double>) {

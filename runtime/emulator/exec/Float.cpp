@@ -37,6 +37,12 @@ struct FloatDivide {
     return a / b;
   }
 };
+/// div.approx.f32: a times the reciprocal of b, which beyond 2^126 is flushed to zero.
+struct ApproximateDivide {
+  float operator()(float a, float b) const {
+    return __builtin_fabsf(b) > 0x1p126f ? a * __builtin_copysignf(0.0f, b) : a / b;
+  }
+};
 struct FloatFma {
   float operator()(float a, float b, float c) const { return __builtin_fmaf(a, b, c); }
   double operator()(double a, double b, double c) const { return __builtin_fma(a, b, c); }
@@ -259,7 +265,7 @@ void decodeTestProperty(Decode& decode, Type type) {
   decode.handler(type.bits == 64 ? &testProperty<double> : &testProperty<float>, Class::Alu);
 }
 
-/// div.approx, div.full and rcp, sqrt of f64 with .approx compute the rounded value: within the bounds PTX states.
+/// div.full, rcp.approx and sqrt.approx compute the rounded value: within the bounds PTX states.
 template <class Op, unsigned Number>
 void divisionLike(Decode& decode, Type type) {
   const bool approx = decode.take("approx") || decode.take("full");
@@ -276,7 +282,15 @@ void floatArithmetic(Decode& decode, Type type) {
       {"mul", [](Decode& d, Type t) { rounded<FloatMultiply, 2>(d, t, Class::Fma); }},
       {"mad", [](Decode& d, Type t) { rounded<FloatFma, 3>(d, t, Class::Fma); }},
       {"fma", [](Decode& d, Type t) { rounded<FloatFma, 3>(d, t, Class::Fma); }},
-      {"div", &divisionLike<FloatDivide, 2>},
+      {"div",
+       [](Decode& d, Type t) {
+         if (t.bits == 32 && d.take("approx"))
+           return plain(d, t, 2,
+                        d.take("ftz") ? &binary<float, Finished<ApproximateDivide, true>>
+                                      : &binary<float, Finished<ApproximateDivide, false>>,
+                        Class::Sfu);
+         divisionLike<FloatDivide, 2>(d, t);
+       }},
       {"rcp", &divisionLike<Reciprocal, 1>},
       {"sqrt", &divisionLike<SquareRoot, 1>},
       {"min", &extremum<false>},

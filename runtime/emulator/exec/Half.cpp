@@ -75,98 +75,100 @@ struct After {
 };
 
 /// Applies an operation of floats to halves, or to each half of a pair.
-template <class T>
-struct Lift;
-template <class Element>
+template <class T, bool Ftz>
 struct Lift {
   template <class Op, class... Rest>
-  static Element apply(Rest... values) {
-    return fromFloat<Element>(Op{}(toFloat(values)...));
+  static T apply(Rest... values) {
+    return flushIf<Ftz>(fromFloat<T>(Op{}(toFloat(flushIf<Ftz>(values))...)));
   }
 };
-template <class Element>
-struct Lift<Pair<Element>> {
+template <class Element, bool Ftz>
+struct Lift<Pair<Element>, Ftz> {
   template <class Op, class... Rest>
   static Pair<Element> apply(Rest... values) {
-    const std::uint32_t low =
-        fromFloat<Element>(Op{}(toFloat(Element{static_cast<std::uint16_t>(values.bits)})...)).bits;
-    const std::uint32_t high =
-        fromFloat<Element>(Op{}(toFloat(Element{static_cast<std::uint16_t>(values.bits >> 16)})...)).bits;
+    using One = Lift<Element, Ftz>;
+    const std::uint32_t low = One::template apply<Op>(Element{static_cast<std::uint16_t>(values.bits)}...).bits;
+    const std::uint32_t high = One::template apply<Op>(Element{static_cast<std::uint16_t>(values.bits >> 16)}...).bits;
     return {low | high << 16};
   }
 };
-template <class T, class Op>
+template <class T, class Op, bool Ftz>
 struct Lifted {
   template <class... Rest>
   T operator()(Rest... values) const {
-    return Lift<T>::template apply<Op>(values...);
+    return Lift<T, Ftz>::template apply<Op>(values...);
   }
 };
 
-template <class T, std::uint32_t And, std::uint32_t Xor>
+template <class T, std::uint32_t And, std::uint32_t Xor, bool Ftz>
 struct SignBits {
-  T operator()(T a) const { return {static_cast<decltype(a.bits)>((a.bits & And) ^ Xor)}; }
+  T operator()(T a) const { return {static_cast<decltype(a.bits)>((flushIf<Ftz>(a).bits & And) ^ Xor)}; }
 };
 
-template <class T, class Op, unsigned Number>
+template <class T, class Op, unsigned Number, bool Ftz = false>
 Handler lifted() {
   if constexpr (Number == 1)
-    return &unary<T, Lifted<T, Op>>;
+    return &unary<T, Lifted<T, Op, Ftz>>;
   else if constexpr (Number == 2)
-    return &binary<T, Lifted<T, Op>>;
+    return &binary<T, Lifted<T, Op, Ftz>>;
   else
-    return &ternary<T, Lifted<T, Op>>;
+    return &ternary<T, Lifted<T, Op, Ftz>>;
 }
 
 template <class Op, unsigned Number>
-Handler forHalf(Type type) {
+Handler forHalf(Type type, bool ftz) {
   switch (type.kind) {
   case 'f':
-    return lifted<Half, Op, Number>();
+    return ftz ? lifted<Half, Op, Number, true>() : lifted<Half, Op, Number>();
   case 'h':
-    return lifted<Bfloat, Op, Number>();
+    return ftz ? lifted<Bfloat, Op, Number, true>() : lifted<Bfloat, Op, Number>();
   case 'F':
-    return lifted<Pair<Half>, Op, Number>();
+    return ftz ? lifted<Pair<Half>, Op, Number, true>() : lifted<Pair<Half>, Op, Number>();
   default:
-    return lifted<Pair<Bfloat>, Op, Number>();
+    return ftz ? lifted<Pair<Bfloat>, Op, Number, true>() : lifted<Pair<Bfloat>, Op, Number>();
   }
 }
 
 template <class Op, unsigned Number>
 void arithmetic(Decode& decode, Type type) {
   decode.take("rn");
-  const bool relu = decode.take("relu"), saturate = decode.take("sat");
-  Handler run = forHalf<Op, Number>(type);
+  const bool ftz = decode.take("ftz"), relu = decode.take("relu"), saturate = decode.take("sat");
+  Handler run = forHalf<Op, Number>(type, ftz);
   if (relu)
-    run = forHalf<After<Op, true, false>, Number>(type);
+    run = forHalf<After<Op, true, false>, Number>(type, ftz);
   if (saturate)
-    run = forHalf<After<Op, false, true>, Number>(type);
+    run = forHalf<After<Op, false, true>, Number>(type, ftz);
   plain(decode, type, Number, run, Class::Fma);
+}
+
+template <bool Max, bool Nan>
+Handler extremumOf(Type type, bool ftz, bool xor_sign) {
+  return xor_sign ? forHalf<Extremum<Max, Nan, true>, 2>(type, ftz) : forHalf<Extremum<Max, Nan, false>, 2>(type, ftz);
 }
 
 template <bool Max>
 void extremum(Decode& decode, Type type) {
-  const bool nan = decode.take("NaN"), xor_sign = decode.take("xorsign");
+  const bool ftz = decode.take("ftz"), nan = decode.take("NaN"), xor_sign = decode.take("xorsign");
   if (xor_sign && !decode.take("abs"))
     decode.unsupported(".xorsign without .abs");
-  const Handler run =
-      xor_sign ? (nan ? forHalf<Extremum<Max, true, true>, 2>(type) : forHalf<Extremum<Max, false, true>, 2>(type))
-               : (nan ? forHalf<Extremum<Max, true, false>, 2>(type) : forHalf<Extremum<Max, false, false>, 2>(type));
-  plain(decode, type, 2, run);
+  plain(decode, type, 2,
+        nan ? extremumOf<Max, true>(type, ftz, xor_sign) : extremumOf<Max, false>(type, ftz, xor_sign));
 }
 
 template <std::uint32_t And, std::uint32_t Xor>
 void signBits(Decode& decode, Type type) {
-  decode.take("ftz");
-  const bool pair = type.bits == 32;
-  plain(decode, type, 1,
-        pair ? &unary<Pair<Half>, SignBits<Pair<Half>, And, Xor>> : &unary<Half, SignBits<Half, And, Xor>>);
+  const auto choose = [&]<class T>(Tag<T>, bool ftz) -> Handler {
+    return ftz ? &unary<T, SignBits<T, And, Xor, true>> : &unary<T, SignBits<T, And, Xor, false>>;
+  };
+  const bool ftz = decode.take("ftz");
+  plain(decode, type, 1, type.bits == 32 ? choose(Tag<Pair<Half>>{}, ftz) : choose(Tag<Half>{}, ftz));
 }
 
 template <class Op>
 void approximate(Decode& decode, Type type) {
-  decode.take("approx"), decode.take("ftz");
-  plain(decode, type, 1, forHalf<Op, 1>(type), Class::Sfu);
+  decode.take("approx");
+  const bool ftz = decode.take("ftz");
+  plain(decode, type, 1, forHalf<Op, 1>(type, ftz), Class::Sfu);
 }
 
 } // namespace

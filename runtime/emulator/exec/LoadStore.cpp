@@ -138,9 +138,10 @@ void decodeAccess(Decode& decode, bool is_load) {
   const Operand& address = decode.operand(is_load ? 1 : 0);
   const Operand& data = decode.operand(is_load ? 0 : 1);
   space = settled(decode, address, space);
-  if (count > 1 && (data.kind != Operand::Kind::Vector || data.elements.size() != count))
+  const bool braces = data.kind == Operand::Kind::Vector; // some compilers write them around one register, too
+  if ((braces ? data.elements.size() : 1) != count)
     decode.unsupported("this vector");
-  const auto element = [&](unsigned i) -> const Operand& { return count > 1 ? data.elements[i] : data; };
+  const auto element = [&](unsigned i) -> const Operand& { return braces ? data.elements[i] : data; };
   unsigned wide = 0;
   for (unsigned i = 0; i < count; ++i) {
     const std::size_t width = decode.widthOf(element(i));

@@ -1,3 +1,5 @@
+#include "runtime/emulator/exec/Matrix.h"
+
 #include "runtime/emulator/exec/Access.h"
 #include "runtime/emulator/exec/Fragments.h"
 
@@ -5,21 +7,23 @@
 
 namespace attune::emulator::exec {
 
-namespace {
-
-void requireWholeWarp(const Warp& warp, const char* what) {
+bool wholeWarp(Warp& warp, const char* instruction) {
+  if (!warp.converge(all_lanes))
+    return false;
   if (warp.exec != all_lanes)
-    throw Fault{std::string(what) + " needs all 32 lanes, and " + std::to_string(std::popcount(warp.exec)) +
+    throw Fault{std::string(instruction) + " needs all 32 lanes, and " + std::to_string(std::popcount(warp.exec)) +
                 " are here"};
+  return true;
 }
+
+namespace {
 
 /// 8x8 matrices of 16-bit elements. Lane 8 i + r gives the address of row r of matrix i; lane l receives elements
 /// 2 (l % 4) and the next of row l / 4, or of column l / 4 with .trans. One wavefront per matrix if no bank repeats.
 template <unsigned Matrices, bool Transposed>
 void loadMatrices(Warp& warp, const Instr& instr) {
-  if (!warp.converge(all_lanes))
+  if (!wholeWarp(warp, "ldmatrix"))
     return;
-  requireWholeWarp(warp, "ldmatrix");
   Access access;
   addresses(warp, instr, instr.op[Matrices], access);
   for (unsigned i = 0; i < lanes && instr.wide_address; ++i)
@@ -62,9 +66,8 @@ void decodeLoadMatrix(Decode& decode) {
 /// op: D, A (K / 4 registers), B (K / 8), C. D and C are four registers of f32, or two of f16 pairs.
 template <class Element, unsigned K, bool HalfSum>
 void multiply(Warp& warp, const Instr& instr) {
-  if (!warp.converge(all_lanes))
+  if (!wholeWarp(warp, "mma.sync"))
     return;
-  requireWholeWarp(warp, "mma.sync");
   constexpr unsigned d = HalfSum ? 2 : 4, a_at = d, b_at = a_at + K / 4, c_at = b_at + K / 8;
   Fragments<K> fragments;
   for (unsigned half = 0; half < K / 8; ++half) {
@@ -136,6 +139,10 @@ void decodeMultiply(Decode& decode) {
 }
 
 } // namespace
+
+Handler productOf(bool bfloat, bool half_sum) {
+  return bfloat ? &multiply<Bfloat, 16, false> : half_sum ? &multiply<Half, 16, true> : &multiply<Half, 16, false>;
+}
 
 } // namespace attune::emulator::exec
 

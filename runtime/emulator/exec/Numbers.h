@@ -67,6 +67,15 @@ inline float flush(float value) {
 inline Half flush(Half value) {
   return {static_cast<std::uint16_t>((value.bits & 0x7c00) == 0 ? value.bits & 0x8000 : value.bits)};
 }
+inline Bfloat flush(Bfloat value) {
+  return {static_cast<std::uint16_t>((value.bits & 0x7f80) == 0 ? value.bits & 0x8000 : value.bits)};
+}
+template <class Element>
+Pair<Element> flush(Pair<Element> value) {
+  const std::uint32_t low = flush(Element{static_cast<std::uint16_t>(value.bits)}).bits;
+  const std::uint32_t high = flush(Element{static_cast<std::uint16_t>(value.bits >> 16)}).bits;
+  return {low | high << 16};
+}
 template <class T>
 T flush(T value) {
   return value;

@@ -8,20 +8,33 @@ namespace {
 
 enum class Shuffle : std::uint8_t { Up, Down, Butterfly, Index };
 
-/// The lanes named by a membermask operand, which all lanes here must agree on.
-std::uint32_t members(const Warp& warp, Slot slot) {
-  const auto* mask = warp.read<std::uint32_t>(slot);
-  const auto first = static_cast<unsigned>(std::countr_zero(warp.exec));
-  if (!has(mask[first], first))
-    throw Fault{"a lane that is not in its own membermask", static_cast<int>(first)};
-  return mask[first];
+/// Runs Part when the lanes that membermasks name are here. Lanes with different masks, as those of two tiles or of the
+/// sets that a match found, have nothing to do with each other: Part runs for each of these groups, with it in exec.
+template <Handler Part, unsigned Membermask>
+void together(Warp& warp, const Instr& instr) {
+  const auto* mask = warp.read<std::uint32_t>(instr.op[Membermask]);
+  const std::uint32_t here = warp.exec;
+  const std::uint32_t first = mask[std::countr_zero(here)];
+  const std::uint32_t same = here & lanesWhere([=](unsigned i) { return mask[i] == first; });
+  const std::uint32_t absent = here & lanesWhere([=](unsigned i) { return (mask[i] >> i & 1) == 0; });
+  if (absent != 0)
+    throw Fault{"a lane that is not in its own membermask", std::countr_zero(absent)};
+  std::uint32_t named = first;
+  for (std::uint32_t rest = here & ~same; rest != 0; rest &= rest - 1)
+    named |= mask[std::countr_zero(rest)];
+  if (!warp.converge(named))
+    return;
+  for (std::uint32_t left = here; left != 0; left &= ~warp.exec) {
+    const std::uint32_t group = mask[std::countr_zero(left)];
+    warp.exec = left == here ? same : left & lanesWhere([=](unsigned i) { return mask[i] == group; });
+    Part(warp, instr);
+  }
+  warp.exec = here;
 }
 
 /// op: d, p, a, b, c, membermask
 template <Shuffle Mode>
 void shuffle(Warp& warp, const Instr& instr) {
-  if (!warp.converge(members(warp, instr.op[5])))
-    return;
   std::uint32_t source[lanes];
   std::memcpy(source, warp.read<std::uint32_t>(instr.op[2]), sizeof(source));
   const auto* b = warp.read<std::uint32_t>(instr.op[3]);
@@ -78,16 +91,15 @@ void decodeShuffle(Decode& decode) {
   if (!sync)
     decode.unsupported("no .sync");
   decode.source(decode.operand(4), {'b', 32});
-  static constexpr Handler handlers[] = {&shuffle<Shuffle::Up>, &shuffle<Shuffle::Down>, &shuffle<Shuffle::Butterfly>,
-                                         &shuffle<Shuffle::Index>};
+  static constexpr Handler handlers[] = {&together<&shuffle<Shuffle::Up>, 5>, &together<&shuffle<Shuffle::Down>, 5>,
+                                         &together<&shuffle<Shuffle::Butterfly>, 5>,
+                                         &together<&shuffle<Shuffle::Index>, 5>};
   decode.handler(handlers[static_cast<std::size_t>(mode)], Class::Shuffle);
 }
 
 enum class Vote : std::uint16_t { All, Any, Uniform, Ballot };
 
 void vote(Warp& warp, const Instr& instr) {
-  if (!warp.converge(members(warp, instr.op[2])))
-    return;
   const std::uint32_t yes = warp.predicate(instr.op[1]) & warp.exec;
   switch (static_cast<Vote>(instr.detail)) {
   case Vote::All:
@@ -119,7 +131,7 @@ void decodeVote(Decode& decode) {
   decode.source(decode.operand(1), {'p', 1});
   decode.source(decode.operand(2), {'b', 32});
   decode.instr.detail = static_cast<std::uint16_t>(kind);
-  decode.handler(&vote, Class::Vote);
+  decode.handler(&together<&vote, 2>, Class::Vote);
 }
 
 void activeMask(Warp& warp, const Instr& instr) {
@@ -130,8 +142,6 @@ void activeMask(Warp& warp, const Instr& instr) {
 /// op: d, p, a, membermask
 template <class T, bool All>
 void match(Warp& warp, const Instr& instr) {
-  if (!warp.converge(members(warp, instr.op[3])))
-    return;
   T a[lanes];
   std::memcpy(a, warp.read<T>(instr.op[2]), sizeof(a));
   std::uint32_t same[lanes];
@@ -163,8 +173,8 @@ void decodeMatch(Decode& decode) {
   decode.source(decode.operand(1), type);
   decode.source(decode.operand(2), {'b', 32});
   const bool wide = type.bits == 64;
-  decode.handler(all ? (wide ? &match<std::uint64_t, true> : &match<std::uint32_t, true>)
-                     : (wide ? &match<std::uint64_t, false> : &match<std::uint32_t, false>),
+  decode.handler(all ? (wide ? &together<&match<std::uint64_t, true>, 3> : &together<&match<std::uint32_t, true>, 3>)
+                     : (wide ? &together<&match<std::uint64_t, false>, 3> : &together<&match<std::uint32_t, false>, 3>),
                  Class::Vote);
 }
 
@@ -172,8 +182,6 @@ enum class Reduction : std::uint8_t { Add, Min, Max, And, Or, Xor };
 
 template <class T, Reduction R>
 void reduce(Warp& warp, const Instr& instr) {
-  if (!warp.converge(members(warp, instr.op[2])))
-    return;
   const auto* a = warp.read<std::uint32_t>(instr.op[1]);
   bool first = true;
   T total{};
@@ -199,17 +207,19 @@ void decodeReduce(Decode& decode) {
   Handler run = nullptr;
   const bool is_signed = decode.peek("s32");
   if (decode.take("add"))
-    run = &reduce<std::uint32_t, Reduction::Add>;
+    run = &together<&reduce<std::uint32_t, Reduction::Add>, 2>;
   else if (decode.take("min"))
-    run = is_signed ? &reduce<std::int32_t, Reduction::Min> : &reduce<std::uint32_t, Reduction::Min>;
+    run = is_signed ? &together<&reduce<std::int32_t, Reduction::Min>, 2>
+                    : &together<&reduce<std::uint32_t, Reduction::Min>, 2>;
   else if (decode.take("max"))
-    run = is_signed ? &reduce<std::int32_t, Reduction::Max> : &reduce<std::uint32_t, Reduction::Max>;
+    run = is_signed ? &together<&reduce<std::int32_t, Reduction::Max>, 2>
+                    : &together<&reduce<std::uint32_t, Reduction::Max>, 2>;
   else if (decode.take("and"))
-    run = &reduce<std::uint32_t, Reduction::And>;
+    run = &together<&reduce<std::uint32_t, Reduction::And>, 2>;
   else if (decode.take("or"))
-    run = &reduce<std::uint32_t, Reduction::Or>;
+    run = &together<&reduce<std::uint32_t, Reduction::Or>, 2>;
   else if (decode.take("xor"))
-    run = &reduce<std::uint32_t, Reduction::Xor>;
+    run = &together<&reduce<std::uint32_t, Reduction::Xor>, 2>;
   const Type type = decode.takeType();
   if (type.kind == 'f')
     run = nullptr;

@@ -209,11 +209,28 @@ TEST_P(Classics, Halves) { // values that every format holds exactly
   }
 }
 
-TEST(Unsupported, WmmaIsNamed) {
-  Harness harness;
-  EXPECT_THAT(
-      Harness::errorOf([&] { harness.device->load({Image::Kind::Ptx, fixture("classics.ptx")}, "tileProduct"); }),
-      testing::HasSubstr("instruction 'wmma' is not supported"));
+TEST_P(Classics, TileProduct) { // small integers: exact in f16, and in any order
+  const int k = 80;
+  const auto half = [](int x) { // of -3 to 3
+    static constexpr std::uint16_t magnitudes[] = {0, 0x3c00, 0x4000, 0x4200};
+    return static_cast<std::uint16_t>(magnitudes[std::abs(x)] | (x < 0 ? 0x8000 : 0));
+  };
+  std::vector<int> a(16 * k), b(k * 16);
+  std::vector<std::uint16_t> a_halves, b_halves;
+  for (int& value : a)
+    a_halves.push_back(half(value = static_cast<int>(random() % 7) - 3));
+  for (int& value : b)
+    b_halves.push_back(half(value = static_cast<int>(random() % 7) - 3));
+  const DevicePtr c = harness.device->allocate(16 * 16 * 4, "c");
+  harness.launch(ptx, "tileProduct", {1}, {32}, harness.upload(a_halves, "a"), harness.upload(b_halves, "b"), c, k);
+  const auto got = harness.download<float>(c, 16 * 16);
+  for (int row = 0; row < 16; ++row)
+    for (int column = 0; column < 16; ++column) {
+      int sum = 0;
+      for (int i = 0; i < k; ++i)
+        sum += a[row * k + i] * b[i * 16 + column];
+      ASSERT_EQ(got[row * 16 + column], static_cast<float>(sum)) << row << ", " << column;
+    }
 }
 
 } // namespace

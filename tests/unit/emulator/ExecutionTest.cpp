@@ -76,6 +76,27 @@ TEST(Warp, VotesMatchesAndMasks) {
   EXPECT_EQ(active[0], 0xffffu);
 }
 
+TEST(Warp, LanesWithOtherMasksAreOtherGroups) { // as the sets that a match finds: here by lane modulo 5
+  Harness harness;
+  const DevicePtr out = harness.device->allocate(32 * 16, "out");
+  harness.launch(
+      kernelText(".param .u64 out",
+                 ".reg .b32 %r<8>; .reg .b64 %p<2>; .reg .pred %q<2>; mov.u32 %r0, %laneid; rem.u32 %r1, %r0, 5; "
+                 "match.any.sync.b32 %r2, %r1, -1; redux.sync.max.u32 %r3, %r0, %r2; setp.gt.u32 %q0, %r0, 27; "
+                 "vote.sync.ballot.b32 %r4, %q0, %r2; shfl.sync.idx.b32 %r5, %r0, %r1, 31, %r2; bar.warp.sync %r2; "
+                 "vote.sync.any.pred %q1, %q0, %r2; selp.u32 %r6, 1, 0, %q1; ld.param.u64 %p0, [out]; mul.wide.u32 "
+                 "%p1, %r0, 16; add.s64 %p0, %p0, %p1; st.global.v4.b32 [%p0], {%r3, %r4, %r5, %r6};"),
+      "k", {1}, {32}, out);
+  const auto got = harness.download<unsigned>(out, 128);
+  for (unsigned lane = 0; lane < 32; ++lane) {
+    const unsigned first = lane % 5, last = first + (31 - first) / 5 * 5;
+    EXPECT_EQ(got[4 * lane], last) << lane;
+    EXPECT_EQ(got[4 * lane + 1], last > 27 ? 1u << last : 0u) << lane;
+    EXPECT_EQ(got[4 * lane + 2], first) << lane;
+    EXPECT_EQ(got[4 * lane + 3], last > 27 ? 1u : 0u) << lane;
+  }
+}
+
 TEST(Block, BarriersReduceAndMayBeNamed) {
   const auto counted = results("setp.lt.u32 %q0, %r0, 50; bar.red.popc.u32 %r9, 0, %q0;", 128);
   EXPECT_THAT(counted, testing::Each(50u));
@@ -125,6 +146,15 @@ TEST(Memory, GenericAddressesReachEverySpace) {
               64);
   for (unsigned t = 0; t < 64; ++t)
     EXPECT_EQ(got[t], t + 5);
+}
+
+TEST(Memory, OneRegisterMayStandInBraces) {
+  Harness harness;
+  const DevicePtr data = harness.upload(std::vector<unsigned>{7, 0}, "data");
+  harness.launch(kernelText(".param .u64 data", ".reg .b32 %r; .reg .b64 %p; ld.param.u64 %p, [data]; ld.global.b32 { "
+                                                "%r }, [ %p + 0 ]; st.global.b32 [ %p + 4 ], { %r };"),
+                 "k", {1}, {1}, data);
+  EXPECT_EQ(harness.download<unsigned>(data, 2)[1], 7u);
 }
 
 TEST(Memory, ZeroFillAndEverySizeOfCopy) {
