@@ -51,9 +51,9 @@ TEST(Masks, GapsBetweenSets) { // tiles are counted without them
   AttentionSpec spec = gqaSpec(64);
   spec.causal = Causal::BottomRight;
   spec.window.left = 40;
-  spec.prefix = 70;
+  spec.prefix = 130; // full tiles on both sides of the gap
   for (const int splits : {1, 3}) {
-    EXPECT_EQ(failure(caseOf(spec, Lengths::dense(1, 150, 403), splits)), "");
+    EXPECT_EQ(failure(caseOf(spec, Lengths::dense(1, 150, 803), splits)), "");
     EXPECT_EQ(failure(caseOf(spec, Lengths::dense(1, 300, 190), splits)), ""); // rows that see the prefix alone
   }
   spec.varlen = true;
