@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <climits>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -9,10 +10,11 @@ namespace attune::emit {
 
 static constexpr std::size_t columns = 120;
 
-/// Where to break a line that is too long: after the last comma or logical operator that fits, at the outermost depth.
-/// `align` is the column of what follows; it stays as it is where the line opens no parenthesis.
+/// Where to break a line that is too long: after the last comma or logical operator that fits, at the outermost depth;
+/// without one, after the colon of a choice. `align` is the column of what follows; it stays as it is where the line
+/// opens no parenthesis.
 static std::size_t breakPoint(const std::string& line, bool continued, std::size_t& align) {
-  std::size_t best = std::string::npos;
+  std::size_t best = std::string::npos, colon = std::string::npos;
   std::vector<std::size_t> parens;
   if (continued)
     parens.push_back(align); // opened on a line before
@@ -23,7 +25,10 @@ static std::size_t breakPoint(const std::string& line, bool continued, std::size
       parens.push_back(i + 1);
     else if ((line[i] == ')' || (line[i] == '>' && !spaced)) && !parens.empty())
       parens.pop_back();
-    std::size_t joint = line[i] == ',' ? 1 : line.compare(i, 3, "&& ") == 0 || line.compare(i, 3, "|| ") == 0 ? 2 : 0;
+    const auto sign = [&](std::string_view text) { return spaced && line.compare(i, text.size(), text) == 0; };
+    const std::size_t joint = line[i] == ',' ? 1 : sign("&& ") || sign("|| ") ? 2 : 0;
+    if (sign(": ") && best == std::string::npos)
+      colon = i + 1;
     if (joint == 0 || i + joint > columns || int(parens.size()) > outermost)
       continue;
     outermost = std::min(outermost, int(parens.size()));
@@ -31,7 +36,7 @@ static std::size_t breakPoint(const std::string& line, bool continued, std::size
     if (!parens.empty())
       align = parens.back();
   }
-  return best;
+  return best == std::string::npos ? colon : best;
 }
 
 /// A comment goes on as a comment: words are wrapped, and the lines after the first are indented by two.

@@ -65,7 +65,8 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
         }
         bar::wait(v_empty[ring(j)], ring.phase(j) ^ 1);
         tma::load_async(v_smem[ring(j)], v_rows, j * 128,
-                        j >= full_end ? v_landed[ring(j)] : j >= full_begin ? v_full[ring(j)] : v_landed_left[left_ring(j)]);
+                        j >= full_end ? v_landed[ring(j)] : j >= full_begin ? v_full[ring(j)] :
+                        v_landed_left[left_ring(j)]);
       }
     }
     if (warpgroup::is_checker()) { // a hidden key weighs 0, but 0 times NaN is NaN
