@@ -201,7 +201,9 @@ std::string note(Operation* op) {
 
 void CudaPrinter::declare(tile::AllocOp op) {
   std::string name = label(op).str(), type = spell(op.getType());
-  if (auto offset = op.getOffset())
+  if (isa<tile::BoolType>(op.getType()))
+    out_.line("bool " + name + " = false;" + note(op));
+  else if (auto offset = op.getOffset())
     out_.line("auto& " + name + " = shared::at<" + type + ">(" + std::to_string(*offset) + ");" + note(op));
   else
     out_.declaration(type, name);

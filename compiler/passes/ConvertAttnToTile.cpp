@@ -4,6 +4,7 @@
 
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
@@ -28,7 +29,7 @@ SmallVector<std::string> header(const KernelPlan& plan, bool combine) {
   if (plan.varlen)
     spec += ", varlen";
   if (plan.softcap != 0)
-    spec += llvm::formatv(", softcap {0}", plan.softcap);
+    spec += llvm::formatv(", softcap {0}", llvm::format("%g", plan.softcap));
   if (plan.alibi != attn::AlibiKind::None)
     spec += ", ALiBi";
   if (plan.sink && (combine || !plan.split))

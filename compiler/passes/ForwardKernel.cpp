@@ -160,10 +160,10 @@ Value ForwardKernel::rows(StringRef name, Value tensor, Value head, bool query_s
                       : Value(builder.create<RowsOp>(type, label, tensor, first, head));
 }
 
-Value ForwardKernel::partialRows(Value tensor) {
+Value ForwardKernel::partialRows(StringRef name, Value tensor) {
   Value at = partialIndex(builder, chunk, batch_, argument("cu_seqlens_q"), q_start_);
   std::swap(plan_.varlen ? q_start_ : batch_, at); // rows() of the chunk instead of the whole
-  Value view = rows("", tensor, head_, /*query_side=*/true);
+  Value view = rows(name, tensor, head_, /*query_side=*/true);
   std::swap(plan_.varlen ? q_start_ : batch_, at);
   return view;
 }
@@ -254,6 +254,8 @@ void ForwardKernel::state(Value begin, Value end, ValueRange gaps, ArrayRef<Arra
   row_max_ = builder.alloc("row_max", rv);
   row_sum_ = builder.alloc("row_sum", rv);
   rescale_ = builder.alloc("rescale", rv);
+  if (!plan_.warp_specialized)
+    v_nonfinite_ = builder.alloc("v_nonfinite", BoolType::get(context));
   builder.create<ResetOp>(out_, row_max_, row_sum_);
   if (!begin)
     return; // no tile is visited
@@ -262,11 +264,20 @@ void ForwardKernel::state(Value begin, Value end, ValueRange gaps, ArrayRef<Arra
     auto branch = builder.create<IfOp>(AffineMap::get(2, 0, builder.d(0) - builder.d(1)), ValueRange{begin, end});
     OpBuilder::InsertionGuard guard(builder);
     builder.createBlock(&branch.getBody());
-    builder.create<WarpStoreOp>(partialRows(argument("lse_partial")), row_max_, row_begin, row_limit_);
+    builder.create<WarpStoreOp>(partialRows("", argument("lse_partial")), row_max_, row_begin, row_limit_);
     builder.create<ReturnOp>();
   }
   builder.section();
-  builder.create<FetchOp>(q_smem_, q_rows_, row_begin, row_limit_, "Q");
+  builder.create<FetchOp>(q_smem_, q_rows_, row_begin, row_limit_, Value(), "Q");
+}
+
+/// Whether a mask hides more than the keys that do not exist: values of those are zeros.
+static bool hidesValues(ArrayAttr mask) {
+  auto* context = mask.getContext();
+  auto exists = getAffineSymbolExpr(1, context) - getAffineDimExpr(1, context) - 1; // key < sk
+  return llvm::none_of(mask.getAsRange<IntegerSetAttr>(), [&](IntegerSetAttr set) {
+    return set.getValue().getNumConstraints() == 1 && set.getValue().getConstraint(0) == exists;
+  });
 }
 
 void ForwardKernel::fold(Value begin, Value end, ArrayAttr mask) {
@@ -280,9 +291,18 @@ void ForwardKernel::fold(Value begin, Value end, ArrayAttr mask) {
     tile = builder.create<ApplyOp>(builder.getIndexType(), key_tile_, tile);
   Value first = builder.index("", builder.d(0) * plan_.kv_tile, tile);
   Value limit = partial ? sk : Value();
-  builder.create<FetchOp>(k_smem_, k_rows_, first, limit, "K");
-  builder.create<MmABtOp>(scores_, q_smem_, k_smem_);
-  builder.create<FetchOp>(v_smem_, v_rows_, first, limit, "V");
+  Value found;
+  if (partial && hidesValues(mask) && !plan_.warp_specialized) { // roles look after V themselves
+    found = v_nonfinite_;
+    auto [cut, is_first] = cuts_.try_emplace(mask, Cut{begin, end}); // folds come from the last key to the first
+    cut->second.begin = begin;
+  }
+  builder.create<FetchOp>(k_smem_, k_rows_, first, limit, Value(), "K");
+  if (partial && !plan_.warp_specialized)
+    builder.create<MmABtRolledOp>(scores_, q_smem_, k_smem_);
+  else
+    builder.create<MmABtOp>(scores_, q_smem_, k_smem_);
+  builder.create<FetchOp>(v_smem_, v_rows_, first, limit, found, "V");
   if (score_)
     builder.create<ModifyOp>(scores_, row_begin, first, score_);
   if (partial) {
@@ -293,10 +313,30 @@ void ForwardKernel::fold(Value begin, Value end, ArrayAttr mask) {
   }
   builder.create<MulRowOp>(out_, out_, rescale_);
   builder.create<ConvertOp>(probs_, scores_);
-  if (partial)
-    builder.create<MmaABMaskedOp>(out_, probs_, v_smem_);
-  else
-    builder.create<MmaABOp>(out_, probs_, v_smem_);
+  builder.create<MmaABOp>(out_, probs_, v_smem_);
+}
+
+void ForwardKernel::addNonfinite(Value out) {
+  if (cuts_.empty())
+    return;
+  builder.section("a NaN or infinity of V goes into the rows that do see it");
+  auto* context = builder.getContext();
+  auto least = [&](AffineExpr a, AffineExpr b, ValueRange operands) {
+    return builder.index("", AffineMap::get(2, 0, {a, b}, context), Reduce::Min, operands);
+  };
+  auto at = [&](Value j) -> Value {
+    return key_tile_ ? Value(builder.create<ApplyOp>(builder.getIndexType(), key_tile_, j)) : j;
+  };
+  auto d0 = builder.d(0), d1 = builder.d(1);
+  Value last_row = least(d0 + plan_.q_tile, d1 * plan_.rowGroup(), {row_begin, sq});
+  for (auto& [mask, cut] : cuts_) {
+    Value first_key = builder.index("", d0 * plan_.kv_tile, at(cut.begin));
+    // the tile after the last may lie behind a gap
+    Value last_key = key_tile_ ? least((d0 + 1) * plan_.kv_tile, d1, {at(builder.index("", d0 - 1, cut.end)), sk})
+                               : least(d0 * plan_.kv_tile, d1, {cut.end, sk});
+    builder.create<BlockAddNonfiniteOp>(out, v_nonfinite_, v_rows_, first_key, last_key, row_begin, last_row,
+                                        visible_[mask]);
+  }
 }
 
 void ForwardKernel::close() {
@@ -309,8 +349,10 @@ void ForwardKernel::close() {
   Value row_lse = builder.alloc("row_lse", rv);
   builder.create<NormalizeOp>(out_, row_lse, row_max_, row_sum_, scale_log2_, sink ? row_begin : Value(), sink);
   if (plan_.split) {
-    builder.create<WarpStoreOp>(partialRows(argument("lse_partial")), row_lse, row_begin, row_limit_);
-    builder.create<WarpStoreOp>(partialRows(argument("o_partial")), out_, row_begin, row_limit_);
+    builder.create<WarpStoreOp>(partialRows("", argument("lse_partial")), row_lse, row_begin, row_limit_);
+    Value out = partialRows("o_rows", argument("o_partial"));
+    builder.create<WarpStoreOp>(out, out_, row_begin, row_limit_);
+    addNonfinite(out);
     return;
   }
   if (plan_.lse)
@@ -325,7 +367,9 @@ void ForwardKernel::close() {
   builder.create<SyncOp>()->setAttr("note", builder.getStringAttr("every warp is done with Q, K and V"));
   builder.create<WarpStoreOp>(o_smem_, out_, Value(), Value());
   builder.create<SyncOp>();
-  builder.create<BlockStoreOp>(rows("", argument("o"), head_, /*query_side=*/true), o_smem_, row_begin, row_limit_);
+  Value out = rows("o_rows", argument("o"), head_, /*query_side=*/true);
+  builder.create<BlockStoreOp>(out, o_smem_, row_begin, row_limit_);
+  addNonfinite(out);
 }
 
 } // namespace attune::tile

@@ -57,7 +57,8 @@ private:
   void views();
   void score();
   Value rows(llvm::StringRef name, Value tensor, Value head, bool query_side);
-  Value partialRows(Value tensor);
+  Value partialRows(llvm::StringRef name, Value tensor);
+  void addNonfinite(Value out);
   Value position(Value row);
   Value qHead(Value row);
   Value argument(llvm::StringRef name);
@@ -70,6 +71,13 @@ private:
   Value scores_, probs_, out_, row_max_, row_sum_, rescale_, scale_log2_, score_;
   Value key_tile_; ///< null if tiles are counted without gaps
   llvm::MapVector<mlir::ArrayAttr, Value> visible_;
+
+  /// Key tiles in which the mask hides values that are in memory: of those, V is made finite.
+  struct Cut {
+    Value begin, end;
+  };
+  llvm::MapVector<mlir::ArrayAttr, Cut> cuts_;
+  Value v_nonfinite_;
 };
 
 /// Merges the chunks of every row: one warp per row.

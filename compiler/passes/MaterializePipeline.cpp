@@ -61,7 +61,17 @@ private:
   OpBuilder builder_;
   SmallVector<ForOp> loops_;
   Value begin_, end_, ring_;
+  bool some_ = false; ///< the kernel has returned if no tile is visited
 };
+
+/// `if (begin >= end) return;` before the loops.
+bool returnsWithout(KernelOp kernel, Value begin, Value end) {
+  auto difference = getAffineDimExpr(0, kernel.getContext()) - getAffineDimExpr(1, kernel.getContext());
+  return llvm::any_of(kernel.getBody().getOps<IfOp>(), [&](IfOp branch) {
+    return branch.getMap().getResult(0) == difference && branch.getOperands() == ValueRange{begin, end} &&
+           !branch.getBody().getOps<ReturnOp>().empty();
+  });
+}
 
 LogicalResult Materialize::collect() {
   for (auto loop : kernel_.getBody().getOps<ForOp>())
@@ -150,7 +160,8 @@ void Materialize::prologue() {
   }
   for (std::int64_t group = 0; group < ahead; ++group) {
     auto distance = group / std::int64_t(models.size());
-    issue(models[group % models.size()], offset(end_, distance + 1), /*certain=*/false, /*limited=*/distance == 0);
+    issue(models[group % models.size()], offset(end_, distance + 1), /*certain=*/some_ && distance == 0,
+          /*limited=*/distance == 0);
     CommitOp::create(builder_, kernel_.getLoc());
   }
 }
@@ -167,6 +178,8 @@ void Materialize::steadyState(ForOp loop, bool explain) {
       auto note = fetch.getWhat() + "(j) is there, " + before + (n == 0 ? "(j + 1)" : "(j)") + " is used up";
       wait->setAttr("note", builder_.getStringAttr(note));
     }
+    if (Value found = fetch.getFound())
+      BlockMakeFiniteOp::create(builder_, loc, slot(fetch.getDestination(), loop.getTile()), found);
     SyncOp::create(builder_, loc);
     auto next = std::int64_t(n) + ahead, distance = next / count;
     issue(body[next % count], offset(loop.getTile(), distance), /*certain=*/distance == 0, /*limited=*/distance == 0);
@@ -193,9 +206,10 @@ LogicalResult Materialize::run() {
     return success(loops_.empty());
   begin_ = loops_.back().getBegin();
   end_ = loops_.front().getEnd();
+  some_ = returnsWithout(kernel_, begin_, end_);
+  auto before = kernel_.getBody().getOps<FetchOp>(); // of the loops: Q
+  builder_.setInsertionPoint(before.empty() ? loops_.front() : (*before.begin()).getOperation());
   if (stages_ > 1) {
-    Operation* first = *kernel_.getBody().getOps<FetchOp>().begin();
-    builder_.setInsertionPoint(first);
     ring_ = RingOp::create(builder_, kernel_.getLoc(), RingType::get(kernel_.getContext(), stages_),
                            builder_.getStringAttr("ring"), offset(end_, 1));
   }

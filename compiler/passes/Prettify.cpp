@@ -17,33 +17,6 @@ bool equal(IndexOp a, IndexOp b) {
   return a.getMap() == b.getMap() && a.getReduce() == b.getReduce() && a.getOperands() == b.getOperands();
 }
 
-/// The constant term of a sum.
-std::int64_t constantTerm(AffineExpr expr) {
-  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
-    return constant.getValue();
-  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
-  if (!binary)
-    return 0;
-  if (binary.getKind() == AffineExprKind::Add)
-    return constantTerm(binary.getLHS()) + constantTerm(binary.getRHS());
-  auto factor = dyn_cast<AffineConstantExpr>(binary.getRHS());
-  return binary.getKind() == AffineExprKind::Mul && factor ? constantTerm(binary.getLHS()) * factor.getValue() : 0;
-}
-
-AffineExpr rounded(AffineExpr expr) {
-  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
-  if (!binary)
-    return expr;
-  auto lhs = rounded(binary.getLHS()), rhs = rounded(binary.getRHS());
-  auto divisor = dyn_cast<AffineConstantExpr>(rhs);
-  if (binary.getKind() == AffineExprKind::CeilDiv && divisor) {
-    auto constant = constantTerm(lhs);
-    if (constant < 0 && constant + divisor.getValue() - 1 < -constant)
-      return (lhs + (divisor.getValue() - 1)).floorDiv(divisor.getValue());
-  }
-  return getAffineBinaryOpExpr(binary.getKind(), lhs, rhs);
-}
-
 bool named(Value value) { return isa<BlockArgument>(value) || value.getDefiningOp()->hasAttr("label"); }
 bool isSecondName(IndexOp op) {
   return op.getReduce() == Reduce::Only && isa<AffineDimExpr>(op.getMap().getResult(0)) && op.getNumOperands() == 1 &&
@@ -52,20 +25,9 @@ bool isSecondName(IndexOp op) {
 
 struct PrettifyPass : impl::PrettifyBase<PrettifyPass> {
   void runOnOperation() override {
-    simplifyRounding();
     mergeIndices();
     dropUnused();
     uniqueNames();
-  }
-
-  /// ceildiv(x - 62, 64) is floordiv(x + 1, 64): of the two, the one with the smaller constant.
-  void simplifyRounding() {
-    getOperation().walk([](IndexOp op) {
-      SmallVector<AffineExpr> exprs;
-      for (auto expr : op.getMap().getResults())
-        exprs.push_back(rounded(expr));
-      op.setMap(AffineMap::get(op.getMap().getNumDims(), op.getMap().getNumSymbols(), exprs, op.getContext()));
-    });
   }
 
   /// A name for what already has one, or for the same sum, is noise.

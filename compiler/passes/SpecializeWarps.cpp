@@ -97,8 +97,8 @@ LogicalResult Specialize::collect() {
     segment.scores = Segment::find<MmABtOp>(loop);
     segment.convert = Segment::find<ConvertOp>(loop);
     segment.rescale = Segment::find<MulRowOp>(loop);
-    segment.full = !Segment::find<MmaABMaskedOp>(loop);
-    segment.product = segment.full ? Segment::find<MmaABOp>(loop) : Segment::find<MmaABMaskedOp>(loop).getOperation();
+    segment.full = !Segment::find<MaskOp>(loop);
+    segment.product = Segment::find<MmaABOp>(loop);
     if (fetches.size() != 2 || !segment.scores || !segment.convert || !segment.rescale || !segment.product)
       return loop.emitError("expected a loop that fetches K and V and folds them");
     segment.k = fetches[0], segment.v = fetches[1];

@@ -24,9 +24,6 @@ ATTUNE_DEVICE constexpr int floormod(int a, int b) { return a - floordiv(a, b) *
 /// Number j among the integers from 0 on without [gap_begin, gap_begin + gap).
 ATTUNE_DEVICE constexpr int skip(int j, int gap_begin, int gap) { return j < gap_begin ? j : j + gap; }
 
-/// The largest power of two that is at most n.
-ATTUNE_DEVICE constexpr int largest_power_of_two(int n) { return n < 2 ? 1 : 2 * largest_power_of_two(n / 2); }
-
 ATTUNE_DEVICE int distance(int a, int b) { return a > b ? a - b : b - a; }
 
 constexpr float log2e = 1.4426950408889634f;

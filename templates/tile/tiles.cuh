@@ -31,34 +31,63 @@ struct rv {
 /// A tile in shared memory, Rows x Cols of 16-bit T; Cols is a multiple of 16. Columns lie in panels 64 wide, then one
 /// of 32 and one of 16 as needed, so any head dim fits without padding to a power of two. Within a panel the 16-byte
 /// chunk index is XORed with the row as TMA's 128-, 64- and 32-byte swizzles do: eight consecutive rows of one chunk
-/// column, which is what ldmatrix reads, touch all 32 banks once, and so do the eight chunks of a row of a wide panel,
-/// which is what cp.async writes.
+/// column, which is what ldmatrix reads, touch all 32 banks once, and so do eight neighbouring chunks of a panel in row
+/// order, which is what eight lanes of cp.async write.
+///
+/// Columns are counted in blocks of 16, k = 0 .. Cols / 16 - 1. A block lies in one panel; which one is decided by k,
+/// a constant in unrolled loops.
 template <class T, int Rows, int Cols>
 struct alignas(128) st {
   static_assert(sizeof(T) == 2 && Cols % 16 == 0 && Rows % 16 == 0);
   using type = T;
-  static constexpr int rows = Rows, cols = Cols;
+  static constexpr int rows = Rows, cols = Cols, blocks = Cols / 16;
   /// The width of its panels, where all have one. wgmma and tensor maps need that.
   static constexpr int panel = Cols % 64 == 0 ? 64 : Cols % 32 == 0 ? 32 : 0;
+  /// Blocks below it are in panels of 64 columns, 8 chunks.
+  static constexpr int wide = panel == 32 ? 0 : Cols / 64 * 4;
+  /// And below it in panels of 32, 4 chunks.
+  static constexpr int middle = panel == 32 ? blocks : wide + (Cols % 64 >= 32) * 2;
 
   unsigned char bytes[Rows * Cols * 2];
 
-  /// Byte offset of the chunk of 8 elements at columns 16 * k + 8 * half. Panels are decided by k, which is a constant
-  /// in unrolled loops.
+  /// Byte offset of the panel that block k lies in.
+  static ATTUNE_DEVICE int panel_offset(int k) {
+    return Rows * 32 * (k < wide ? k / 4 * 4 : k < middle ? wide + (k - wide) / 2 * 2 : middle);
+  }
+  /// Byte offset of a chunk within a panel that has Chunks chunks in a row.
+  template <int Chunks>
+  static ATTUNE_DEVICE int in_panel(int row, int chunk) {
+    return row * (Chunks * 16) + (chunk ^ (row / (8 / Chunks) % Chunks)) * 16;
+  }
+  /// Byte offset of the chunk of 8 elements at columns 16 * k + 8 * half.
   static ATTUNE_DEVICE int offset(int row, int k, int half) {
-    if (panel == 32)
-      return k / 2 * (Rows * 64) + row * 64 + ((k % 2 * 2 + half) ^ (row / 2 % 4)) * 16;
-    constexpr int wide = Cols / 64 * 4;                  // k below it: 64-column panels
-    constexpr int middle = wide + (Cols % 64 >= 32) * 2; // k below it: the 32-column panel
     if (k < wide)
-      return k / 4 * (Rows * 128) + row * 128 + ((k % 4 * 2 + half) ^ (row % 8)) * 16;
+      return panel_offset(k) + in_panel<8>(row, k % 4 * 2 + half);
     if (k < middle)
-      return wide * (Rows * 32) + row * 64 + (((k - wide) * 2 + half) ^ (row / 2 % 4)) * 16;
-    return middle * (Rows * 32) + row * 32 + (half ^ (row / 4 % 2)) * 16;
+      return panel_offset(k) + in_panel<4>(row, (k - wide) % 2 * 2 + half);
+    return panel_offset(k) + in_panel<2>(row, half);
   }
 
-  ATTUNE_DEVICE unsigned address(int row, int k, int half) const {
-    return static_cast<unsigned>(__cvta_generic_to_shared(bytes)) + offset(row, k, half);
+  ATTUNE_DEVICE unsigned address() const { return static_cast<unsigned>(__cvta_generic_to_shared(bytes)); }
+  ATTUNE_DEVICE unsigned address(int row, int k, int half) const { return address() + offset(row, k, half); }
+};
+
+/// What one lane of ldmatrix reads: `half` of each block, in `row` and in rows a multiple of 8 below it. The address of
+/// block 0 is computed; those of other blocks differ from it by bits that a XOR flips, for panels are aligned.
+template <class Tile>
+struct lane_chunks {
+  unsigned wide, middle, narrow; ///< addresses in the first block of each kind of panel
+
+  ATTUNE_DEVICE lane_chunks(const Tile& tile, int row, int half)
+      : wide(tile.address(row, 0, half)), middle(tile.address(row, Tile::wide, half)),
+        narrow(tile.address(row, Tile::middle, half)) {}
+
+  ATTUNE_DEVICE unsigned address(int k, int down) const {
+    if (k < Tile::wide)
+      return (wide ^ k % 4 * 32) + Tile::panel_offset(k) + down * 128;
+    if (k < Tile::middle)
+      return (middle ^ (k - Tile::wide) % 2 * 32) + (k - Tile::wide) / 2 * (Tile::rows * 64) + down * 64;
+    return narrow + down * 32;
   }
 };
 
@@ -72,24 +101,24 @@ struct gl {
 /// The rows of one head of one sequence.
 template <class T, int Cols>
 struct row_view {
+  using type = T;
   static constexpr int cols = Cols;
   T* data;
   long long stride;
   ATTUNE_DEVICE T* operator()(int row) const { return data + row * stride; }
   /// From a place in `row` to the same place `step` rows on.
-  ATTUNE_DEVICE const T* down(const T* from, int, int step) const { return from + step * stride; }
+  ATTUNE_DEVICE T* down(T* from, int, int step) const { return from + step * stride; }
 };
 
 /// The rows of all q heads of one kv head: row r is query r / Group of head r % Group in the group.
 template <class T, int Cols, int Group>
 struct packed_row_view {
+  using type = T;
   static constexpr int cols = Cols;
   T* data;
   long long stride, head;
   ATTUNE_DEVICE T* operator()(int row) const { return data + row / Group * stride + row % Group * head; }
-  ATTUNE_DEVICE const T* down(const T* from, int row, int step) const {
-    return from + ((*this)(row + step) - (*this)(row));
-  }
+  ATTUNE_DEVICE T* down(T* from, int row, int step) const { return from + ((*this)(row + step) - (*this)(row)); }
 };
 
 template <class T, int Cols>

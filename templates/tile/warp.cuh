@@ -10,8 +10,27 @@ namespace attune::warp {
 ATTUNE_DEVICE int index() { return threadIdx.x / 32; }
 ATTUNE_DEVICE int lane() { return threadIdx.x % 32; }
 
-/// scores = A B^T for the warp's rows of A (warp w owns rows [w M, (w + 1) M)): every key against the warp's queries.
-template <class T, int M, int N, int Rows, int Cols>
+namespace detail {
+/// One step of mm_ABt: d += A B^T over the columns of block k.
+template <class T, int M, int N, class A, class B>
+ATTUNE_DEVICE void mma_ABt_step(rt<float, M, N>& d, const lane_chunks<A>& a, const lane_chunks<B>& b, int k) {
+  unsigned a_fragment[M / 16][4];
+#pragma unroll
+  for (int m = 0; m < M / 16; ++m)
+    sm80::ldmatrix_x4(a_fragment[m], a.address(k, m * 16));
+#pragma unroll
+  for (int n = 0; n < N / 16; ++n) {
+    unsigned b_fragment[4];
+    sm80::ldmatrix_x4(b_fragment, b.address(k, n * 16));
+#pragma unroll
+    for (int m = 0; m < M / 16; ++m) {
+      sm80::mma(d.data[m][2 * n], a_fragment[m], b_fragment[0], b_fragment[1], T());
+      sm80::mma(d.data[m][2 * n + 1], a_fragment[m], b_fragment[2], b_fragment[3], T());
+    }
+  }
+}
+
+template <int Unroll, class T, int M, int N, int Rows, int Cols>
 ATTUNE_DEVICE void mm_ABt(rt<float, M, N>& d, const st<T, Rows, Cols>& a, const st<T, N, Cols>& b) {
 #pragma unroll
   for (int m = 0; m < M / 16; ++m)
@@ -20,130 +39,43 @@ ATTUNE_DEVICE void mm_ABt(rt<float, M, N>& d, const st<T, Rows, Cols>& a, const 
 #pragma unroll
       for (int i = 0; i < 4; ++i)
         d.data[m][n][i] = 0;
+  const lane_chunks<st<T, Rows, Cols>> a_chunks(a, index() * M + lane() % 16, lane() / 16);
+  const lane_chunks<st<T, N, Cols>> b_chunks(b, lane() % 8 + lane() / 16 * 8, lane() / 8 % 2);
+#pragma unroll Unroll
+  for (int k = 0; k < Cols / 16; ++k)
+    mma_ABt_step<T>(d, a_chunks, b_chunks, k);
+}
+} // namespace detail
 
-  const int a_row = index() * M + lane() % 16, a_half = lane() / 16;
-  const int b_row = lane() % 8 + lane() / 16 * 8, b_half = lane() / 8 % 2;
-#pragma unroll
-  for (int k = 0; k < Cols / 16; ++k) {
-    unsigned a_fragment[M / 16][4];
-#pragma unroll
-    for (int m = 0; m < M / 16; ++m)
-      sm80::ldmatrix_x4(a_fragment[m], a.address(a_row + m * 16, k, a_half));
-#pragma unroll
-    for (int n = 0; n < N / 16; ++n) {
-      unsigned b_fragment[4];
-      sm80::ldmatrix_x4(b_fragment, b.address(b_row + n * 16, k, b_half));
-#pragma unroll
-      for (int m = 0; m < M / 16; ++m) {
-        sm80::mma(d.data[m][2 * n], a_fragment[m], b_fragment[0], b_fragment[1], T());
-        sm80::mma(d.data[m][2 * n + 1], a_fragment[m], b_fragment[2], b_fragment[3], T());
-      }
-    }
-  }
+/// scores = A B^T for the warp's rows of A (warp w owns rows [w M, (w + 1) M)): every key against the warp's queries.
+template <class T, int M, int N, int Rows, int Cols>
+ATTUNE_DEVICE void mm_ABt(rt<float, M, N>& d, const st<T, Rows, Cols>& a, const st<T, N, Cols>& b) {
+  detail::mm_ABt<Cols / 16>(d, a, b);
 }
 
-namespace detail {
-/// Calls use(k, n, fragment) for each 16 x 16 block of B: fragment holds the operands of columns 16 n .. 16 n + 7 and +
-/// 8 .. + 15.
-template <class T, int K, int Cols, class Use>
-ATTUNE_DEVICE void each_B(const st<T, K, Cols>& b, const Use& use) {
-  const int row = lane() % 16, half = lane() / 16;
+/// The same as a loop, for tiles that are few: a tenth of the time to compile a kernel goes into unrolling it.
+template <class T, int M, int N, int Rows, int Cols>
+ATTUNE_DEVICE void mm_ABt_rolled(rt<float, M, N>& d, const st<T, Rows, Cols>& a, const st<T, N, Cols>& b) {
+  detail::mm_ABt<2>(d, a, b);
+}
+
+/// out += P V. d has a multiple of 8 columns, so the last block of B may be half used.
+template <class T, int M, int N, int K, int Cols>
+ATTUNE_DEVICE void mma_AB(rt<float, M, N>& d, const rt<T, M, K>& a, const st<T, K, Cols>& b) {
+  const lane_chunks<st<T, K, Cols>> chunks(b, lane() % 16, lane() / 16);
 #pragma unroll
   for (int k = 0; k < K / 16; ++k)
 #pragma unroll
     for (int n = 0; n < Cols / 16; ++n) {
       unsigned fragment[4];
-      sm80::ldmatrix_x4_trans(fragment, b.address(row + k * 16, n, half));
-      use(k, n, fragment);
-    }
-}
-
-/// d += A B for one 16 x 16 block of B. d has a multiple of 8 columns, so the last block may be half used.
-template <class T, int M, int N, int K>
-ATTUNE_DEVICE void mma_block(rt<float, M, N>& d, const rt<T, M, K>& a, int k, int n, const unsigned (&b)[4]) {
+      sm80::ldmatrix_x4_trans(fragment, chunks.address(n, k * 16));
 #pragma unroll
-  for (int m = 0; m < M / 16; ++m) {
-    sm80::mma(d.data[m][2 * n], a.data[m][k], b[0], b[1], T());
-    if (2 * n + 1 < N / 8)
-      sm80::mma(d.data[m][2 * n + 1], a.data[m][k], b[2], b[3], T());
-  }
-}
-
-/// 1.0 in either half of the pair where test(bits) holds, else 0.
-template <class T, class Test>
-ATTUNE_DEVICE unsigned indicator(unsigned pair, const Test& test) {
-  return (test(pair & 0xffffu) ? encoding<T>::one : 0u) | (test(pair >> 16) ? encoding<T>::one << 16 : 0u);
-}
-
-/// What clamping took from out += P V: +inf, -inf or NaN where a row has weight on a key whose V is that. Rare, so it
-/// is one loop of small code: counts by matrix products of indicators, (P != 0) times (V is +inf or NaN), and the same
-/// for -inf.
-template <class T, int M, int N, int K, int Cols>
-ATTUNE_DEVICE void add_nonfinite(rt<float, M, N>& d, const rt<T, M, K>& a, const st<T, K, Cols>& b) {
-  constexpr unsigned inf = encoding<T>::infinity;
-  rt<T, M, K> weighted;
-#pragma unroll
-  for (int m = 0; m < M / 16; ++m)
-#pragma unroll
-    for (int k = 0; k < K / 16; ++k)
-#pragma unroll
-      for (int i = 0; i < 4; ++i)
-        weighted.data[m][k][i] = indicator<T>(a.data[m][k][i], [](unsigned bits) { return bits != 0; });
-#pragma unroll 1
-  for (int n = 0; n < (N + 15) / 16; ++n) {
-    rt<float, M, 16> positive = {}, negative = {};
-#pragma unroll
-    for (int k = 0; k < K / 16; ++k) {
-      unsigned v[4], is_positive[4], is_negative[4];
-      sm80::ldmatrix_x4_trans(v, b.address(lane() % 16 + k * 16, n, lane() / 16));
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        is_positive[i] = indicator<T>(v[i], [](unsigned bits) { return bits == inf || (bits & 0x7fffu) > inf; });
-        is_negative[i] =
-            indicator<T>(v[i], [](unsigned bits) { return bits == (inf | 0x8000u) || (bits & 0x7fffu) > inf; });
+      for (int m = 0; m < M / 16; ++m) {
+        sm80::mma(d.data[m][2 * n], a.data[m][k], fragment[0], fragment[1], T());
+        if (2 * n + 1 < N / 8)
+          sm80::mma(d.data[m][2 * n + 1], a.data[m][k], fragment[2], fragment[3], T());
       }
-      mma_block(positive, weighted, k, 0, is_positive);
-      mma_block(negative, weighted, k, 0, is_negative);
     }
-#pragma unroll
-    for (int at = 0; at < N / 8; ++at) // registers have no index at run time
-      if (at / 2 == n)
-#pragma unroll
-        for (int m = 0; m < M / 16; ++m)
-#pragma unroll
-          for (int i = 0; i < 4; ++i) {
-            if (positive.data[m][at % 2][i] > 0)
-              d.data[m][at][i] += infinity();
-            if (negative.data[m][at % 2][i] > 0)
-              d.data[m][at][i] -= infinity();
-          }
-  }
-}
-} // namespace detail
-
-/// out += P V.
-template <class T, int M, int N, int K, int Cols>
-ATTUNE_DEVICE void mma_AB(rt<float, M, N>& d, const rt<T, M, K>& a, const st<T, K, Cols>& b) {
-  detail::each_B(b, [&](int k, int n, unsigned (&fragment)[4]) { detail::mma_block(d, a, k, n, fragment); });
-}
-
-/// out += P V where the mask hides some keys: a hidden one has weight 0, and must add 0 even if its V is NaN or
-/// infinite. So V is clamped to finite values; if that changed anything, rows that do see those keys get their NaN or
-/// infinity after all.
-template <class T, int M, int N, int K, int Cols>
-ATTUNE_DEVICE void mma_AB_masked(rt<float, M, N>& d, const rt<T, M, K>& a, const st<T, K, Cols>& b) {
-  unsigned changed = 0;
-  detail::each_B(b, [&](int k, int n, unsigned (&fragment)[4]) {
-#pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      const unsigned finite = clamp_finite(fragment[i], T());
-      changed |= fragment[i] ^ finite;
-      fragment[i] = finite;
-    }
-    detail::mma_block(d, a, k, n, fragment);
-  });
-  if (__any_sync(~0u, changed != 0))
-    detail::add_nonfinite(d, a, b);
 }
 
 /// Accumulators become A operands: the 16 x 8 fragments of one are the halves of the 16 x 16 fragments of the other.

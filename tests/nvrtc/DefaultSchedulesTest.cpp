@@ -110,17 +110,6 @@ INSTANTIATE_TEST_SUITE_P(
         R"("mask": ["k <= q + sk - sq and k % 2 == 0"])",
         R"("causal": true, "window": {"left": 100}, "softcap": 30, "alibi": true, "sink": true, "varlen": true)"));
 
-/// The hand-written kernel that the compiler's output is measured against.
-TEST(HandWritten, PrefillCausalCompiles) {
-  std::ifstream file(ATTUNE_KERNELS "/prefill_causal.cu");
-  std::stringstream text;
-  text << file.rdbuf();
-  for (const char* arch : {"sm_80", "sm_90"}) {
-    const Build build = Toolchain::shared()->build(text.str(), arch, Image::Kind::Cubin, "prefill_causal");
-    EXPECT_EQ(build.log.resources->spill_bytes, 0);
-  }
-}
-
 /// The Hopper vocabulary, in kernels as the compiler is to print them: no spill, no local memory, and ptxas neither
 /// serialises wgmma nor ignores setmaxnreg.
 class Hopper : public testing::TestWithParam<const char*> {};

@@ -39,6 +39,7 @@ static LogicalResult verifyMmABt(Op op) {
   return success();
 }
 LogicalResult MmABtOp::verify() { return verifyMmABt(*this); }
+LogicalResult MmABtRolledOp::verify() { return verifyMmABt(*this); }
 LogicalResult MmABtAsyncOp::verify() { return verifyMmABt(*this); }
 
 template <class Op>
@@ -57,8 +58,19 @@ static LogicalResult verifyMmaAB(Op op) {
   return success();
 }
 LogicalResult MmaABOp::verify() { return verifyMmaAB(*this); }
-LogicalResult MmaABMaskedOp::verify() { return verifyMmaAB(*this); }
 LogicalResult MmaABAsyncOp::verify() { return verifyMmaAB(*this); }
+
+LogicalResult BlockMakeFiniteOp::verify() {
+  if (getTile().getType().getStages() != 1)
+    return emitOpError() << "expected one slot of the ring, got " << getTile().getType();
+  return success();
+}
+LogicalResult BlockAddNonfiniteOp::verify() {
+  auto o = getO().getType(), v = getV().getType();
+  if (o.getCols() != v.getCols())
+    return emitOpError() << "expected rows of O as long as those of V, got " << o << " and " << v;
+  return success();
+}
 
 LogicalResult ConvertOp::verify() {
   auto to = getResultTile().getType(), from = getA().getType();

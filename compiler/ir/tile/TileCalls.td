@@ -63,6 +63,20 @@ def Tile_BlockStoreOp : Tile_Call<"block.store", "block::store"> {
   let arguments = (ins Tile_RowsType:$destination, Tile_StType:$source, Index:$first, Index:$limit);
   let hasVerifier = 1;
 }
+def Tile_BlockMakeFiniteOp : Tile_Call<"block.make_finite", "block::make_finite"> {
+  let summary = "Clamps NaN and infinities in what this thread copied of a tile; `found` becomes true if there were any.";
+  let description = [{
+    Between the wait for the copy and the barrier after it.
+  }];
+  let arguments = (ins Tile_StType:$tile, Tile_BoolType:$found);
+  let hasVerifier = 1;
+}
+def Tile_BlockAddNonfiniteOp : Tile_Call<"block.add_nonfinite", "block::add_nonfinite"> {
+  let summary = "If `found`: rows [first, end) of O, just stored, += the NaN and infinite values of keys [first_key, end_key) of V that they see.";
+  let arguments = (ins Tile_RowsType:$o, Tile_BoolType:$found, Tile_RowsType:$v, Index:$first_key, Index:$end_key,
+                       Index:$first, Index:$end, Tile_LambdaType:$visible);
+  let hasVerifier = 1;
+}
 def Tile_SyncOp : Tile_Call<"block.sync", "block::sync"> {
   let summary = "Barrier over all threads of the block.";
   let assemblyFormat = "attr-dict";
@@ -79,18 +93,16 @@ def Tile_WaitOp : Tile_TemplateCall<"cp_async.wait", "cp_async::wait", "int64_t(
 
 // --- warp: matrix products and register tiles -----------------------------------------------------------------------
 
-def Tile_MmABtOp : Tile_Call<"warp.mm_ABt", "warp::mm_ABt"> {
-  let summary = "result = A B^T for the warp's rows of A.";
+class Tile_MmABt<string name> : Tile_Call<"warp." # name, "warp::" # name> {
   let arguments = (ins Tile_RtType:$result_tile, Tile_StType:$a, Tile_StType:$b);
   let hasVerifier = 1;
 }
-class Tile_MmaAB<string name> : Tile_Call<"warp." # name, "warp::" # name> {
+def Tile_MmABtOp : Tile_MmABt<"mm_ABt"> { let summary = "result = A B^T for the warp's rows of A."; }
+def Tile_MmABtRolledOp : Tile_MmABt<"mm_ABt_rolled"> { let summary = "mm_ABt in less code, for tiles that are few."; }
+def Tile_MmaABOp : Tile_Call<"warp.mma_AB", "warp::mma_AB"> {
+  let summary = "result += A B.";
   let arguments = (ins Tile_RtType:$result_tile, Tile_RtType:$a, Tile_StType:$b);
   let hasVerifier = 1;
-}
-def Tile_MmaABOp : Tile_MmaAB<"mma_AB"> { let summary = "result += A B."; }
-def Tile_MmaABMaskedOp : Tile_MmaAB<"mma_AB_masked"> {
-  let summary = "result += A B where A is 0 for hidden keys, whose rows of B may hold anything.";
 }
 def Tile_MulRowOp : Tile_Call<"warp.mul_row", "warp::mul_row"> {
   let summary = "Multiplies each row by its factor.";

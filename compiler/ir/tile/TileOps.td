@@ -60,7 +60,7 @@ def Tile_ReturnOp : Tile_Op<"return"> {
 
 // --- places ---------------------------------------------------------------------------------------------------------
 
-def Tile_AnyPlace : AnyTypeOf<[Tile_StType, Tile_BarrierType, Tile_FlagType, Tile_RtType, Tile_RvType, Tile_RowType]>;
+def Tile_AnyPlace : AnyTypeOf<[Tile_StType, Tile_BarrierType, Tile_FlagType, Tile_RtType, Tile_RvType, Tile_RowType, Tile_BoolType]>;
 def Tile_AnySlots : AnyTypeOf<[Tile_StType, Tile_BarrierType]>;
 
 def Tile_AllocOp : Tile_Named<"alloc"> {
@@ -284,18 +284,20 @@ def Tile_RoleOp : Tile_Op<"role", [NoTerminator, SingleBlock]> {
 
 // --- before tile-materialize-pipeline -------------------------------------------------------------------------------
 
-def Tile_FetchOp : Tile_Op<"fetch"> {
+def Tile_FetchOp : Tile_Op<"fetch", [AttrSizedOperandSegments]> {
   let summary = "From here on `destination` holds the rows from `first` on. No copy is planned yet.";
   let description = [{
     Rows at or beyond `limit` are zeros; without a limit all are there. In a loop `first` is an expression of the loop's tile,
     and only the first tile that the loops visit may reach beyond the limit. tile-materialize-pipeline turns the fetches of
     the loops into asynchronous copies that run ahead by as many stages as the kernel's attribute `stages` says; a kernel
-    that still has one is not printable. `what` is how comments call it: "K".
+    that still has one is not printable. `what` is how comments call it: "K". With `found`, NaN
+    and infinities are clamped, and a thread that met one sets the flag: for values that the mask may hide.
   }];
   let arguments = (ins Tile_StType:$destination, Tile_RowsType:$source, Index:$first, Optional<Index>:$limit,
-                       StrAttr:$what);
+                       Optional<Tile_BoolType>:$found, StrAttr:$what);
   let assemblyFormat = [{
-    $what $destination `,` $source `[` $first `]` (`limit` $limit^)? attr-dict `:` type($destination) `,` type($source)
+    $what $destination `,` $source `[` $first `]` (`limit` $limit^)? (`found` $found^)? attr-dict
+    `:` type($destination) `,` type($source)
   }];
   let hasVerifier = 1;
 }

@@ -95,6 +95,10 @@ def Tile_RingType : Tile_Type<"Ring", "ring"> {
   let assemblyFormat = "`<` $stages `>`";
 }
 
+def Tile_BoolType : Tile_Type<"Bool", "bool"> {
+  let summary = "A truth of this thread, false at first.";
+}
+
 def Tile_LambdaType : Tile_Type<"Lambda", "lambda"> {
   let summary = "A function of rows and keys that a device function is called with: the mask, the score, the sink.";
 }

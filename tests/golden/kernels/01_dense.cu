@@ -46,7 +46,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
     block::sync();
     block::load_async(v_smem, v_rows, j * 64, sk);
     cp_async::commit();
-    warp::mm_ABt(scores, q_smem, k_smem);
+    warp::mm_ABt_rolled(scores, q_smem, k_smem);
     cp_async::wait<0>(); // V(j) is there, K(j) is used up
     block::sync();
     if (j > 0)
@@ -56,7 +56,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
     softmax::step_masked(scores, row_max, row_sum, rescale, scale_log2);
     warp::mul_row(out, out, rescale);
     warp::convert(probs, scores);
-    warp::mma_AB_masked(out, probs, v_smem);
+    warp::mma_AB(out, probs, v_smem);
   }
 
   // tiles where every pair is visible
@@ -84,5 +84,6 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   block::sync(); // every warp is done with Q, K and V
   warp::store(o_smem, out);
   block::sync();
-  block::store(rows(o, batch, head), o_smem, q_begin, sq);
+  const auto o_rows = rows(o, batch, head);
+  block::store(o_rows, o_smem, q_begin, sq);
 }

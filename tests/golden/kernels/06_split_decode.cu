@@ -40,6 +40,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   rt<bf16, 16, 64> probs;
   rt<float, 16, 128> out;
   rv<16> row_max, row_sum, rescale;
+  bool v_nonfinite = false;
   softmax::reset(out, row_max, row_sum);
 
   // an empty chunk weighs nothing: its LSE is -inf, its O is never read
@@ -50,11 +51,9 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
 
   const Ring<2> ring{chunk_end - 1};
   block::load_async(q_smem, q_rows, row_begin, sq * 7);
-  if (chunk_end > chunk_begin)
-    block::load_async(k_smem[ring(chunk_end - 1)], k_rows, (chunk_end - 1) * 64, sk);
+  block::load_async(k_smem[ring(chunk_end - 1)], k_rows, (chunk_end - 1) * 64, sk);
   cp_async::commit();
-  if (chunk_end > chunk_begin)
-    block::load_async(v_smem[ring(chunk_end - 1)], v_rows, (chunk_end - 1) * 64, sk);
+  block::load_async(v_smem[ring(chunk_end - 1)], v_rows, (chunk_end - 1) * 64, sk);
   cp_async::commit();
   if (chunk_end >= chunk_begin + 2)
     block::load_async(k_smem[ring(chunk_end - 2)], k_rows, (chunk_end - 2) * 64);
@@ -67,8 +66,9 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
     if (j > chunk_begin)
       block::load_async(v_smem[ring(j - 1)], v_rows, (j - 1) * 64);
     cp_async::commit();
-    warp::mm_ABt(scores, q_smem, k_smem[ring(j)]);
+    warp::mm_ABt_rolled(scores, q_smem, k_smem[ring(j)]);
     cp_async::wait<2>(); // V(j) is there, K(j) is used up
+    block::make_finite(v_smem[ring(j)], v_nonfinite);
     block::sync();
     if (j >= chunk_begin + 2)
       block::load_async(k_smem[ring(j - 2)], k_rows, (j - 2) * 64);
@@ -77,7 +77,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
     softmax::step_masked(scores, row_max, row_sum, rescale, scale_log2);
     warp::mul_row(out, out, rescale);
     warp::convert(probs, scores);
-    warp::mma_AB_masked(out, probs, v_smem[ring(j)]);
+    warp::mma_AB(out, probs, v_smem[ring(j)]);
   }
 
   // tiles where every pair is visible
@@ -103,7 +103,12 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   rv<16> row_lse;
   softmax::normalize(out, row_lse, row_max, row_sum, scale_log2);
   warp::store(packed_rows<7>(lse_partial, chunk * gridDim.z + batch, kv_head), row_lse, row_begin, sq * 7);
-  warp::store(packed_rows<7>(o_partial, chunk * gridDim.z + batch, kv_head), out, row_begin, sq * 7);
+  const auto o_rows = packed_rows<7>(o_partial, chunk * gridDim.z + batch, kv_head);
+  warp::store(o_rows, out, row_begin, sq * 7);
+
+  // a NaN or infinity of V goes into the rows that do see it
+  block::add_nonfinite(o_rows, v_nonfinite, v_rows, chunk_full_end * 64, min(chunk_end * 64, sk), row_begin,
+                       min(row_begin + 16, sq * 7), visible);
 }
 
 // attention_combine: merges the chunks of O = softmax(mask(scale * Q K^T)) V

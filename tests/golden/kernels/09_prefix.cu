@@ -34,6 +34,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   rt<bf16, 16, 64> probs;
   rt<float, 16, 128> out;
   rv<16> row_max, row_sum, rescale;
+  bool v_nonfinite = false;
   softmax::reset(out, row_max, row_sum);
 
   block::load_async(q_smem, q_rows, q_begin, sq);
@@ -47,8 +48,9 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
     block::sync();
     block::load_async(v_smem, v_rows, j * 64, sk);
     cp_async::commit();
-    warp::mm_ABt(scores, q_smem, k_smem);
+    warp::mm_ABt_rolled(scores, q_smem, k_smem);
     cp_async::wait<0>(); // V(j) is there, K(j) is used up
+    block::make_finite(v_smem, v_nonfinite);
     block::sync();
     if (j > 0)
       block::load_async(k_smem, k_rows, (j - 1) * 64);
@@ -57,7 +59,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
     softmax::step_masked(scores, row_max, row_sum, rescale, scale_log2);
     warp::mul_row(out, out, rescale);
     warp::convert(probs, scores);
-    warp::mma_AB_masked(out, probs, v_smem);
+    warp::mma_AB(out, probs, v_smem);
   }
 
   // tiles where every pair is visible
@@ -85,5 +87,10 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   block::sync(); // every warp is done with Q, K and V
   warp::store(o_smem, out);
   block::sync();
-  block::store(rows(o, batch, head), o_smem, q_begin, sq);
+  const auto o_rows = rows(o, batch, head);
+  block::store(o_rows, o_smem, q_begin, sq);
+
+  // a NaN or infinity of V goes into the rows that do see it
+  block::add_nonfinite(o_rows, v_nonfinite, v_rows, full_end * 64, min(kv_end * 64, sk), q_begin,
+                       min(q_begin + 128, sq), visible);
 }

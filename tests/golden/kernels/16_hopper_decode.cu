@@ -135,10 +135,10 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   rv<16> row_lse;
   softmax::normalize(out, row_lse, row_max, row_sum, scale_log2);
   warp::store(packed_rows<7>(lse_partial, chunk * gridDim.z + batch, kv_head), row_lse, row_begin, sq * 7);
-  warp::store(packed_rows<7>(o_partial, chunk * gridDim.z + batch, kv_head), out, row_begin, sq * 7);
-  warpgroup::add_nonfinite(packed_rows<7>(o_partial, chunk * gridDim.z + batch, kv_head), v_nonfinite,
-                           rows(v, batch, kv_head), chunk_begin * 64, min(kv_last * 64 + 64, sk), row_begin, sq * 7,
-                           visible);
+  const auto o_rows = packed_rows<7>(o_partial, chunk * gridDim.z + batch, kv_head);
+  warp::store(o_rows, out, row_begin, sq * 7);
+  warpgroup::add_nonfinite(o_rows, v_nonfinite, rows(v, batch, kv_head), chunk_begin * 64, min(kv_last * 64 + 64, sk),
+                           row_begin, sq * 7, visible);
 }
 
 // attention_combine: merges the chunks of O = softmax(mask(scale * Q K^T)) V

@@ -10,15 +10,17 @@
 //       CHECK:   tile.fetch "Q" %q_smem, %q_rows[%q_begin] limit %sq
 //       CHECK:   tile.for %j from %kv_end down to %full_end {
 //       CHECK:     tile.fetch "K" %k_smem, %k_rows[%{{.*}}] limit %sk
-//       CHECK:     tile.warp.mm_ABt
-//       CHECK:     tile.fetch "V" %v_smem, %v_rows[%{{.*}}] limit %sk
+//       CHECK:     tile.warp.mm_ABt_rolled
+//       CHECK:     tile.fetch "V" %v_smem, %v_rows[%{{.*}}] limit %sk found %v_nonfinite
 //       CHECK:     tile.softmax.mask
 //       CHECK:     tile.softmax.step_masked
-//       CHECK:     tile.warp.mma_AB_masked
+//       CHECK:     tile.warp.mma_AB
 //       CHECK:   tile.for %j from %full_end down to
 //       CHECK:     tile.fetch "K" %k_smem, %k_rows[%{{[0-9]+}}] :
 //   CHECK-NOT:     mask
 //       CHECK:   tile.softmax.normalize
+//       CHECK:   tile.block.store %o_rows
+//       CHECK:   tile.block.add_nonfinite %o_rows, %v_nonfinite, %v_rows
 attn.kernel @attention_forward <dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64> <q_tile = 64, kv_tile = 64, warps = 4, stages = 1> {
 ^bb0(%row_begin: index, %sq: index, %sk: index):
   %zero = attn.bound affine_map<() -> (0)>()

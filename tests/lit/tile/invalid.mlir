@@ -158,7 +158,7 @@ tile.kernel @out() threads 128 grid [[], [], []] {
   %probs = tile.alloc : !tile.rt<16, 64, bf16>
   %v = tile.alloc : !tile.st<64, 64, bf16>
   // expected-error @+1 {{expected a result of 16x64, got 32x64}}
-  tile.warp.mma_AB_masked %out, %probs, %v : !tile.rt<32, 64, f32>, !tile.rt<16, 64, bf16>, !tile.st<64, 64, bf16>
+  tile.warp.mma_AB %out, %probs, %v : !tile.rt<32, 64, f32>, !tile.rt<16, 64, bf16>, !tile.st<64, 64, bf16>
 }
 
 // -----
@@ -183,4 +183,22 @@ tile.kernel @store(%sk: index) threads 128 grid [[], [], []] {
   %o = tile.alloc : !tile.st<16, 64, bf16>
   // expected-error @+1 {{expected a range of rows for global memory and none for shared, got '!tile.st<16, 64, bf16>'}}
   tile.warp.store %o, %out rows [%sk, %sk) : !tile.st<16, 64, bf16>, !tile.rt<16, 64, f32>
+}
+
+// -----
+tile.kernel @finite() threads 128 grid [[], [], []] {
+  %v = tile.alloc : !tile.st<64, 64, bf16, stages = 2>
+  %found = tile.alloc : !tile.bool
+  // expected-error @+1 {{expected one slot of the ring, got '!tile.st<64, 64, bf16, stages = 2>'}}
+  tile.block.make_finite %v, %found : !tile.st<64, 64, bf16, stages = 2>, !tile.bool
+}
+
+// -----
+tile.kernel @nonfinite(%v: !tile.gl<bf16, 64>, %o: !tile.gl<bf16, 32>, %i: index, %sk: index) threads 128 grid [[], [], []] {
+  %found = tile.alloc : !tile.bool
+  %v_rows = tile.rows %v, %i, %i : (!tile.gl<bf16, 64>, index, index) -> !tile.rows<bf16, 64>
+  %o_rows = tile.rows %o, %i, %i : (!tile.gl<bf16, 32>, index, index) -> !tile.rows<bf16, 32>
+  %visible = tile.visible(%i, %sk) [affine_set<(q, k)[sq, sk] : (q - k >= 0)>]
+  // expected-error @+1 {{expected rows of O as long as those of V, got '!tile.rows<bf16, 32>' and '!tile.rows<bf16, 64>'}}
+  tile.block.add_nonfinite %o_rows, %found, %v_rows, %i, %sk, %i, %sk, %visible : !tile.rows<bf16, 32>, !tile.bool, !tile.rows<bf16, 64>, index, index, index, index, !tile.lambda
 }

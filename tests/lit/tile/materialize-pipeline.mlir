@@ -40,6 +40,32 @@ tile.kernel @ring(%k: !tile.gl<bf16, 64>, %head: index, %tiles: index) threads 1
 
 // -----
 
+// A kernel that returns where no tile is visited needs no guard on the first; and where V may hold what the mask hides,
+// each thread looks at what it copied before the others read it.
+
+// CHECK-LABEL: tile.kernel @some
+//   CHECK-NOT:   tile.if [%tiles
+//       CHECK:   tile.block.load_async
+//       CHECK:   tile.for
+//       CHECK:     tile.cp_async.wait 0
+//  CHECK-NEXT:     %[[V:.+]] = tile.slot %v_smem[%ring(%j)]
+//  CHECK-NEXT:     tile.block.make_finite %[[V]], %v_nonfinite
+//  CHECK-NEXT:     tile.block.sync
+tile.kernel @some(%v: !tile.gl<bf16, 64>, %begin: index, %tiles: index) threads 128 grid [[], [], []] attributes {stages = 2 : i64} {
+  %v_smem = tile.alloc : !tile.st<64, 64, bf16>
+  %v_nonfinite = tile.alloc : !tile.bool
+  %v_rows = tile.rows %v, %begin, %begin : (!tile.gl<bf16, 64>, index, index) -> !tile.rows<bf16, 64>
+  tile.if [%begin - %tiles] {
+    tile.return
+  }
+  tile.for %j from %tiles down to %begin {
+    %1 = tile.index [%j * 64]
+    tile.fetch "V" %v_smem, %v_rows[%1] found %v_nonfinite : !tile.st<64, 64, bf16>, !tile.rows<bf16, 64>
+  }
+}
+
+// -----
+
 tile.kernel @rows(%k: !tile.gl<bf16, 64>, %head: index, %tiles: index) threads 128 grid [[], [], []] {
   %k_smem = tile.alloc : !tile.st<64, 64, bf16>
   %k_rows = tile.rows %k, %head, %head : (!tile.gl<bf16, 64>, index, index) -> !tile.rows<bf16, 64>

