@@ -110,7 +110,7 @@ template <class T>
 void loadTile(Warp& warp, const Instr& instr) {
   if (!wholeWarp(warp, "wmma.load"))
     return;
-  constexpr unsigned per_block = sizeof(T) / 2;
+  constexpr std::size_t per_block = sizeof(T) / 2;
   const unsigned blocks = std::bit_cast<Detail>(instr.detail).blocks;
   Walk<T> walk(warp, instr, instr.op[instr.writes], instr.op[instr.writes + 1u]);
   for (unsigned i = 0; i < instr.writes / per_block; ++i) {
@@ -134,7 +134,7 @@ template <class T>
 void storeTile(Warp& warp, const Instr& instr) {
   if (!wholeWarp(warp, "wmma.store"))
     return;
-  constexpr unsigned per_block = sizeof(T) / 2;
+  constexpr std::size_t per_block = sizeof(T) / 2;
   Walk<T> walk(warp, instr, instr.op[0], instr.op[1]);
   for (unsigned i = 0; i < (instr.operands - 2u) / per_block; ++i) {
     const auto* in = warp.read<std::uint32_t>(instr.op[2 + i * per_block]);
@@ -234,12 +234,12 @@ void decodeProduct(Decode& decode) {
   if (!halves || first.kind != 'f' || !(bfloat || (second.kind == 'f' && second.bits == first.bits)))
     decode.unsupported("these types");
   const bool half_sum = first.bits == 16;
-  const unsigned per_block = half_sum ? 1 : 2;
+  const std::size_t per_block = half_sum ? 1 : 2;
   decode.expectOperands(4, 4);
   const auto d = registersOf(decode, decode.operand(0), 4 * per_block),
              c = registersOf(decode, decode.operand(3), 4 * per_block);
-  const auto a = registersOf(decode, decode.operand(1), bfloat ? 2 * shape.m : 8),
-             b = registersOf(decode, decode.operand(2), bfloat ? 2 * shape.n : 8);
+  const auto a = registersOf(decode, decode.operand(1), bfloat ? std::size_t{2} * shape.m : 8),
+             b = registersOf(decode, decode.operand(2), bfloat ? std::size_t{2} * shape.n : 8);
   for (std::size_t i = 0; i < d.size(); ++i) { // D is written in parts
     const auto same = [&](const std::vector<Operand>& list) {
       for (std::size_t j = 0; j < list.size(); ++j)
