@@ -70,9 +70,13 @@ std::string textOf(mlir::Operation* op) {
   return text + "\n";
 }
 
-/// Says so, with the numbers, before any pass runs: one stage is the least that a kernel needs.
+/// Says so, with the numbers, before any pass runs.
 void checkFits(attn::ForwardOp forward, const Schedule& schedule, const Target& target) {
-  auto least = tile::sharedBytes(forward.getSpec(), *forward.getSchedule(), 1);
+  if (schedule.warp_specialized && !target.wgmma)
+    throw UserError(UserError::Kind::Unsupported, "warp_specialized=1",
+                    target.name + " has no warpgroup products and no TMA: roles need sm_90a",
+                    "compile for sm_90a, or drop it");
+  auto least = tile::sharedBytes(forward.getSpec(), *forward.getSchedule(), tile::leastStages(*forward.getSchedule()));
   if (least > target.shared_per_block)
     throw UserError(UserError::Kind::Unsupported,
                     fmt::format("q_tile {} and kv_tile {} with head dims {} and {}", schedule.q_tile, schedule.kv_tile,

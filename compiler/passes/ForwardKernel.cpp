@@ -245,6 +245,15 @@ void ForwardKernel::state(Value begin, Value end, ValueRange gaps, ArrayRef<Arra
       visible_[mask] = builder.create<VisibleOp>(LambdaType::get(context), builder.label("visible"), ValueRange{sq, sk},
                                                  mask, std::uint64_t(plan_.rowGroup()));
   score();
+  if (plan_.split && begin) {
+    builder.section("an empty chunk weighs nothing: its LSE is -inf, its O is never read");
+    auto branch = builder.create<IfOp>(AffineMap::get(2, 0, builder.d(0) - builder.d(1)), ValueRange{begin, end});
+    OpBuilder::InsertionGuard guard(builder);
+    builder.createBlock(&branch.getBody());
+    builder.create<StoreUnseenOp>(std::uint64_t(plan_.q_tile), partialRows("", argument("lse_partial")), row_begin,
+                                  row_limit_);
+    builder.create<ReturnOp>();
+  }
   builder.section();
   auto rv = RvType::get(context, plan_.q_tile / plan_.warps);
   scores_ = builder.alloc("scores", rt(plan_.kv_tile, builder.getF32Type()));
@@ -259,14 +268,6 @@ void ForwardKernel::state(Value begin, Value end, ValueRange gaps, ArrayRef<Arra
   builder.create<ResetOp>(out_, row_max_, row_sum_);
   if (!begin)
     return; // no tile is visited
-  if (plan_.split && !plan_.warp_specialized) {
-    builder.section("an empty chunk weighs nothing: its LSE is -inf, its O is never read");
-    auto branch = builder.create<IfOp>(AffineMap::get(2, 0, builder.d(0) - builder.d(1)), ValueRange{begin, end});
-    OpBuilder::InsertionGuard guard(builder);
-    builder.createBlock(&branch.getBody());
-    builder.create<WarpStoreOp>(partialRows("", argument("lse_partial")), row_max_, row_begin, row_limit_);
-    builder.create<ReturnOp>();
-  }
   builder.section();
   builder.create<FetchOp>(q_smem_, q_rows_, row_begin, row_limit_, Value(), "Q");
 }
@@ -358,7 +359,7 @@ void ForwardKernel::close() {
   if (plan_.lse)
     builder.create<WarpStoreOp>(rows("", argument("lse"), head_, /*query_side=*/true), row_lse, row_begin, row_limit_);
   if (plan_.warp_specialized) {
-    builder.create<WarpgroupSyncOp>()->setAttr("note", builder.getStringAttr("every warp is done with Q"));
+    builder.create<SyncConsumersOp>()->setAttr("note", builder.getStringAttr("every warp is done with Q"));
     builder.create<WarpgroupStoreTileOp>(o_smem_, out_);
     builder.create<WarpgroupStoreOp>(rows("", argument("o"), head_, /*query_side=*/true), o_smem_, row_begin,
                                      row_limit_);

@@ -80,6 +80,8 @@ Schedule scheduleFromText(std::string_view text) {
     invalid(s.overlap ? "overlap=1" : "ping_pong=1", "it is about a kernel with roles", "add warp_specialized=1");
   if (s.warp_specialized && (s.warps % 4 != 0 || s.warps > 12))
     invalid(fmt::format("warps={}", s.warps), "one to three warpgroups of four warps compute", "use 4, 8 or 12");
+  if (s.warp_specialized && s.stages < 2)
+    invalid("stages=1", "a producer runs ahead of those who compute, in rings of 2 stages or more", "use 2");
   if (s.warp_specialized && s.q_tile != 16 * s.warps)
     invalid(fmt::format("q_tile={}", s.q_tile), "each warp of a warpgroup owns 16 rows",
             fmt::format("use {}", 16 * s.warps));

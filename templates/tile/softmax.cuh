@@ -150,4 +150,11 @@ ATTUNE_DEVICE void normalize(rt<float, M, N>& out, rv<M>& row_lse, const rv<M>& 
   warp::mul_row(out, out, factor);
 }
 
+/// The LSE of a block's rows that have seen no key: rows [first, first + Rows) below `limit`.
+template <int Rows, class View>
+ATTUNE_DEVICE void store_unseen(const View& lse, int first, int limit) {
+  for (int row = first + threadIdx.x; row < min(first + Rows, limit); row += blockDim.x)
+    *lse(row) = -infinity();
+}
+
 } // namespace attune::softmax

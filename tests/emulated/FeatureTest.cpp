@@ -20,6 +20,16 @@ Case caseOf(AttentionSpec spec, Lengths lengths, int splits = 0, std::uint64_t s
           .random_landing = seed % 2 == 0};
 }
 
+TEST(HeadDims, QAndOInPanelsOfDifferentWidth) { // O takes Q's place in shared memory, in other rows
+  for (const auto& [qk, v] : {std::pair{192, 96}, {128, 96}, {64, 160}}) {
+    AttentionSpec spec = gqaSpec(qk, v);
+    spec.causal = Causal::BottomRight;
+    Case c = caseOf(spec, Lengths::dense(1, 150, 203));
+    c.check_races = true;
+    EXPECT_EQ(failure(c), "");
+  }
+}
+
 TEST(Masks, Prefix) {
   AttentionSpec spec = gqaSpec(64);
   spec.causal = Causal::BottomRight;

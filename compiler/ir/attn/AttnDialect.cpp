@@ -72,6 +72,8 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> error, int
   if (warp_specialized && (warps % 4 != 0 || q_tile != 16 * warps))
     return error() << "expected warpgroups of four warps with 16 rows each, got " << warps << " warps for " << q_tile
                    << " rows";
+  if (warp_specialized && stages < 2)
+    return error() << "expected at least 2 stages beside warp_specialized, got " << stages;
   if (!warp_specialized && (overlap || ping_pong))
     return error() << "expected warp_specialized beside overlap and ping_pong, got none";
   return success();

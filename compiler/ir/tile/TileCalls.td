@@ -150,6 +150,12 @@ def Tile_NormalizeOp : Tile_Call<"softmax.normalize", "softmax::normalize", [Att
   }];
 }
 
+def Tile_StoreUnseenOp : Tile_TemplateCall<"softmax.store_unseen", "softmax::store_unseen", "int64_t(getRows())"> {
+  let summary = "The LSE, -inf, of rows [first, first + rows) below `limit`, which have seen no key.";
+  let arguments = (ins I64Attr:$rows, Tile_RowsType:$lse, Index:$first, Index:$limit);
+  let assemblyFormat = "$rows `,` $lse `[` $first `,` $limit `)` attr-dict `:` type($lse)";
+}
+
 // --- scores, inside a lambda ----------------------------------------------------------------------------------------
 
 def Tile_SoftcapOp : Tile_ValueCall<"softcap", "softcap", F32> {

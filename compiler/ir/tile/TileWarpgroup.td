@@ -72,8 +72,8 @@ def Tile_BeginTurnsOp : Tile_Turns<"begin_turns"> { let summary = "The first war
 def Tile_TakeTurnOp : Tile_Turns<"take_turn"> { let summary = "Until it is this warpgroup's turn to start matrix products."; }
 def Tile_PassTurnOp : Tile_Turns<"pass_turn"> { let summary = "The next warpgroup's turn."; }
 
-def Tile_WarpgroupSyncOp : Tile_Call<"warpgroup.sync", "warpgroup::sync"> {
-  let summary = "Barrier over the threads of this warpgroup.";
+def Tile_SyncConsumersOp : Tile_Call<"block.sync_consumers", "block::sync_consumers"> {
+  let summary = "Barrier over the threads of all warpgroups that compute.";
   let assemblyFormat = "attr-dict";
 }
 def Tile_WarpgroupLoadOp : Tile_Call<"warpgroup.load", "warpgroup::load"> {

@@ -36,18 +36,18 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   const auto visible = [=](int row, int key) { return key <= row / 7 + sk - sq; };
   const float scale_log2 = scale * log2e;
 
+  // an empty chunk weighs nothing: its LSE is -inf, its O is never read
+  if (chunk_begin >= chunk_end) {
+    softmax::store_unseen<16>(packed_rows<7>(lse_partial, chunk * gridDim.z + batch, kv_head), row_begin, sq * 7);
+    return;
+  }
+
   rt<float, 16, 64> scores;
   rt<bf16, 16, 64> probs;
   rt<float, 16, 128> out;
   rv<16> row_max, row_sum, rescale;
   bool v_nonfinite = false;
   softmax::reset(out, row_max, row_sum);
-
-  // an empty chunk weighs nothing: its LSE is -inf, its O is never read
-  if (chunk_begin >= chunk_end) {
-    warp::store(packed_rows<7>(lse_partial, chunk * gridDim.z + batch, kv_head), row_max, row_begin, sq * 7);
-    return;
-  }
 
   const Ring<2> ring{chunk_end - 1};
   block::load_async(q_smem, q_rows, row_begin, sq * 7);

@@ -136,7 +136,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   rv<16> row_lse;
   softmax::normalize(out, row_lse, row_max, row_sum, scale_log2);
   warp::store(rows(lse, batch, head), row_lse, q_begin, sq);
-  warpgroup::sync(); // every warp is done with Q
+  block::sync_consumers(); // every warp is done with Q
   warpgroup::store(o_smem, out);
   warpgroup::store(rows(o, batch, head), o_smem, q_begin, sq);
   warpgroup::add_nonfinite(rows(o, batch, head), v_nonfinite, rows(v, batch, head / 7), 0, min(kv_last * 128 + 128, sk),

@@ -42,6 +42,12 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   const int chunk_full_end = max(min(full_end, chunk_end), chunk_begin);
   const auto visible = [=](int row, int key) { return key <= row / 7 + sk - sq; };
   const float scale_log2 = scale * log2e;
+
+  // an empty chunk weighs nothing: its LSE is -inf, its O is never read
+  if (chunk_begin >= chunk_end) {
+    softmax::store_unseen<64>(packed_rows<7>(lse_partial, chunk * gridDim.z + batch, kv_head), row_begin, sq * 7);
+    return;
+  }
   const int kv_last = max(chunk_end - 1, chunk_begin); // visited first, even if nothing of it is visible
   const Ring<6> ring{kv_last};
 

@@ -38,7 +38,12 @@ attn.forward @mask_space #spec mask [affine_set<(q, k) : (q - k >= 0)>]
 
 // -----
 // expected-error @+1 {{expected warpgroups of four warps with 16 rows each, got 8 warps for 256 rows}}
-#schedule = #attn.schedule<q_tile = 256, kv_tile = 64, warps = 8, stages = 1, warp_specialized = true>
+#schedule = #attn.schedule<q_tile = 256, kv_tile = 64, warps = 8, stages = 2, warp_specialized = true>
+
+// -----
+
+// expected-error @+1 {{expected at least 2 stages beside warp_specialized, got 1}}
+#schedule = #attn.schedule<q_tile = 128, kv_tile = 64, warps = 8, stages = 1, warp_specialized = true>
 
 // -----
 

@@ -15,7 +15,7 @@ attn.kernel @reduced <dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 128, h
 
 #all = affine_set<(q, k)[sq, sk] : (sk - k - 1 >= 0)>
 
-// expected-error @+1 {{shared memory: 192.0 KiB > 99.0 KiB with one stage}}
+// expected-error @+1 {{shared memory: 192.0 KiB > 99.0 KiB with 1 stage}}
 attn.kernel @too_large <dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 256, head_dim_v = 256> <q_tile = 128, kv_tile = 128, warps = 8, stages = 1> {
 ^bb0(%row_begin: index, %sq: index, %sk: index):
   %0 = attn.identity

@@ -113,6 +113,18 @@ TEST(Compile, TilesThatNeverFitAreTheUsersErrorWithNumbers) {
   }
 }
 
+TEST(Compile, RolesNeedWarpgroupProducts) {
+  const Schedule roles{.q_tile = 128, .kv_tile = 64, .warps = 8, .stages = 2, .warp_specialized = true};
+  try {
+    compile(causal(), roles, target("sm_80"));
+    FAIL() << "compiled for a target without wgmma";
+  } catch (const UserError& error) {
+    EXPECT_EQ(error.kind, UserError::Kind::Unsupported);
+    EXPECT_THAT(error.what(), HasSubstr("roles need sm_90a"));
+  }
+  EXPECT_EQ(compile(causal(), roles, target("sm_90a")).kernels.size(), 1u);
+}
+
 TEST(Compile, AMaskThatHidesEveryPairVisitsNoTile) {
   AttentionSpec spec = causal();
   spec.causal = Causal::None;

@@ -58,6 +58,8 @@ TEST(Schedule, RolesRoundTripAndHaveRules) {
       {hopper + "overlap=2", "invalid: overlap=2: it is 0 or 1; use 1 for yes"},
       {hopper + "ping_pong=1",
        "invalid: ping_pong=1: two or three warpgroups whose products overlap take turns; use warps=8 overlap=1"},
+      {"q_tile=128 kv_tile=64 warps=8 stages=1 pack_gqa=0 split_kv=0 warp_specialized=1",
+       "invalid: stages=1: a producer runs ahead of those who compute, in rings of 2 stages or more; use 2"},
       {"q_tile=96 kv_tile=64 warps=6 stages=2 pack_gqa=0 split_kv=0 warp_specialized=1",
        "invalid: warps=6: one to three warpgroups of four warps compute; use 4, 8 or 12"},
       {"q_tile=256 kv_tile=64 warps=8 stages=2 pack_gqa=0 split_kv=0 warp_specialized=1",
