@@ -12,7 +12,8 @@
 namespace attune::capi {
 
 /// Throws UserError unless the caller gave it.
-inline void present(const void* pointer, std::string_view name) {
+template <class T>
+void present(const T* pointer, std::string_view name) {
   if (pointer == nullptr)
     throw UserError(UserError::Kind::Invalid, std::string(name) + " is NULL", "it is needed", "pass one");
 }

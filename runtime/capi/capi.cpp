@@ -135,6 +135,7 @@ attune_status attune_launch(attune_engine* engine, const attune_plan* plan, cons
 attune_status attune_allocate(attune_engine* engine, size_t bytes, const char* name, void** data) {
   return guarded([&] {
     capi::present(engine, "engine"), capi::present(data, "data");
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): C hosts hold device addresses as pointers
     *data = reinterpret_cast<void*>(engine->engine.device().allocate(bytes, name ? name : "buffer"));
   });
 }

@@ -46,6 +46,7 @@ enum FunctionAttribute : int { // CUfunction_attribute
   MaxDynamicSharedBytes = 8,
 };
 
+// NOLINTBEGIN(bugprone-tagged-union-member-count): the third member gives the union its size
 /// CUlaunchAttribute.
 struct LaunchAttribute {
   enum Id : int { ClusterDimension = 4, ProgrammaticStreamSerialization = 6 } id;
@@ -56,6 +57,7 @@ struct LaunchAttribute {
     char size[64];
   } value = {};
 };
+// NOLINTEND(bugprone-tagged-union-member-count)
 
 /// CUlaunchConfig.
 struct LaunchDescription {
@@ -117,7 +119,6 @@ struct LaunchDescription {
 
 /// Entry points that newer drivers have: null in others.
 #define ATTUNE_DRIVER_OPTIONAL_ENTRY_POINTS(X) X(cuFuncLoad, (Function function))
-// NOLINTEND(bugprone-macro-parentheses)
 
 /// The entry points, found when the library is loaded.
 struct Driver {
@@ -125,6 +126,7 @@ struct Driver {
   ATTUNE_DRIVER_ENTRY_POINTS(ATTUNE_DECLARE)
   ATTUNE_DRIVER_OPTIONAL_ENTRY_POINTS(ATTUNE_DECLARE)
 #undef ATTUNE_DECLARE
+  // NOLINTEND(bugprone-macro-parentheses)
 
   std::unique_ptr<DynamicLibrary> library;
   int version = 0; ///< CUDA version that it supports: 12040 for 12.4

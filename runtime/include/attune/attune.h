@@ -4,21 +4,22 @@
  * Handles are opaque. Structs begin with their size, so that they can grow: zero one, set struct_size, set what you
  * need; zero means the default. Functions return a status whose numbers never change; attune_last_error() has the text
  * (value, rule, remedy). All functions may be called from any thread. Destroying NULL does nothing. */
+/* NOLINTBEGIN(modernize-*,readability-identifier-naming): C has rules of its own */
 #ifndef ATTUNE_ATTUNE_H
-#define ATTUNE_ATTUNE_H
+#  define ATTUNE_ATTUNE_H
 
-#include <stddef.h>
-#include <stdint.h>
+#  include <stddef.h>
+#  include <stdint.h>
 
-#if defined(__GNUC__)
-#  define ATTUNE_API __attribute__((visibility("default")))
-#else
-#  define ATTUNE_API
-#endif
+#  if defined(__GNUC__)
+#    define ATTUNE_API __attribute__((visibility("default")))
+#  else
+#    define ATTUNE_API
+#  endif
 
-#ifdef __cplusplus
+#  ifdef __cplusplus
 extern "C" {
-#endif
+#  endif
 
 typedef enum attune_status {
   ATTUNE_OK = 0,
@@ -110,8 +111,9 @@ ATTUNE_API attune_status attune_copy_to_device(attune_engine* engine, void* to, 
 ATTUNE_API attune_status attune_copy_to_host(attune_engine* engine, void* to, const void* from, size_t bytes);
 ATTUNE_API attune_status attune_synchronize(attune_engine* engine);
 
-#ifdef __cplusplus
+#  ifdef __cplusplus
 }
-#endif
+#  endif
 
 #endif
+/* NOLINTEND(modernize-*,readability-identifier-naming) */
