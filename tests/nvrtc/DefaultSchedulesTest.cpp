@@ -94,6 +94,8 @@ class Variants : public testing::TestWithParam<std::string> {};
 TEST_P(Variants, SpillNothing) {
   const std::vector<std::string> dims =
       full() ? std::vector<std::string>{"64", "128", "192", "256"} : std::vector<std::string>{"128", "256"};
+  expectNoSpill(specFromJson(R"({"q_heads": 8, "kv_heads": 2, "head_dim": 64, )" + GetParam() + "}"), "sm_90a", 1024,
+                false);
   for (const std::string& dim : dims)
     for (const std::string arch : {"sm_80", "sm_90", "sm_90a", "sm_120"})
       if (full() || arch == (dim == "128" ? "sm_90a" : "sm_80"))
