@@ -88,6 +88,22 @@ TEST_F(EngineOnCuda, TheDriverGetsWhatTheKernelExpects) {
   }
 }
 
+TEST_F(EngineOnCuda, HoppersKernelsGetTensorMapsAtEachLaunch) {
+  const std::shared_ptr<Device> device = openDevice("cuda:0");
+  Engine engine(device);
+  const AttentionSpec spec{.q_heads = 4, .kv_heads = 2, .head_dim = 128, .causal = Causal::BottomRight};
+  const Buffer q(device, Element::BF16, {1, 300, 4, 128}, "q"), k(device, Element::BF16, {1, 300, 2, 128}, "k"),
+      v(device, Element::BF16, {1, 300, 2, 128}, "v"), o(device, Element::BF16, {1, 300, 4, 128}, "o"),
+      lse(device, Element::F32, {1, 4, 300}, "lse");
+  gpu.kernels["attention_forward"] = {};
+  const Plan plan = engine.prepare(spec, {.batch = 1, .q_len = 300, .kv_len = 300}, {.splits = 1});
+  ASSERT_TRUE(plan.schedule().warp_specialized) << toText(plan.schedule());
+  const std::size_t before = gpu.calls.size();
+  engine.launch(plan, {.q = q, .k = k, .v = v, .o = o, .lse = lse});
+  EXPECT_THAT(calls(before), ElementsAre("cuTensorMapEncodeTiled", "cuTensorMapEncodeTiled", "cuLaunchKernelEx"));
+  EXPECT_LE(gpu.launches.at(0).dynamic_shared, 227U << 10);
+}
+
 /// As a kernel of Hopper asks for them; the fake driver packs what it is told.
 TEST_F(EngineOnCuda, TensorMapsDescribeTheCallersTensors) {
   const std::shared_ptr<Device> device = openDevice("cuda:0");
