@@ -58,7 +58,7 @@ inline Floats widened(Row values, Half) {
 inline void transposeRows(Row (&rows)[8]) {
   for (unsigned round = 0; round < 3; ++round) {
     Row mixed[8];
-    for (unsigned i = 0; i < 4; ++i) {
+    for (std::size_t i = 0; i < 4; ++i) {
       mixed[2 * i] = __builtin_shufflevector(rows[i], rows[i + 4], 0, 8, 1, 9, 2, 10, 3, 11);
       mixed[2 * i + 1] = __builtin_shufflevector(rows[i], rows[i + 4], 4, 12, 5, 13, 6, 14, 7, 15);
     }
@@ -69,7 +69,7 @@ inline void transposeRows(Row (&rows)[8]) {
 /// rows[0..8) = the matrix in one register.
 template <class Element>
 void widen(const std::uint32_t* lanes_of_register, float (*rows)[8]) {
-  for (unsigned row = 0; row < 8; ++row) {
+  for (std::size_t row = 0; row < 8; ++row) {
     const Floats wide = widened(loadVector<Row>(lanes_of_register + 4 * row), Element{});
     std::memcpy(rows[row], &wide, sizeof(wide));
   }
@@ -79,7 +79,7 @@ void widen(const std::uint32_t* lanes_of_register, float (*rows)[8]) {
 template <class Element>
 void widenAcross(const std::uint32_t* lanes_of_register, float (*rows)[8]) {
   Words two[4]; // rows 2 i and 2 i + 1; a word holds elements 2 k and 2 k + 1
-  for (unsigned i = 0; i < 4; ++i)
+  for (std::size_t i = 0; i < 4; ++i)
     two[i] = loadVector<Words>(lanes_of_register + 8 * i);
   const Words low[2] = {__builtin_shufflevector(two[0], two[1], 0, 8, 1, 9, 4, 12, 5, 13),
                         __builtin_shufflevector(two[2], two[3], 0, 8, 1, 9, 4, 12, 5, 13)};
@@ -89,7 +89,7 @@ void widenAcross(const std::uint32_t* lanes_of_register, float (*rows)[8]) {
                            __builtin_shufflevector(low[0], low[1], 2, 3, 10, 11, 6, 7, 14, 15),
                            __builtin_shufflevector(high[0], high[1], 0, 1, 8, 9, 4, 5, 12, 13),
                            __builtin_shufflevector(high[0], high[1], 2, 3, 10, 11, 6, 7, 14, 15)};
-  for (unsigned i = 0; i < 4; ++i) {
+  for (std::size_t i = 0; i < 4; ++i) {
     Floats even, odd;
     if constexpr (std::is_same_v<Element, Bfloat>) {
       even = std::bit_cast<Floats>(across[i] << 16);
@@ -105,7 +105,7 @@ void widenAcross(const std::uint32_t* lanes_of_register, float (*rows)[8]) {
 
 /// Eight rows of C out of the registers of their even and odd columns.
 inline void joinColumns(const float* even, const float* odd, float (*rows)[8]) {
-  for (unsigned row = 0; row < 8; ++row) {
+  for (std::size_t row = 0; row < 8; ++row) {
     const Floats joined = __builtin_shufflevector(loadVector<Quad>(even + 4 * row), loadVector<Quad>(odd + 4 * row), 0,
                                                   1, 2, 3, 4, 5, 6, 7);
     std::memcpy(rows[row], &joined, sizeof(joined));
@@ -114,7 +114,7 @@ inline void joinColumns(const float* even, const float* odd, float (*rows)[8]) {
 
 /// The same backwards; a NaN becomes the one that PTX names.
 inline void splitColumns(const float (*rows)[8], float* even, float* odd) {
-  for (unsigned row = 0; row < 8; ++row) {
+  for (std::size_t row = 0; row < 8; ++row) {
     Floats sum = loadVector<Floats>(rows[row]);
     sum = sum == sum ? sum : Floats{} + canonical_nan;
     std::memcpy(even + 4 * row, &sum, 16);

@@ -76,7 +76,7 @@ void multiply(Warp& warp, const Instr& instr) {
     widenAcross<Element>(warp.read<std::uint32_t>(instr.op[b_at + half]), fragments.b + 8 * half);
   }
   float even[2][lanes], odd[2][lanes];
-  for (unsigned part = 0; part < 2; ++part) {
+  for (std::size_t part = 0; part < 2; ++part) {
     if constexpr (HalfSum) {
       const auto* pairs = warp.read<std::uint32_t>(instr.op[c_at + part]);
       for (unsigned lane = 0; lane < lanes; ++lane) {
@@ -90,7 +90,7 @@ void multiply(Warp& warp, const Instr& instr) {
     }
   }
   fragments.multiplyAccumulate();
-  for (unsigned part = 0; part < 2; ++part) {
+  for (std::size_t part = 0; part < 2; ++part) {
     if constexpr (HalfSum) {
       splitColumns(fragments.c + 8 * part, even[part], odd[part]);
       forLanes<std::uint32_t>(warp, instr.op[part], [&](unsigned lane) {
