@@ -78,9 +78,9 @@ void widen(const std::uint32_t* lanes_of_register, float (*rows)[8]) {
 /// rows[k] = element k of the eight rows of one register, even rows first.
 template <class Element>
 void widenAcross(const std::uint32_t* lanes_of_register, float (*rows)[8]) {
-  Words two[4]; // rows 2 i and 2 i + 1; a word holds elements 2 k and 2 k + 1
-  for (std::size_t i = 0; i < 4; ++i)
-    two[i] = loadVector<Words>(lanes_of_register + 8 * i);
+  // rows 2 i and 2 i + 1; a word holds elements 2 k and 2 k + 1
+  const Words two[4] = {loadVector<Words>(lanes_of_register), loadVector<Words>(lanes_of_register + 8),
+                        loadVector<Words>(lanes_of_register + 16), loadVector<Words>(lanes_of_register + 24)};
   const Words low[2] = {__builtin_shufflevector(two[0], two[1], 0, 8, 1, 9, 4, 12, 5, 13),
                         __builtin_shufflevector(two[2], two[3], 0, 8, 1, 9, 4, 12, 5, 13)};
   const Words high[2] = {__builtin_shufflevector(two[0], two[1], 2, 10, 3, 11, 6, 14, 7, 15),
