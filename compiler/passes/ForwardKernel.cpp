@@ -263,8 +263,11 @@ void ForwardKernel::state(Value begin, Value end, ValueRange gaps, ArrayRef<Arra
   row_max_ = builder.alloc("row_max", rv);
   row_sum_ = builder.alloc("row_sum", rv);
   rescale_ = builder.alloc("rescale", rv);
-  if (!plan_.warp_specialized)
+  if (!plan_.warp_specialized) {
     v_nonfinite_ = builder.alloc("v_nonfinite", BoolType::get(context));
+    v_nonfinite_.getDefiningOp()->setAttr(
+        "note", builder.getStringAttr("where the mask cuts, V held one: 0 times NaN would be NaN"));
+  }
   builder.create<ResetOp>(out_, row_max_, row_sum_);
   if (!begin)
     return; // no tile is visited
