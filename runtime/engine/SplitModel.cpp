@@ -50,14 +50,19 @@ int chooseSplits(const SplitWork& work) {
 std::int64_t keyTiles(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule) {
   const std::int64_t group = spec.q_heads / spec.kv_heads;
   const std::int64_t all = ceilDiv(problem.kv_len, schedule.kv_tile);
+  const std::int64_t queries =
+      std::min<std::int64_t>(problem.q_len, schedule.pack_gqa ? ceilDiv(schedule.q_tile, group) + 1
+                                                              : schedule.q_tile); // a tile may begin inside a query
+  // A window or a chunk bounds the keys that a tile of rows sees.
+  std::int64_t seen = problem.kv_len;
+  if (spec.window.left && (spec.window.right || spec.causal != Causal::None))
+    seen = std::min(seen, *spec.window.left + (spec.causal != Causal::None ? 0 : *spec.window.right) + queries);
+  if (spec.chunk) // from the first one's first key to the last query's or, if nothing is causal, its chunk's last
+    seen = std::min(seen, *spec.chunk + queries + (spec.causal != Causal::None ? 0 : *spec.chunk));
   std::int64_t tiles = all;
-  if (spec.window.left && (spec.window.right || spec.causal != Causal::None)) {
-    // a window bounds the keys that a tile of rows sees: they may begin anywhere in a key tile
-    const std::int64_t right = spec.causal != Causal::None ? 0 : *spec.window.right;
-    const std::int64_t queries =
-        schedule.pack_gqa ? ceilDiv(schedule.q_tile, group) + 1 : schedule.q_tile; // a tile may begin inside a query
-    tiles = ceilDiv(*spec.window.left + right + std::min(queries, problem.q_len) + schedule.kv_tile, schedule.kv_tile);
-    if (spec.prefix) // and its tiles, for what lies between is skipped
+  if (seen < problem.kv_len) {
+    tiles = ceilDiv(seen + schedule.kv_tile, schedule.kv_tile); // they may begin anywhere in a key tile
+    if (spec.prefix)                                            // and its tiles, for what lies between is skipped
       tiles = std::max<std::int64_t>(tiles, 0) + ceilDiv(*spec.prefix, schedule.kv_tile);
   }
   return std::clamp<std::int64_t>(tiles, 1, std::max<std::int64_t>(all, 1));

@@ -98,6 +98,20 @@ TEST(SplitModel, AWindowBoundsTheTilesAndAPrefixAddsItsOwn) {
   EXPECT_EQ(splitWork(spec, problem, schedule, h200()).kv_tiles, 8192 / 64);
 }
 
+TEST(SplitModel, AChunkBoundsTheTiles) {
+  AttentionSpec spec{.q_heads = 4, .kv_heads = 4, .head_dim = 64, .causal = Causal::BottomRight, .chunk = 8192};
+  const Schedule schedule{.q_tile = 64, .kv_tile = 64, .split_kv = true};
+  const auto tiles = [&](std::int64_t q_len, std::int64_t kv_len) {
+    return splitWork(spec, {.batch = 1, .q_len = q_len, .kv_len = kv_len}, schedule, h200()).kv_tiles;
+  };
+  EXPECT_GE(tiles(1, 1000000), 8192 / 64);
+  EXPECT_LE(tiles(1, 1000000), 8192 / 64 + 2);
+  EXPECT_EQ(tiles(1, 1000), 16) << "all there are";
+  spec.causal = Causal::None;
+  EXPECT_GE(tiles(64, 1000000), 2 * 8192 / 64) << "64 queries lie in two chunks at most";
+  EXPECT_LE(tiles(64, 1000000), 2 * 8192 / 64 + 2);
+}
+
 TEST(CostModel, DecodeSplitsAndPrefillDoesNot) {
   const AttentionSpec spec{.q_heads = 28, .kv_heads = 4, .head_dim = 128, .causal = Causal::BottomRight};
   const auto decode = costModel()->choose(spec, {.batch = 1, .q_len = 1, .kv_len = 8192}, h200(), 0);
