@@ -2,6 +2,7 @@
 
 #include "autotune/cli/Cli.h"
 #include "autotune/cli/RecordingDevice.h"
+#include "autotune/cli/Stores.h"
 #include "runtime/reference/DeviceTensors.h"
 #include "runtime/reference/Visibility.h"
 
@@ -54,7 +55,7 @@ PrepareOptions RunOptions::prepare() const {
 Execution execute(const Workload& workload, const std::string& device_name, const PrepareOptions& options,
                   bool verify) {
   const auto device = std::make_shared<RecordingDevice>(openDevice(device_name));
-  Engine engine(device);
+  Engine engine(device, storedSchedules());
   Execution execution{.device = device->properties(),
                       .plan = engine.prepare(workload.spec, reference::problemOf(workload.lengths), options)};
   const reference::DeviceTensors tensors(device, workload.spec, workload.lengths, workload.tensors);

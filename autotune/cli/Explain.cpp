@@ -1,5 +1,6 @@
 #include "autotune/cli/Cli.h"
 #include "autotune/cli/Execution.h"
+#include "autotune/cli/ExplainChoice.h"
 #include "autotune/cli/Output.h"
 
 #include "attune/compiler/Compile.h"
@@ -69,7 +70,8 @@ Exit run(const Options& options, bool json) {
   const DeviceProperties device = openDevice(options.device)->properties();
   Problem problem = options.problem;
   problem.q_total = problem.batch * problem.q_len;
-  const auto choice = costModel()->choose(spec, problem, device, options.splits);
+  const ChoiceReport why = explainChoice(spec, problem, device, options.splits);
+  const auto& choice = why.chosen;
   const SplitWork work = splitWork(spec, problem, choice.schedule, device);
   const CompileResult result = compile(spec, choice.schedule, target(device.arch), {.dump_stages = true});
   const Tiles tiles = countTiles(spec, problem, choice.schedule);
@@ -85,6 +87,7 @@ Exit run(const Options& options, bool json) {
                                {"shared_bytes", shared},
                                {"tiles", {{"empty", tiles.empty}, {"partial", tiles.partial}, {"full", tiles.full}}},
                                {"remarks", result.remarks},
+                               {"choice", toJson(why)},
                                {"stages", nlohmann::json::array()}};
     for (const Stage& stage : result.stages)
       document["stages"].push_back({{"name", stage.name}, {"text", stage.text}});
@@ -105,6 +108,7 @@ Exit run(const Options& options, bool json) {
              static_cast<double>(work.blocks * choice.splits) /
                  static_cast<double>(std::max<std::int64_t>(work.slots, 1)),
              work.kv_tiles, options.splits ? "; asked for" : "");
+  print(why);
   heading("key tiles of one head of one sequence");
   fmt::print("  {} full (no mask), {} partial, {} empty (never visited)\n", tiles.full, tiles.partial, tiles.empty);
   heading("remarks of the passes");

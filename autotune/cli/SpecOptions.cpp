@@ -20,23 +20,27 @@ SpecOptions::SpecOptions(CLI::App& app) {
   app.add_option("--preset", preset_, "the attention of a known model; `attune presets` lists them");
 }
 
+AttentionSpec readSpec(const std::string& text) {
+  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  if (first != std::string::npos && text[first] == '{')
+    return specFromJson(text);
+  if (text == "-")
+    return specFromJson(std::string(std::istreambuf_iterator<char>(std::cin), {}));
+  std::ifstream file(text, std::ios::binary);
+  std::string contents(std::istreambuf_iterator<char>(file), {});
+  if (!file.is_open() || file.bad() || contents.empty())
+    throw UserError(UserError::Kind::Invalid, fmt::format("spec '{}'", text),
+                    "it must be a readable file, -, or JSON in braces", "check the path, or use --preset NAME");
+  return specFromJson(contents);
+}
+
 AttentionSpec SpecOptions::resolve() const {
   if (spec_.empty() == preset_.empty())
     throw UsageError(spec_.empty() ? "no spec: give one as JSON or file, or --preset NAME, such as --preset qwen2.5-7b"
                                    : "a spec and --preset: give one of them");
   if (!preset_.empty())
     return preset(preset_);
-  const std::size_t first = spec_.find_first_not_of(" \t\r\n");
-  if (first != std::string::npos && spec_[first] == '{')
-    return specFromJson(spec_);
-  if (spec_ == "-")
-    return specFromJson(std::string(std::istreambuf_iterator<char>(std::cin), {}));
-  std::ifstream file(spec_, std::ios::binary);
-  std::string text(std::istreambuf_iterator<char>(file), {});
-  if (!file.is_open() || file.bad() || text.empty())
-    throw UserError(UserError::Kind::Invalid, fmt::format("spec '{}'", spec_),
-                    "it must be a readable file, -, or JSON in braces", "check the path, or use --preset NAME");
-  return specFromJson(text);
+  return readSpec(spec_);
 }
 
 } // namespace attune::cli

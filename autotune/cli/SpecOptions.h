@@ -10,6 +10,9 @@ class App;
 
 namespace attune::cli {
 
+/// Of JSON in a file, "-" for stdin, or inline. Throws UserError if it is invalid or can't be read.
+AttentionSpec readSpec(const std::string& text);
+
 /// The SPEC of most verbs: JSON in a file, "-" for stdin, or inline; or --preset NAME.
 class SpecOptions {
 public:

@@ -21,6 +21,9 @@ constexpr Verb verbs[] = {
     {"run", "run a spec on tensors, and verify", defineRun},
     {"profile", "run on the emulated device and count what happens", defineProfile},
     {"explain", "why the kernel is what it is: passes, remarks, tiles, splits", defineExplain},
+    {"tune", "choose schedules for shapes, and remember them", defineTune},
+    {"precompute", "fill the cache ahead of time, with or without the GPU", definePrecompute},
+    {"cache", "what is kept: list, verify, merge, export, import, ...", defineCache},
     {"presets", "the attention of known models", definePresets},
     {"devices", "what there is to run on", defineDevices},
     {"doctor", "check NVRTC, driver, GPU and emulator, and say what to do", defineDoctor},
@@ -32,6 +35,7 @@ Examples:
   attune compile --preset qwen2.5-7b --arch sm_90 > kernel.cu
   attune run '{"dtype": "bf16", "q_heads": 8, "kv_heads": 2, "head_dim": 64, "causal": "bottom_right"}' --q-len 128 --kv-len 512 --verify
   attune run spec.json --inputs in.safetensors --output out.safetensors
+  attune precompute --preset qwen2.5-7b --phase prefill,decode --arch sm_90a
 
 Exit codes: 0 done, 1 some items failed, 2 usage, 3 invalid spec or input, 4 valid but not supported,
   5 no device or no NVRTC, 6 cache, 7 verification mismatch, 8 time limit, 130 interrupted

@@ -21,11 +21,12 @@ struct TileTime {
   double most() const { return std::max({tensor, sfu, issue, shared, l2}); }
 };
 
-TileTime perTile(const Work& work, const Machine& machine, double tiles) {
+TileTime perTile(const Work& work, const Schedule& s, const Machine& machine, double tiles) {
   const Figures& f = machine.figures;
+  const double tensor = s.warp_specialized ? f.wgmma_flops : f.tensor_flops;
   const double clock = f.clock_ghz * 1e3; // per microsecond
   const double l2 = std::min(f.l2_gbytes_per_s * 1e3 / machine.device.multiprocessors, 64 * clock);
-  return {work.fold.tensor_flops / tiles / f.tensor_flops / clock, work.fold.sfu_ops / tiles / f.sfu_ops / clock,
+  return {work.fold.tensor_flops / tiles / tensor / clock, work.fold.sfu_ops / tiles / f.sfu_ops / clock,
           work.fold.instructions / tiles / f.instructions / clock,
           work.fold.shared_wavefronts / tiles / f.shared_wavefronts / clock, work.fold.read_bytes / tiles / l2};
 }
@@ -106,17 +107,26 @@ Cost predict(const AttentionSpec& spec, const Problem& problem, const Candidate&
   double tiles = 0;
   for (const Task& task : work.tasks)
     tiles += static_cast<double>(task.blocks * work.heads * task.key_tiles);
-  const TileTime tile = perTile(work, machine, std::max(tiles, 1.0));
+  const TileTime tile = perTile(work, s, machine, std::max(tiles, 1.0));
 
   // How long all blocks of a multiprocessor take for one key tile each.
   const double resident = cost.blocks_per_multiprocessor, quarters = s.warps / 4.0; // warps per scheduler
   const double busy = std::max(1.0, 1 / (resident * quarters)); // fewer than four warps leave schedulers idle
   const double pipes = resident * tile.most() * busy;
-  const double sync = 300 / (f.clock_ghz * 1e3);              // two barriers, and the latency of the first fragments
-  const double chain = tile.sum() / quarters + sync;          // what a warp does one after another
+  const double sync = 300 / (f.clock_ghz * 1e3); // two barriers, and the latency of the first fragments
+  // What a warp does one after another; with overlap its products run beside its softmax, and warpgroups that take
+  // turns hide the rest.
+  const double softmax = std::max(tile.sfu, tile.issue);
+  const double alone = !s.warp_specialized ? tile.sum()
+                       : s.ping_pong       ? std::max(tile.tensor, softmax) * quarters
+                       : s.overlap         ? std::max(tile.tensor, softmax) * 1.15
+                                           : tile.tensor + softmax;
+  const double chain = alone / quarters + sync;
   const double ring = f.memory_latency_us / (s.stages - 0.5); // a tile comes a ring's length after it was asked for
-  const double unhidden = 0.15 * (resident * tile.sum() * busy - resident * tile.most()); // overlap is never perfect
-  const double period = std::max({pipes, chain, ring}) + std::max(0.0, unhidden);
+  // Overlap is never perfect: a part of all but the longest of a block's own pipes shows.
+  const double own = std::max({tile.tensor, softmax, tile.shared});
+  const double unhidden = (s.ping_pong ? 0.05 : 0.15) * resident * (tile.sum() - own) * busy;
+  const double period = std::max({pipes, chain, ring}) + unhidden;
 
   const double ends = 2 * f.memory_latency_us; // the first tile arrives, the last row leaves
   const double span = makespan(work, slots, [&](const Task& t) {

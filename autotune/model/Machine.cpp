@@ -24,19 +24,20 @@ struct Product {
 // al. 2024, "Benchmarking and Dissecting the Nvidia Hopper GPU Architecture"); the same factor is assumed on sm_100.
 // Latencies: the same paper, and Chips and Cheese's pointer chases, plus queueing under load. Launches: 2 to 2.5 us,
 // and about 1 us for one that follows in the stream. Estimates all, until a device is measured.
-constexpr Figures figures(double clock, double tensor, double l2, double memory, double memory_latency = 0.8) {
+constexpr Figures figures(double clock, double tensor, double l2, double memory, double wgmma = 0) {
   return {.clock_ghz = clock,
           .tensor_flops = tensor,
+          .wgmma_flops = wgmma,
           .l2_gbytes_per_s = l2,
           .memory_gbytes_per_s = memory,
-          .memory_latency_us = memory_latency,
+          .memory_latency_us = 0.8,
           .l2_latency_us = 0.2,
           .launch_us = 2.5,
           .next_launch_us = 1.2};
 }
 const Product products[] = {
-    {"H200", "sm_90a", 132, 50, figures(1.75, 2580, 5500, 4300)},
-    {"H100", "sm_90a", 132, 50, figures(1.75, 2580, 5500, 2950)},
+    {"H200", "sm_90a", 132, 50, figures(1.6, 2580, 5500, 4300, 4096)},
+    {"H100", "sm_90a", 132, 50, figures(1.6, 2580, 5500, 2950, 4096)},
     {"A100", "sm_80", 108, 40, figures(1.41, 2048, 4000, 1370)},
     {"A10", "sm_86", 72, 6, figures(1.5, 1024, 1800, 530)},
     {"L40S", "sm_89", 142, 96, figures(2.3, 1024, 3500, 760)},

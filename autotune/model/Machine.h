@@ -12,6 +12,7 @@ namespace attune::autotune {
 struct Figures {
   double clock_ghz = 0;           ///< under load
   double tensor_flops = 0;        ///< 16-bit, fp32 accumulation, by mma.sync
+  double wgmma_flops = 0;         ///< the same by wgmma; 0: it has none
   double sfu_ops = 16;            ///< ex2 and the like (CUDA programming guide, throughput of native arithmetic)
   double shared_wavefronts = 1;   ///< of 128 bytes
   double instructions = 4;        ///< warp instructions issued

@@ -11,7 +11,7 @@ namespace {
 
 std::int64_t ceilDiv(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 std::int64_t floorDiv(std::int64_t a, std::int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
-std::int64_t padded(std::int64_t dim) { return ceilDiv(dim, 16) * 16; }
+std::int64_t padded(std::int64_t dim, std::int64_t panel) { return ceilDiv(dim, panel) * panel; }
 
 struct Range {
   std::int64_t begin = 0, end = 0;
@@ -67,23 +67,27 @@ void addFold(KernelWork& w, const AttentionSpec& spec, const Schedule& s, const 
     return;
   }
   const std::int64_t head_dim_v = spec.head_dim_v ? spec.head_dim_v : spec.head_dim;
-  const auto d = static_cast<double>(padded(spec.head_dim)), dv = static_cast<double>(padded(head_dim_v));
+  const std::int64_t panel = s.warp_specialized ? 32 : 16; // columns: the narrower TMA box, or a k step
+  const auto d = static_cast<double>(padded(spec.head_dim, panel)), dv = static_cast<double>(padded(head_dim_v, panel));
   const double q_tile = s.q_tile, kv_tile = s.kv_tile;
   const double tiles = blocks * static_cast<double>(t.key_tiles), pairs = tiles * q_tile * kv_tile;
   const double rows = blocks * static_cast<double>(t.rows), keys = blocks * static_cast<double>(t.keys);
   const double wavefront = 128, element = 2;
 
   w.tensor_flops += 2 * pairs * (d + dv);
-  w.mma += pairs * (d + dv) / (16 * 8 * 16);
+  const double mma = s.warp_specialized ? 0 : pairs * (d + dv) / (16 * 8 * 16);
+  w.mma += mma;
   // One exponential per score; one per row and key tile for the rescaling, and one at the end, by the four lanes of a
   // row.
   w.sfu_ops += pairs * (spec.softcap > 0 ? 3 : 1) + 4 * q_tile * (tiles + blocks);
-  // Each warp reads all of K and V, and its rows of Q again for each key tile.
-  const double reads = tiles * (s.warps * kv_tile * (d + dv) + q_tile * d) * element;
+  // Each warp, or warpgroup, reads all of K and V, and its rows of Q again for each key tile.
+  const double readers = s.warp_specialized ? s.warps / 4.0 : s.warps;
+  const double reads = tiles * (readers * kv_tile * (d + dv) + q_tile * d) * element;
   const double copied = (keys * static_cast<double>(spec.head_dim + head_dim_v) + rows * spec.head_dim) * element;
   const double filled = (tiles * kv_tile * (d + dv) + blocks * q_tile * d) * element; // what is not there becomes zeros
   const double epilogue = s.split_kv ? 0 : (blocks * q_tile + rows) * dv * element;   // O goes through shared memory
-  w.ldmatrix += reads / (4 * wavefront);
+  const double ldmatrix = s.warp_specialized ? 0 : reads / (4 * wavefront);
+  w.ldmatrix += ldmatrix;
   w.shared_wavefronts += (reads + filled + epilogue) / wavefront;
 
   w.read_bytes += copied;
@@ -95,7 +99,7 @@ void addFold(KernelWork& w, const AttentionSpec& spec, const Schedule& s, const 
   const double masked = blocks * static_cast<double>(t.masked_tiles) * q_tile * kv_tile;
   const double per_score = 4.5 + (spec.softcap > 0 ? 6 : 0) + (spec.alibi != Alibi::None ? 3 : 0);
   w.instructions += (pairs * per_score + masked * 3 + tiles * q_tile * dv) / 32;
-  w.instructions += pairs * (d + dv) / (16 * 8 * 16) + reads / (4 * wavefront) + 2 * copied / (32 * 16);
+  w.instructions += mma + ldmatrix + (s.warp_specialized ? 0 : 2 * copied / (32 * 16)); // TMA issues nothing
 }
 
 } // namespace

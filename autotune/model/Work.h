@@ -17,7 +17,8 @@ struct Task {
 };
 
 /// What one launch does, by closed forms: the names are those of the emulated device's counters, and where a value is
-/// exact the device counts the same (tests/unit/autotune/WorkTest.cpp). Sums over all blocks of a kernel.
+/// exact the device counts the same (tests/unit/autotune/WorkTest.cpp; for
+/// kernels without roles). Sums over all blocks of a kernel.
 struct KernelWork {
   double tensor_flops = 0;      ///< exact
   double sfu_ops = 0;           ///< exact where each row sees a key and there is no softcap

@@ -1,9 +1,5 @@
 #include "autotune/search/Screen.h"
 
-#include "autotune/search/Parallel.h"
-
-#include "attune/compiler/Compile.h"
-
 #include <fmt/format.h>
 
 namespace attune::autotune {
@@ -18,20 +14,6 @@ std::optional<std::string> objection(const BuildLog& log) {
     if (warning.find("C75") != std::string::npos || warning.find("setmaxnreg") != std::string::npos)
       return warning;
   return std::nullopt;
-}
-
-Screen compileScreen(const AttentionSpec& spec, const std::string& arch, unsigned jobs) {
-  return [=](const std::vector<Schedule>& schedules) {
-    const auto toolchain = Toolchain::shared();
-    std::vector<std::optional<std::string>> verdicts(schedules.size());
-    parallelFor(schedules.size(), jobs, [&](std::size_t i) {
-      const CompileResult text = compile(spec, schedules[i], target(arch));
-      for (const KernelSource& kernel : text.kernels)
-        if (!verdicts[i])
-          verdicts[i] = objection(toolchain->build(kernel.cuda, arch, Image::Kind::Cubin, kernel.manifest.name).log);
-    });
-    return verdicts;
-  };
 }
 
 } // namespace attune::autotune

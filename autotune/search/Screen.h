@@ -1,7 +1,6 @@
 #pragma once
 
 #include "attune/compiler/Schedule.h"
-#include "attune/compiler/Spec.h"
 #include "runtime/toolchain/Toolchain.h"
 
 #include <functional>
@@ -16,8 +15,5 @@ using Screen = std::function<std::vector<std::optional<std::string>>(const std::
 
 /// What the compile log says against a kernel: spills, local memory, serialised wgmma (C75xx), an ignored setmaxnreg.
 std::optional<std::string> objection(const BuildLog& log);
-
-/// Compiles for `arch` on `jobs` threads. What does not compile is a bug of ours, and is thrown.
-Screen compileScreen(const AttentionSpec& spec, const std::string& arch, unsigned jobs);
 
 } // namespace attune::autotune

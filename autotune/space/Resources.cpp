@@ -9,14 +9,23 @@ namespace attune::autotune {
 Resources resourcesOf(const AttentionSpec& spec, const Schedule& schedule, const Target& target) {
   Resources r;
   r.shared_bytes = sharedBytes(spec, schedule);
-  r.threads = schedule.warps * 32;
-  // A thread names 255 registers, and ptxas hands them out in eights.
-  r.register_limit = std::min(255, target.registers_per_multiprocessor / r.threads / 8 * 8);
+  constexpr int producer = 128; // threads
+  r.threads = schedule.warps * 32 + (schedule.warp_specialized ? producer : 0);
+  // A thread names 255 registers, and ptxas hands them out in eights. With roles the producer gives its own away:
+  // two consumers get 240, three 160 (setmaxnreg; FlashAttention-3).
+  r.register_limit = schedule.warp_specialized ? (schedule.warps > 8 ? 160 : 240)
+                                               : std::min(255, target.registers_per_multiprocessor / r.threads / 8 * 8);
 
   // A warp's share of the accumulators, over its 32 lanes.
   const int rows = schedule.q_tile / schedule.warps;
   const int head_dim_v = spec.head_dim_v ? spec.head_dim_v : spec.head_dim;
   const int out = rows * ((head_dim_v + 15) / 16 * 16) / 32, scores = rows * schedule.kv_tile / 32;
+  if (schedule.warp_specialized) {
+    // wgmma reads Q, K and V from shared memory. Probabilities beside the next scores if they overlap.
+    r.register_floor = out + scores + (schedule.overlap ? scores / 2 : scores / 4) + 24;
+    r.registers = target.registers_per_multiprocessor / r.threads / 8 * 8; // at launch: a block has the whole file
+    return r;
+  }
   // O and S together, the probabilities packed in twos as S dies, fragments of one step, addresses and row state.
   r.register_floor = out + scores * 5 / 4 + 56;
   // Fitted to ptxas 13.0 on 66 schedules of the portable path that did not spill (head dims 64, 96, 128, 192, 256).

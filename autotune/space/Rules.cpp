@@ -32,6 +32,24 @@ Broken brokenFragments(const Subject&, const Schedule& s) {
   return fmt::format("{} rows for {} warps", s.q_tile, s.warps);
 }
 
+Broken brokenWgmma(const Subject& subject, const Schedule& s) {
+  if (!s.warp_specialized || subject.target.wgmma)
+    return {};
+  return subject.target.name + " has neither";
+}
+
+Broken brokenWarpgroups(const Subject&, const Schedule& s) {
+  if (!s.warp_specialized || (s.warps % 4 == 0 && s.warps <= 12 && s.q_tile == 16 * s.warps))
+    return {};
+  return fmt::format("{} warps for {} rows", s.warps, s.q_tile);
+}
+
+Broken brokenTurns(const Subject&, const Schedule& s) {
+  if (!s.ping_pong || s.warps >= 8)
+    return {};
+  return fmt::format("{} warps", s.warps);
+}
+
 Broken brokenShared(const Subject& subject, const Schedule& s) {
   const std::int64_t bytes = sharedBytes(subject.spec, s);
   if (bytes <= subject.target.shared_per_block)
@@ -96,6 +114,12 @@ Broken brokenStages(const Subject& subject, const Schedule& s) {
   return fmt::format("{} stages for {} key tiles", s.stages, tiles);
 }
 
+Broken brokenDepth(const Subject&, const Schedule& s) {
+  if (s.warp_specialized || s.stages <= 4)
+    return {};
+  return fmt::format("{} stages", s.stages);
+}
+
 Broken brokenSplit(const Subject& subject, const Schedule& s) {
   if (!s.split_kv || subject.spec.batch_invariant || keyTiles(subject, s) > 1)
     return {};
@@ -104,6 +128,9 @@ Broken brokenSplit(const Subject& subject, const Schedule& s) {
 
 } // namespace
 
+// Roles build on one another: a producer, then products beside softmax, then warpgroups that take turns.
+enum Roles { None, WarpSpecialized, Overlap, PingPong };
+
 const std::vector<Axis>& axes() {
   static const std::vector<Axis> all = {
       {"q_tile",
@@ -111,15 +138,15 @@ const std::vector<Axis>& axes() {
        [](Schedule& s, int v) { s.q_tile = v; },
        [](const Schedule& s) -> int { return s.q_tile; }},
       {"kv_tile",
-       {16, 32, 48, 64, 80, 96, 128, 160},
+       {16, 32, 48, 64, 80, 96, 112, 128, 160, 176, 192},
        [](Schedule& s, int v) { s.kv_tile = v; },
        [](const Schedule& s) -> int { return s.kv_tile; }},
       {"warps",
-       {1, 2, 4, 8},
+       {1, 2, 4, 8, 12},
        [](Schedule& s, int v) { s.warps = v; },
        [](const Schedule& s) -> int { return s.warps; }},
       {"stages",
-       {1, 2, 3, 4},
+       {1, 2, 3, 4, 6, 8},
        [](Schedule& s, int v) { s.stages = v; },
        [](const Schedule& s) -> int { return s.stages; }},
       {"pack_gqa",
@@ -130,6 +157,12 @@ const std::vector<Axis>& axes() {
        {0, 1},
        [](Schedule& s, int v) { s.split_kv = v != 0; },
        [](const Schedule& s) -> int { return s.split_kv; }},
+      {"roles",
+       {None, WarpSpecialized, Overlap, PingPong},
+       [](Schedule& s, int v) {
+         s.warp_specialized = v >= WarpSpecialized, s.overlap = v >= Overlap, s.ping_pong = v >= PingPong;
+       },
+       [](const Schedule& s) -> int { return int{s.warp_specialized} + int{s.overlap} + int{s.ping_pong}; }},
   };
   return all;
 }
@@ -137,6 +170,9 @@ const std::vector<Axis>& axes() {
 const std::vector<Rule>& rules() {
   static const std::vector<Rule> all = {
       {"whole-fragments", "a warp owns a multiple of the 16 rows of a matrix fragment", false, brokenFragments},
+      {"needs-wgmma", "roles are for targets with warpgroup products and TMA", false, brokenWgmma},
+      {"warpgroups", "one to three warpgroups compute, with 16 rows for each warp", false, brokenWarpgroups},
+      {"turns", "ping-pong takes two warpgroups", false, brokenTurns},
       {"pack-needs-group", "packing puts the q heads of one kv head into a tile, and there is one", false, brokenGroup},
       {"batch-invariant", "a row's bits may depend on the spec alone, so the spec alone fixes the schedule", false,
        brokenInvariance},
@@ -147,6 +183,8 @@ const std::vector<Rule>& rules() {
       {"idle-rows", "most rows of the tile would be padding", true, brokenRows},
       {"idle-keys", "keys of the tile would never be there", true, brokenKeys},
       {"idle-stages", "a ring deeper than the key tiles of a block is never full", true, brokenStages},
+      {"deep-ring", "four key tiles under way cover the latency of memory; more take the room of other blocks", true,
+       brokenDepth},
       {"nothing-to-split", "one key tile makes one chunk, and the combine kernel would copy it", true, brokenSplit},
   };
   return all;

@@ -47,6 +47,17 @@ TEST(Space, EachRuleNamesItselfAndItsNumbers) {
             "registers: at least 264 of 255");
   EXPECT_EQ(brokenRule(spec, decode, "q_tile=128 kv_tile=64 warps=8 stages=1 pack_gqa=1 split_kv=1"),
             "idle-rows: 7 rows in a tile of 128");
+  EXPECT_EQ(brokenRule(spec, prefill,
+                       "q_tile=128 kv_tile=128 warps=8 stages=2 pack_gqa=0 split_kv=0 warp_specialized=1", "sm_90"),
+            "needs-wgmma: sm_90 has neither");
+  // what the text form refuses by itself
+  const Schedule two_warps{.q_tile = 32, .kv_tile = 64, .warps = 2, .warp_specialized = true};
+  EXPECT_STREQ(rejection({spec, target("sm_90a"), prefill}, two_warps)->rule->name, "warpgroups");
+  const Schedule alone{
+      .q_tile = 64, .kv_tile = 64, .warps = 4, .warp_specialized = true, .overlap = true, .ping_pong = true};
+  EXPECT_STREQ(rejection({spec, target("sm_90a"), prefill}, alone)->rule->name, "turns");
+  EXPECT_EQ(brokenRule(spec, prefill, "q_tile=64 kv_tile=32 warps=4 stages=5 pack_gqa=0 split_kv=0"),
+            "deep-ring: 5 stages");
   const Problem few{.batch = 1, .q_len = 1, .kv_len = 40, .q_total = 1};
   EXPECT_EQ(brokenRule(spec, few, "q_tile=64 kv_tile=64 warps=4 stages=1 pack_gqa=1 split_kv=0"),
             "idle-keys: 40 keys in a tile of 64");

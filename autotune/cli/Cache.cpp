@@ -1,0 +1,196 @@
+#include "autotune/cli/Cli.h"
+#include "autotune/cli/Output.h"
+#include "autotune/cli/StoreEntries.h"
+
+#include "attune/compiler/Error.h"
+#include "runtime/cache/Bundle.h"
+#include "runtime/cache/Paths.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace attune::cli {
+
+namespace {
+
+struct Options {
+  std::string action;
+  std::vector<std::string> arguments;
+  std::uint64_t max_bytes = std::uint64_t{4} << 30;
+};
+
+/// One action's result: a document, and what to tell people.
+struct Answer {
+  nlohmann::json document;
+  Exit exit = Exit::Done;
+};
+
+nlohmann::json list(const std::vector<Entry>& entries, bool whole) {
+  nlohmann::json all = nlohmann::json::array();
+  for (const Entry& entry : entries)
+    all.push_back(toJson(entry, whole));
+  return all;
+}
+
+void print(const std::vector<Entry>& entries) {
+  Table table({"kind", "entry", "KiB", "tier", "state"});
+  for (const Entry& e : entries)
+    table.add({e.kind, e.title, fmt::format("{:.1f}", static_cast<double>(e.info.bytes) / 1024),
+               e.info.tier == cache::Tier::User ? "user" : "system", e.info.damage.empty() ? "sound" : e.info.damage});
+  table.print();
+}
+
+Answer path(bool json) {
+  nlohmann::json system = nlohmann::json::array();
+  for (const auto& folder : cache::systemCacheFolders())
+    system.push_back(folder.string());
+  const std::string user = cache::userCacheFolder().string();
+  if (!json)
+    fmt::print("{}\n", user);
+  return {{{"user", user}, {"system", system}}};
+}
+
+Answer listing(Stores& stores, bool json) {
+  const std::vector<Entry> entries = stores.entries();
+  if (!json)
+    print(entries);
+  return {{{"entries", list(entries, false)}}};
+}
+
+Answer show(Stores& stores, const std::string& what, bool json) {
+  std::vector<Entry> entries = stores.entries();
+  std::erase_if(entries, [&](const Entry& e) { return !matches(e, what); });
+  if (entries.empty())
+    throw UserError(UserError::Kind::Invalid, fmt::format("'{}'", what), "no entry's title, key or file contains it",
+                    "see `attune cache list`");
+  if (!json)
+    for (const Entry& e : entries) {
+      heading(e.title);
+      fmt::print("  {}\n", e.info.path.string());
+      excerpt(toJson(e, true).dump(2), 200);
+    }
+  return {{{"entries", list(entries, true)}}};
+}
+
+Answer verify(Stores& stores, bool json) {
+  std::vector<Entry> entries = stores.entries();
+  const std::size_t all = entries.size();
+  std::erase_if(entries, [](const Entry& e) { return e.info.damage.empty(); });
+  if (!json) {
+    if (!entries.empty())
+      print(entries);
+    fmt::print("{} entries, {} damaged{}\n", all, entries.size(),
+               entries.empty() ? "" : "; they are never used, and `attune cache prune` removes them");
+  }
+  return {{{"total", all}, {"damaged", list(entries, false)}, {"ok", entries.empty()}},
+          entries.empty() ? Exit::Done : Exit::Cache};
+}
+
+Answer prune(Stores& stores, std::uint64_t max_bytes, bool json) {
+  std::uint64_t bytes = 0, count = 0;
+  for (cache::EntryStore* store : stores.all())
+    for (const cache::EntryInfo& removed : store->prune(max_bytes))
+      bytes += removed.bytes, ++count;
+  if (!json)
+    fmt::print("{} entries removed, {:.1f} MiB\n", count, static_cast<double>(bytes) / (1 << 20));
+  return {{{"removed", count}, {"bytes", bytes}}};
+}
+
+Answer clear(Stores& stores, bool json) {
+  std::size_t count = 0;
+  for (cache::EntryStore* store : stores.all())
+    for (const cache::EntryInfo& entry : store->list())
+      if (entry.tier == cache::Tier::User && entry.damage.empty())
+        count += store->remove(entry.key);
+  for (cache::EntryStore* store : stores.all())
+    count += store->prune(~std::uint64_t{0}).size(); // the damaged ones
+  if (!json)
+    fmt::print("{} entries removed\n", count);
+  return {{{"removed", count}}};
+}
+
+Answer bundle(Stores& stores, const std::string& action, const std::string& file, bool json) {
+  const auto all = stores.all();
+  const cache::BundleReport report =
+      action == "export" ? cache::exportBundle(all, file) : cache::importBundle(all, file, checkImported);
+  if (!json)
+    fmt::print("{} entries {}{}\n", report.entries, action == "export" ? "written to " + file : "taken from " + file,
+               report.known ? fmt::format(", {} were there", report.known) : "");
+  return {{{"file", file}, {"entries", report.entries}, {"known", report.known}, {"foreign", report.foreign}}};
+}
+
+Answer merge(Stores& stores, const std::vector<std::string>& folders, bool json) {
+  MergeReport report;
+  for (const std::string& folder : folders)
+    report += mergeInto(stores, folder);
+  if (!json)
+    fmt::print("{} entries taken, {} were there, {} were replaced by better ones, {} were worse than ours\n",
+               report.taken, report.known, report.replaced, report.worse);
+  return {{{"taken", report.taken}, {"known", report.known}, {"replaced", report.replaced}, {"worse", report.worse}}};
+}
+
+Answer diff(Stores& stores, const std::string& folder, bool json) {
+  const nlohmann::json differences = difference(stores, folder);
+  if (!json) {
+    Table table({"record", "here", "there"});
+    for (const auto& d : differences)
+      table.add({d["record"], d["here"].is_null() ? "-" : d["here"], d["there"].is_null() ? "-" : d["there"]});
+    table.print();
+  }
+  return {{{"differences", differences}}};
+}
+
+Exit run(const Options& o, bool json) {
+  const auto wants = [&](std::size_t least, std::size_t most, const char* what) {
+    if (o.arguments.size() < least || o.arguments.size() > most)
+      throw UsageError(fmt::format("attune cache {} takes {}", o.action, what));
+  };
+  const Answer answer = [&]() -> Answer {
+    if (o.action == "path")
+      return wants(0, 0, "no argument"), path(json);
+    Stores stores(cache::userCacheFolder());
+    if (o.action == "list")
+      return wants(0, 0, "no argument"), listing(stores, json);
+    if (o.action == "show")
+      return wants(1, 1, "a part of an entry's title, key or file"), show(stores, o.arguments[0], json);
+    if (o.action == "verify")
+      return wants(0, 0, "no argument"), verify(stores, json);
+    if (o.action == "prune")
+      return wants(0, 0, "no argument"), prune(stores, o.max_bytes, json);
+    if (o.action == "clear")
+      return wants(0, 0, "no argument"), clear(stores, json);
+    if (o.action == "merge")
+      return wants(1, 1 << 20, "the folders of other caches"), merge(stores, o.arguments, json);
+    if (o.action == "diff")
+      return wants(1, 1, "the folder of another cache"), diff(stores, o.arguments[0], json);
+    return wants(1, 1, "a file such as model.attune"), bundle(stores, o.action, o.arguments[0], json);
+  }();
+  if (json)
+    printJson(answer.document);
+  return answer.exit;
+}
+
+} // namespace
+
+std::function<Exit()> defineCache(CLI::App& app, const bool& json) {
+  const auto options = std::make_shared<Options>();
+  app.add_option("ACTION", options->action, "path, list, show, verify, prune, merge, diff, export, import, clear")
+      ->required()
+      ->check(CLI::IsMember({"path", "list", "show", "verify", "prune", "merge", "diff", "export", "import", "clear"}));
+  app.add_option("ARGUMENTS", options->arguments, "a file, folders, or what to show");
+  app.add_option("--max-size", options->max_bytes, "prune: what may stay, in bytes or as 500MB")
+      ->transform(CLI::AsSizeValue(false));
+  app.footer(
+      "\nThe cache is below $ATTUNE_CACHE_DIR, else $XDG_CACHE_HOME/attune, else ~/.cache/attune. Damaged entries "
+      "are never used;\nverify exits with 6 if there is one.\n\nExamples:\n  attune cache list --json\n"
+      "  attune cache export model.attune\n  attune cache merge node1/cache node2/cache\n"
+      "  attune cache show qwen");
+  return [options, &json] { return run(*options, json); };
+}
+
+} // namespace attune::cli
