@@ -2,6 +2,7 @@
 
 #include "attune/compiler/Error.h"
 #include "runtime/emulator/AsyncProxy.h"
+#include "runtime/emulator/ClusterBarrier.h"
 #include "runtime/emulator/Races.h"
 
 #include <algorithm>
@@ -136,6 +137,7 @@ void Block::releaseIfComplete(std::uint32_t id) {
 }
 
 void Block::exited(Warp&) {
+  cluster_barrier->exited();
   for (std::uint32_t id = 0; id < barriers_.size(); ++id)
     if (barriers_[id].arrived != 0 && barriers_[id].expected == 0)
       releaseIfComplete(id);

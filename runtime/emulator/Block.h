@@ -10,6 +10,7 @@
 
 namespace attune::emulator {
 
+class ClusterBarrier;
 class RaceDetector;
 struct AsyncProxy;
 
@@ -62,7 +63,8 @@ public:
   Clocks* clocks;
   const unsigned rank;                           ///< in the cluster
   std::span<const std::unique_ptr<Block>> peers; ///< the cluster
-  Dim3 position;                                 ///< %ctaid
+  ClusterBarrier* cluster_barrier = nullptr;
+  Dim3 position; ///< %ctaid
   std::vector<std::byte> shared_storage;
   std::byte* shared = nullptr;
   std::size_t shared_bytes = 0;

@@ -24,7 +24,7 @@ Cluster::Cluster(const Launch& launch, Tally& tally) : launch_(launch), clocks_(
   for (unsigned rank = 0; rank < size(launch.config.cluster); ++rank)
     blocks_.push_back(std::make_unique<Block>(launch, tally, clocks_, rank));
   for (const auto& block : blocks_)
-    block->peers = blocks_;
+    block->peers = blocks_, block->cluster_barrier = &barrier_;
 }
 
 void Cluster::start(std::uint64_t index) {
@@ -33,6 +33,7 @@ void Cluster::start(std::uint64_t index) {
   const Dim3 at{static_cast<unsigned>(index % clusters.x), static_cast<unsigned>(index / clusters.x % clusters.y),
                 static_cast<unsigned>(index / clusters.x / clusters.y)};
   clocks_.reset();
+  barrier_.reset(blocks_);
   for (unsigned rank = 0; rank < blocks_.size(); ++rank) {
     const Dim3 within{rank % cluster.x, rank / cluster.x % cluster.y, rank / cluster.x / cluster.y};
     blocks_[rank]->start({at.x * cluster.x + within.x, at.y * cluster.y + within.y, at.z * cluster.z + within.z});

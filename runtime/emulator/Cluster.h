@@ -1,6 +1,7 @@
 #pragma once
 
 #include "runtime/emulator/Block.h"
+#include "runtime/emulator/ClusterBarrier.h"
 
 namespace attune::emulator {
 
@@ -23,6 +24,7 @@ private:
 
   const Launch& launch_;
   Clocks clocks_;
+  ClusterBarrier barrier_{clocks_};
   std::vector<std::unique_ptr<Block>> blocks_;
 };
 

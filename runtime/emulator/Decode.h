@@ -80,6 +80,7 @@ void addAsyncRules(Rules& rules);
 void addMatrixRules(Rules& rules);
 void addStoreMatrixRules(Rules& rules);
 void addWmmaRules(Rules& rules);
+void addClusterRules(Rules& rules);
 void addMbarrierRules(Rules& rules);
 void addRoleRules(Rules& rules);
 void addWgmmaRules(Rules& rules);

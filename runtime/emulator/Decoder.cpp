@@ -16,8 +16,8 @@ const Rules& rules() {
     Rules made;
     addMoveRules(made), addIntegerRules(made), addBitRules(made), addArithmeticRules(made);
     addCompareRules(made), addConvertRules(made), addLoadStoreRules(made), addAtomicRules(made), addAsyncRules(made);
-    addMatrixRules(made), addStoreMatrixRules(made), addWmmaRules(made), addWarpRules(made);
-    addControlRules(made), addMbarrierRules(made), addRoleRules(made), addWgmmaRules(made);
+    addMatrixRules(made), addStoreMatrixRules(made), addWmmaRules(made), addWarpRules(made), addControlRules(made);
+    addClusterRules(made), addMbarrierRules(made), addRoleRules(made), addWgmmaRules(made);
     return made;
   }();
   return all;
@@ -41,6 +41,7 @@ Program Decoder::run(const std::string& kernel) {
   program_.max_threads = found->second.max_threads;
   program_.max_registers = found->second.max_registers;
   program_.min_blocks = found->second.min_blocks;
+  program_.cluster = found->second.cluster;
   for (const ptx::Variable& parameter : found->second.parameters) {
     const std::uint64_t offset = reserve(program_.parameter_bytes, parameter);
     parameters_[parameter.name] = offset;

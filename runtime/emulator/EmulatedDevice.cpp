@@ -176,6 +176,14 @@ void EmulatedDevice::check(const Program& program, const LaunchConfig& config, s
   if (grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.x > 0x7fffffff || grid.y > 65535 || grid.z > 65535)
     throw DeviceError(who + "a grid of " + std::to_string(grid.x) + " x " + std::to_string(grid.y) + " x " +
                       std::to_string(grid.z) + "; the limits are 2147483647 x 65535 x 65535 and nothing may be zero");
+  const Dim3 cluster = config.cluster;
+  const std::uint64_t cluster_blocks = std::uint64_t{cluster.x} * cluster.y * cluster.z;
+  if (cluster_blocks == 0 || cluster_blocks > 16 || grid.x % cluster.x != 0 || grid.y % cluster.y != 0 ||
+      grid.z % cluster.z != 0)
+    throw DeviceError(who + "a cluster of " + std::to_string(cluster_blocks) +
+                      " blocks: 1 to 16, and each extent divides the grid's");
+  if (cluster_blocks > 1 && limits_.number < 90)
+    throw DeviceError(who + "a cluster: they begin with sm_90, and this device stands in for " + options_.target);
   if (program.static_shared + config.dynamic_shared > limits_.shared_per_block)
     throw DeviceError(who + std::to_string(program.static_shared + config.dynamic_shared) +
                       " bytes of shared memory; the limit of " + options_.target + " is " +
@@ -219,12 +227,15 @@ Tally EmulatedDevice::runBlocks(const Launch& launch) const {
   return total;
 }
 
-void EmulatedDevice::launch(const DeviceKernel& kernel, const LaunchConfig& config, std::span<void* const> arguments,
+void EmulatedDevice::launch(const DeviceKernel& kernel, const LaunchConfig& asked, std::span<void* const> arguments,
                             void*) {
   const auto* loaded = dynamic_cast<const LoadedKernel*>(&kernel);
   if (loaded == nullptr)
     throw DeviceError("a kernel that was loaded on another device");
   const Program& program = loaded->program;
+  LaunchConfig config = asked;
+  if (program.cluster[0] != 0)
+    config.cluster = {program.cluster[0], program.cluster[1], program.cluster[2]};
   check(program, config, arguments.size());
   const std::lock_guard lock(mutex_);
   counters_.clear();

@@ -123,6 +123,7 @@ struct Program {
   std::uint32_t wgmmaRegister(Slot slot) const { return static_cast<std::uint32_t>(slot - wgmma_slots) / 128; }
   std::unordered_map<std::uint32_t, TrackedInstr> tracked; ///< by position in the code
   bool uses_async_proxy = false;                           ///< mbarriers, bulk copies, wgmma
+  std::array<unsigned, 3> cluster{};                       ///< .reqnctapercluster, 0 where the launch says it
   unsigned max_threads = 0;                                ///< .maxntid or .reqntid, 0 where there is none
   unsigned max_registers = 0;                              ///< .maxnreg
   unsigned min_blocks = 0;                                 ///< .minnctapersm

@@ -1,6 +1,7 @@
 #include "runtime/emulator/exec/Control.h"
 
 #include "runtime/emulator/Decoder.h"
+#include "runtime/emulator/exec/Clusters.h"
 #include "runtime/emulator/exec/Lanes.h"
 
 namespace attune::emulator::exec {
@@ -102,6 +103,8 @@ void warpBarrier(Warp& warp, const Instr& instr) {
 }
 
 void decodeBarrier(Decode& decode) {
+  if (decode.take("cluster"))
+    return decodeClusterBarrier(decode);
   decode.take("cta"), decode.take("aligned");
   if (decode.take("warp")) {
     decode.take("sync");

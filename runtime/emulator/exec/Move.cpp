@@ -1,5 +1,6 @@
 #include "runtime/emulator/exec/Move.h"
 
+#include "runtime/emulator/exec/Clusters.h"
 #include "runtime/emulator/exec/Lanes.h"
 
 #include <cstring>
@@ -213,6 +214,8 @@ void dynamicShared(Warp& warp, const Instr& instr) {
 void invertPredicate(Warp& warp, const Instr& instr) { warp.setPredicate(instr.op[0], ~warp.predicate(instr.op[1])); }
 
 bool specialRegister(const std::string& name, Instr& made) {
+  if (clusterRegister(name, made))
+    return true;
   const std::size_t dot = name.find('.');
   const std::string base = name.substr(0, dot);
   if (dot != std::string::npos && dot + 2 == name.size()) {

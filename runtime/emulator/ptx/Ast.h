@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -79,9 +80,10 @@ struct Scope {
 struct Function {
   std::string name;
   bool entry = false;
-  unsigned max_threads = 0;   ///< .maxntid or .reqntid: the product; 0 where there is none
-  unsigned max_registers = 0; ///< .maxnreg
-  unsigned min_blocks = 0;    ///< .minnctapersm
+  unsigned max_threads = 0;          ///< .maxntid or .reqntid: the product; 0 where there is none
+  unsigned max_registers = 0;        ///< .maxnreg
+  unsigned min_blocks = 0;           ///< .minnctapersm
+  std::array<unsigned, 3> cluster{}; ///< .reqnctapercluster
   std::vector<Variable> parameters, results;
   std::vector<Variable> variables;
   std::vector<Statement> body;

@@ -248,6 +248,10 @@ private:
         made.max_threads = static_cast<unsigned>(integer());
         while (accept(","))
           made.max_threads *= static_cast<unsigned>(integer());
+      } else if (token.text == ".reqnctapercluster") {
+        made.cluster = {static_cast<unsigned>(integer()), 1, 1};
+        for (unsigned axis = 1; axis < 3 && accept(","); ++axis)
+          made.cluster[axis] = static_cast<unsigned>(integer());
       } else if (token.text == ".maxnreg") {
         made.max_registers = static_cast<unsigned>(integer());
       } else if (token.text == ".minnctapersm") {

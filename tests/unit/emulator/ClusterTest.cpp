@@ -1,0 +1,121 @@
+// Blocks that run together: distributed shared memory, barriers of the cluster, multicast, remote mbarriers.
+
+#include "tests/unit/emulator/Hopper.h"
+
+#include <numeric>
+
+namespace attune::emulator {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+std::string clusterText(const std::string& parameters, const std::string& body) {
+  return replaced(hopperText(parameters, body, 64), ".minnctapersm 1", ".minnctapersm 1\n.reqnctapercluster 2, 2, 1");
+}
+
+// Each block writes rank * 1000 + thread to the shared memory of the next one, which hands it out.
+const std::string exchange = clusterText(".param .u64 out", R"(
+  .shared .align 4 .b8 slot[256]; .reg .b32 %r<16>; .reg .b64 %p<4>;
+  ld.param.u64 %p0, [out]; mov.u32 %r0, %tid.x; mov.u32 %r1, %cluster_ctarank; mov.u32 %r2, %cluster_nctarank;
+  barrier.cluster.arrive.relaxed.aligned; barrier.cluster.wait.aligned;
+  add.u32 %r3, %r1, 1; rem.u32 %r3, %r3, %r2; mov.u32 %r4, slot; mapa.shared::cluster.u32 %r5, %r4, %r3;
+  shl.b32 %r6, %r0, 2; add.u32 %r5, %r5, %r6; mad.lo.u32 %r7, %r1, 1000, %r0;
+  st.shared::cluster.u32 [%r5], %r7;
+  barrier.cluster.arrive.release.aligned;
+  barrier.cluster.wait.acquire.aligned;
+  add.u32 %r4, %r4, %r6; ld.shared.u32 %r8, [%r4];
+  mov.u32 %r9, %ctaid.x; mov.u32 %r10, %ctaid.y; mov.u32 %r11, %nctaid.x; mad.lo.u32 %r9, %r10, %r11, %r9;
+  mad.lo.u32 %r9, %r9, 64, %r0; mul.wide.u32 %p1, %r9, 4; add.s64 %p0, %p0, %p1; st.global.u32 [%p0], %r8;)");
+
+std::vector<unsigned> runExchange(const std::string& ptx, const Options& options) {
+  Harness harness(options);
+  const DevicePtr out = harness.device->allocate(64 * 4 * 8, "out");
+  harness.launch(ptx, "k", {4, 2}, {64}, out);
+  return harness.download<unsigned>(out, 64 * 8);
+}
+
+TEST(Cluster, BlocksReachEachOthersSharedMemory) {
+  for (std::uint64_t seed = 0; seed < 8; ++seed) {
+    const auto got = runExchange(exchange, hopper(seed));
+    for (unsigned y = 0; y < 2; ++y)
+      for (unsigned x = 0; x < 4; ++x)
+        for (unsigned thread = 0; thread < 64; ++thread) { // rank: x + 2 y inside the cluster
+          const unsigned rank = x % 2 + 2 * y;
+          ASSERT_EQ(got[(y * 4 + x) * 64 + thread], (rank + 3) % 4 * 1000 + thread);
+        }
+  }
+}
+
+TEST(Cluster, PlantedBugsAreFound) {
+  const auto error = [](const std::string& ptx) { return Harness::errorOf([&] { runExchange(ptx, hopper()); }); };
+  EXPECT_THAT(
+      error(replaced(exchange, "barrier.cluster.arrive.release.aligned;\n  barrier.cluster.wait.acquire.aligned;",
+                     "bar.sync 0;")),
+      HasSubstr("race on shared memory"));
+  EXPECT_THAT(
+      error(replaced(exchange, "barrier.cluster.arrive.release.aligned;", "barrier.cluster.arrive.relaxed.aligned;")),
+      HasSubstr("race on shared memory"));
+  EXPECT_THAT(error(replaced(exchange, "barrier.cluster.arrive.release.aligned;\n", "")),
+              HasSubstr("that has not arrived"));
+  EXPECT_THAT(
+      error(replaced(exchange, "mapa.shared::cluster.u32 %r5, %r4, %r3;", "mapa.shared::cluster.u32 %r5, %r4, 4;")),
+      HasSubstr("mapa to rank 4 of a cluster of 4"));
+  Harness harness(hopper());
+  EXPECT_THAT(
+      Harness::errorOf([&] { harness.launch(exchange, "k", {3, 2}, {64}, harness.device->allocate(2048, "out")); }),
+      HasSubstr("each extent divides the grid's"));
+}
+
+// Rank 0 loads a tile for all four blocks; each waits for its own mbarrier, then arrives at rank 0's.
+const std::string multicast = clusterText(".param .align 64 .b8 map[128], .param .u64 out", R"(
+  .shared .align 128 .b8 tile[256]; .shared .align 8 .b8 full[8]; .shared .align 8 .b8 done[8];
+  .reg .b32 %r<16>; .reg .b64 %p<4>; .reg .pred %q<4>; .reg .b16 %h;
+  ld.param.u64 %p0, [out]; mov.u32 %r0, %tid.x; mov.u32 %r1, %cluster_ctarank; setp.ne.u32 %q0, %r0, 0;
+  mov.b64 %p1, map; cvta.param.u64 %p1, %p1; mov.u16 %h, 15;
+  @%q0 bra READY;
+  mbarrier.init.shared.b64 [full], 1; mbarrier.init.shared.b64 [done], 4; fence.mbarrier_init.release.cluster;
+  mbarrier.arrive.expect_tx.shared.b64 _, [full], 256;
+READY:
+  barrier.cluster.arrive.aligned; barrier.cluster.wait.aligned;
+  setp.ne.u32 %q1, %r1, 0; or.pred %q1, %q1, %q0; @%q1 bra WAIT;
+  cp.async.bulk.tensor.1d.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster [tile], [%p1, {0}], [full], %h;
+WAIT: mbarrier.try_wait.parity.acquire.cluster.shared.b64 %q2, [full], 0; @!%q2 bra WAIT;
+  shl.b32 %r2, %r0, 2; mov.u32 %r3, tile; add.u32 %r3, %r3, %r2; ld.shared.u32 %r4, [%r3];
+  mov.u32 %r5, done; mapa.shared::cluster.u32 %r6, %r5, 0; bar.sync 0;
+  @!%q0 mbarrier.arrive.release.cluster.shared::cluster.b64 _, [%r6];
+  setp.ne.u32 %q3, %r1, 0; @%q3 bra END;
+LAST: mbarrier.try_wait.parity.acquire.cluster.shared.b64 %q2, [done], 0; @!%q2 bra LAST;
+END:
+  mad.lo.u32 %r7, %r1, 64, %r0; mul.wide.u32 %p2, %r7, 4; add.s64 %p0, %p0, %p2; st.global.u32 [%p0], %r4;
+  barrier.cluster.arrive.aligned; barrier.cluster.wait.aligned;)");
+
+std::vector<int> runMulticast(const std::string& ptx, const Options& options) {
+  Harness harness(options);
+  std::vector<int> in(64);
+  std::iota(in.begin(), in.end(), 5);
+  TiledTensor tensor;
+  tensor.element = Element::I32, tensor.rank = 1, tensor.dims = {64}, tensor.box = {64};
+  tensor.data = harness.upload(in, "in");
+  const DevicePtr out = harness.device->allocate(1024, "out");
+  harness.launch(ptx, "k", {2, 2}, {64}, harness.device->encode(tensor), out);
+  EXPECT_EQ(harness.device->counters().at("global.read.bytes:in"), 256u);
+  return harness.download<int>(out, 256);
+}
+
+TEST(Cluster, MulticastAndRemoteArrivals) {
+  for (std::uint64_t seed = 0; seed < 8; ++seed) {
+    const auto got = runMulticast(multicast, hopper(seed));
+    for (int i = 0; i < 256; ++i)
+      ASSERT_EQ(got[i], 5 + i % 64) << seed;
+  }
+  EXPECT_THAT(
+      Harness::errorOf([&] { runMulticast(replaced(multicast, "mov.u16 %h, 15;", "mov.u16 %h, 7;"), hopper()); }),
+      AllOf(HasSubstr("deadlock"), HasSubstr("block 3 of the cluster"), HasSubstr("256 bytes outstanding")));
+  EXPECT_THAT(
+      Harness::errorOf([&] { runMulticast(replaced(multicast, "mov.u16 %h, 15;", "mov.u16 %h, 31;"), hopper()); }),
+      HasSubstr("are not all in the cluster"));
+}
+
+} // namespace
+} // namespace attune::emulator
