@@ -46,9 +46,19 @@ void Mbarriers::invalidate(Warp& warp, std::uint32_t offset) {
   home_.proxy->shadow.genericWrite(warp.thread(), offset, 8, -1);
 }
 
-void Mbarriers::fenceInit(std::uint32_t thread) {
-  for (auto& [offset, barrier] : barriers_)
-    barrier.fenced |= home_.clocks->ordered(barrier.initialised, thread);
+void Mbarriers::fenceInit(std::uint32_t thread, bool publishes) {
+  for (auto& [offset, barrier] : barriers_) {
+    const bool known = home_.clocks->ordered(barrier.initialised, thread);
+    barrier.fenced |= known;
+    barrier.published |= known && publishes;
+  }
+}
+
+void Mbarriers::checkInitialised(const Warp& warp, const Mbarrier& barrier, std::uint32_t offset) const {
+  if (warp.block->launch.options->check_races && !barrier.published &&
+      !home_.clocks->ordered(barrier.initialised, warp.thread()))
+    throw Fault{"race: the mbarrier at offset " + std::to_string(offset) +
+                " is used, and its initialisation is not ordered before"};
 }
 
 void Mbarriers::checkForCopy(const Warp& warp, std::uint32_t offset) {
@@ -56,9 +66,7 @@ void Mbarriers::checkForCopy(const Warp& warp, std::uint32_t offset) {
   if (!barrier.fenced)
     throw Fault{"a bulk copy uses the mbarrier at offset " + std::to_string(offset) +
                 ", whose initialisation no fence.mbarrier_init or fence.proxy.async has made visible to it"};
-  if (warp.block->launch.options->check_races && !home_.clocks->ordered(barrier.initialised, warp.thread()))
-    throw Fault{"race: the mbarrier at offset " + std::to_string(offset) +
-                " is used, and its initialisation is not ordered before"};
+  checkInitialised(warp, barrier, offset);
 }
 
 std::uint64_t Mbarriers::arrive(Warp& warp, std::uint32_t offset, const Arrival& arrival) {
@@ -90,9 +98,7 @@ void Mbarriers::addTransactions(Mbarrier& barrier, std::uint32_t offset, std::in
 
 void Mbarriers::expectTransactions(Warp& warp, std::uint32_t offset, std::uint32_t bytes) {
   Mbarrier& barrier = find(offset);
-  if (warp.block->launch.options->check_races && !home_.clocks->ordered(barrier.initialised, warp.thread()))
-    throw Fault{"race: the mbarrier at offset " + std::to_string(offset) +
-                " is used, and its initialisation is not ordered before"};
+  checkInitialised(warp, barrier, offset);
   addTransactions(barrier, offset, bytes);
 }
 

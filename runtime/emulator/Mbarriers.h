@@ -21,7 +21,8 @@ public:
   void init(Warp& warp, std::uint32_t offset, std::uint32_t count);
   void invalidate(Warp& warp, std::uint32_t offset);
   /// All that `warp` has initialised may be used by bulk copies from now on.
-  void fenceInit(std::uint32_t thread);
+  /// With `publishes` (fence.mbarrier_init) even a relaxed barrier of the cluster orders their initialisation.
+  void fenceInit(std::uint32_t thread, bool publishes = false);
 
   struct Arrival {
     std::uint32_t count = 1;
@@ -55,9 +56,11 @@ private:
     std::int64_t transactions = 0;
     std::uint64_t phase = 0; ///< how many are complete
     Stamp initialised;
-    bool fenced = false; ///< the initialisation is visible to the asynchronous proxy
+    bool published = false; ///< by fence.mbarrier_init: no clock need order the initialisation
+    bool fenced = false;    ///< the initialisation is visible to the asynchronous proxy
     Moment arriving, completed;
   };
+  void checkInitialised(const Warp& warp, const Mbarrier& barrier, std::uint32_t offset) const;
   Mbarrier& find(std::uint32_t offset);
   void addTransactions(Mbarrier& barrier, std::uint32_t offset, std::int64_t bytes);
   void completeIfDone(Mbarrier& barrier);

@@ -66,7 +66,7 @@ void fenceProxy(Warp& warp, const Instr&) {
 
 void fenceBarrierInit(Warp& warp, const Instr&) {
   if (warp.block->proxy)
-    warp.block->proxy->barriers.fenceInit(warp.thread());
+    warp.block->proxy->barriers.fenceInit(warp.thread(), true);
 }
 
 /// Memory here is always coherent: of all fences only those between the generic and the asynchronous proxy do anything.
