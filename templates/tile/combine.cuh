@@ -18,11 +18,14 @@ struct row {
 template <int Cols, class Partial, class Lse>
 ATTUNE_DEVICE float fold(row<Cols>& out, const Partial& partial, const Lse& lse, int splits) {
   float maximum = -infinity();
-  for (int i = 0; i < splits; ++i)
+  bool seen = false; // not by maximum, which no NaN changes
+  for (int i = 0; i < splits; ++i) {
     maximum = fmaxf(maximum, *lse(i));
+    seen |= *lse(i) != -infinity();
+  }
   float sum = 0;
   out = {};
-  if (maximum == -infinity())
+  if (!seen)
     return maximum;
   for (int i = 0; i < splits; ++i) {
     const float chunk_lse = *lse(i);
@@ -53,7 +56,7 @@ ATTUNE_DEVICE float fold(row<Cols>& out, const Partial& partial, const Lse& lse,
 template <int Cols>
 ATTUNE_DEVICE float add_sink(row<Cols>& out, float lse, float sink) {
   const float maximum = fmaxf(lse, sink);
-  if (maximum == -infinity()) // nothing seen, and a sink that is switched off: out is 0
+  if (lse == -infinity() && sink == -infinity()) // nothing seen, and a sink that is switched off: out is 0
     return maximum;
   const float weight = exp2((lse - maximum) * log2e);
   const float sum = weight + exp2((sink - maximum) * log2e);

@@ -97,6 +97,17 @@ TEST(Masks, Random) { // FoldsTest counts the pairs of many more
   }
 }
 
+TEST(Softcap, SmallAndLarge) { // inputs grow with the cap, so that it always bites
+  for (const DType dtype : {DType::BF16, DType::F16}) {
+    AttentionSpec spec = gqaSpec(64);
+    spec.dtype = dtype;
+    spec.softcap = 1000;
+    EXPECT_EQ(failure(caseOf(spec, Lengths::dense(1, 70, 150))), "");
+    spec.softcap = 0.5;
+    EXPECT_EQ(failure(caseOf(spec, Lengths::dense(1, 70, 150))), "");
+  }
+}
+
 TEST(Rows, SeeNothing) { // compare() wants O = 0 and LSE = -inf there, bit for bit
   AttentionSpec spec = gqaSpec(64);
   spec.causal = Causal::BottomRight;

@@ -79,6 +79,19 @@ TEST(NaN, OfOtherSequences) { // rows of K and V after a sequence's end are the 
   EXPECT_EQ(failure(c, tensors), "");
 }
 
+TEST(NaN, OfAQueryAndOfAVisibleKeyInSplits) { // a chunk's LSE is NaN then, and no maximum takes notice
+  AttentionSpec spec = gqaSpec(128);
+  for (const int splits : {1, 3}) {
+    const Case c{.spec = spec, .lengths = Lengths::dense(1, 2, 500), .splits = splits};
+    Tensors tensors = tensorsOf(c);
+    std::fill_n(tensors.q.begin(), spec.head_dim, nan); // one head of the first query
+    EXPECT_EQ(failure(c, tensors), "") << splits;
+    tensors = tensorsOf(c);
+    plant(spec, tensors, 300, nan);
+    EXPECT_EQ(failure(c, tensors), "") << splits;
+  }
+}
+
 TEST(NaN, InSplits) {
   AttentionSpec spec = gqaSpec(128);
   spec.causal = Causal::BottomRight;

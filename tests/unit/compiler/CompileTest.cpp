@@ -113,6 +113,16 @@ TEST(Compile, TilesThatNeverFitAreTheUsersErrorWithNumbers) {
   }
 }
 
+TEST(Compile, TilesThatNoThreadHasRegistersForAreRefused) {
+  try {
+    compile(causal(), {.q_tile = 512, .kv_tile = 64, .warps = 4, .stages = 1}, target("sm_90"));
+    FAIL() << "it compiled";
+  } catch (const UserError& error) {
+    EXPECT_EQ(error.kind, UserError::Kind::Unsupported);
+    EXPECT_THAT(error.what(), HasSubstr("896 registers"));
+  }
+}
+
 TEST(Compile, RolesNeedWarpgroupProducts) {
   const Schedule roles{.q_tile = 128, .kv_tile = 64, .warps = 8, .stages = 2, .warp_specialized = true};
   try {
