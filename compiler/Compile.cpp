@@ -76,6 +76,14 @@ void checkFits(attn::ForwardOp forward, const Schedule& schedule, const Target& 
     throw UserError(UserError::Kind::Unsupported, "warp_specialized=1",
                     target.name + " has no warpgroup products and no TMA: roles need sm_90a",
                     "compile for sm_90a, or drop it");
+  auto least = tile::sharedBytes(forward.getSpec(), *forward.getSchedule(), tile::leastStages(*forward.getSchedule()));
+  if (least > target.shared_per_block)
+    throw UserError(UserError::Kind::Unsupported,
+                    fmt::format("q_tile {} and kv_tile {} with head dims {} and {}", schedule.q_tile, schedule.kv_tile,
+                                forward.getSpec().getHeadDim(), forward.getSpec().getHeadDimV()),
+                    fmt::format("a block needs {} bytes of shared memory and {} has {}", least, target.name,
+                                target.shared_per_block),
+                    "use smaller tiles");
   // Accumulators of O and of the scores, and the weights in half of theirs: without the rest, which needs some too.
   const int rows = schedule.q_tile / schedule.warps;
   const auto registers = rows * (forward.getSpec().getHeadDimV() + schedule.kv_tile * 3 / 2) / 32;
@@ -85,14 +93,6 @@ void checkFits(attn::ForwardOp forward, const Schedule& schedule, const Target& 
                                 schedule.kv_tile, schedule.warps, forward.getSpec().getHeadDimV()),
                     fmt::format("a thread needs {} registers for its tiles alone, and has 255", registers),
                     "use smaller tiles or more warps");
-  auto least = tile::sharedBytes(forward.getSpec(), *forward.getSchedule(), tile::leastStages(*forward.getSchedule()));
-  if (least > target.shared_per_block)
-    throw UserError(UserError::Kind::Unsupported,
-                    fmt::format("q_tile {} and kv_tile {} with head dims {} and {}", schedule.q_tile, schedule.kv_tile,
-                                forward.getSpec().getHeadDim(), forward.getSpec().getHeadDimV()),
-                    fmt::format("a block needs {} bytes of shared memory and {} has {}", least, target.name,
-                                target.shared_per_block),
-                    "use smaller tiles");
 }
 
 } // namespace

@@ -77,9 +77,9 @@ void addFold(KernelWork& w, const AttentionSpec& spec, const Schedule& s, const 
   w.tensor_flops += 2 * pairs * (d + dv);
   const double mma = s.warp_specialized ? 0 : pairs * (d + dv) / (16 * 8 * 16);
   w.mma += mma;
-  // One exponential per score; one per row and key tile for the rescaling, and one at the end, by the four lanes of a
-  // row.
-  w.sfu_ops += pairs * (spec.softcap > 0 ? 3 : 1) + 4 * q_tile * (tiles + blocks);
+  // One exponential per score; one per row and key tile for the rescaling, and a reciprocal and a logarithm at the end,
+  // by the four lanes of a row.
+  w.sfu_ops += pairs * (spec.softcap > 0 ? 3 : 1) + 4 * q_tile * (tiles + 2 * blocks);
   // Each warp, or warpgroup, reads all of K and V, and its rows of Q again for each key tile.
   const double readers = s.warp_specialized ? s.warps / 4.0 : s.warps;
   const double reads = tiles * (readers * kv_tile * (d + dv) + q_tile * d) * element;
@@ -88,7 +88,11 @@ void addFold(KernelWork& w, const AttentionSpec& spec, const Schedule& s, const 
   const double epilogue = s.split_kv ? 0 : (blocks * q_tile + rows) * dv * element;   // O goes through shared memory
   const double ldmatrix = s.warp_specialized ? 0 : reads / (4 * wavefront);
   w.ldmatrix += ldmatrix;
-  w.shared_wavefronts += (reads + filled + epilogue) / wavefront;
+  // Where the mask hides a key that is there, V is looked at: a hidden NaN must not count.
+  const bool hides = spec.causal != Causal::None || spec.window.left || spec.window.right || spec.chunk ||
+                     spec.prefix || !spec.mask.empty();
+  const double checked = hides ? blocks * static_cast<double>(t.masked_tiles) * kv_tile * dv * element : 0;
+  w.shared_wavefronts += (reads + filled + epilogue + checked) / wavefront;
 
   w.read_bytes += copied;
   w.write_bytes += rows * (s.split_kv ? 4.0 * static_cast<double>(head_dim_v) + 4

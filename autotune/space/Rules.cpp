@@ -50,6 +50,12 @@ Broken brokenTurns(const Subject&, const Schedule& s) {
   return fmt::format("{} warps", s.warps);
 }
 
+Broken brokenRings(const Subject&, const Schedule& s) {
+  if (!s.warp_specialized || s.stages >= 2)
+    return {};
+  return fmt::format("{} stage", s.stages);
+}
+
 Broken brokenShared(const Subject& subject, const Schedule& s) {
   const std::int64_t bytes = sharedBytes(subject.spec, s);
   if (bytes <= subject.target.shared_per_block)
@@ -109,7 +115,7 @@ Broken brokenKeys(const Subject& subject, const Schedule& s) {
 
 Broken brokenStages(const Subject& subject, const Schedule& s) {
   const std::int64_t tiles = keyTiles(subject, s);
-  if (s.stages <= tiles)
+  if (s.stages <= std::max<std::int64_t>(tiles, s.warp_specialized ? 2 : 1))
     return {};
   return fmt::format("{} stages for {} key tiles", s.stages, tiles);
 }
@@ -173,6 +179,7 @@ const std::vector<Rule>& rules() {
       {"needs-wgmma", "roles are for targets with warpgroup products and TMA", false, brokenWgmma},
       {"warpgroups", "one to three warpgroups compute, with 16 rows for each warp", false, brokenWarpgroups},
       {"turns", "ping-pong takes two warpgroups", false, brokenTurns},
+      {"rings", "a producer runs ahead of those who compute, in rings of two stages or more", false, brokenRings},
       {"pack-needs-group", "packing puts the q heads of one kv head into a tile, and there is one", false, brokenGroup},
       {"batch-invariant", "a row's bits may depend on the spec alone, so the spec alone fixes the schedule", false,
        brokenInvariance},

@@ -56,6 +56,8 @@ TEST(Space, EachRuleNamesItselfAndItsNumbers) {
   const Schedule alone{
       .q_tile = 64, .kv_tile = 64, .warps = 4, .warp_specialized = true, .overlap = true, .ping_pong = true};
   EXPECT_STREQ(rejection({spec, target("sm_90a"), prefill}, alone)->rule->name, "turns");
+  const Schedule no_ring{.q_tile = 64, .kv_tile = 64, .warps = 4, .stages = 1, .warp_specialized = true};
+  EXPECT_STREQ(rejection({spec, target("sm_90a"), prefill}, no_ring)->rule->name, "rings");
   EXPECT_EQ(brokenRule(spec, prefill, "q_tile=64 kv_tile=32 warps=4 stages=5 pack_gqa=0 split_kv=0"),
             "deep-ring: 5 stages");
   const Problem few{.batch = 1, .q_len = 1, .kv_len = 40, .q_total = 1};
@@ -84,6 +86,8 @@ TEST(Space, EveryCombinationIsFeasibleOrHasARule) {
   std::set<std::string> texts;
   for (const Schedule& s : space.feasible)
     EXPECT_TRUE(texts.insert(attune::toText(s)).second);
+  for (const std::string& text : texts) // records hold them
+    EXPECT_EQ(attune::toText(scheduleFromText(text)), text);
   EXPECT_GT(space.feasible.size(), 20u);
 }
 
