@@ -52,6 +52,10 @@ void distance(const char* key, std::optional<std::int64_t> value) {
 void mask(const AttentionSpec& s) {
   distance("window.left", s.window.left);
   distance("window.right", s.window.right);
+  // FlashAttention's way to say "unlimited", which would hide every key here
+  if (s.window.left == -1 && (s.window.right == -1 || s.causal != Causal::None))
+    invalid("window.left -1", "distances are inclusive: no query would see any key",
+            "leave a side out where it is unlimited");
   if (s.chunk && (*s.chunk < 1 || *s.chunk > farthest))
     invalid(fmt::format("chunk {}", *s.chunk), "a chunk has 1 to 2^30 positions",
             "leave it out for attention across chunks");

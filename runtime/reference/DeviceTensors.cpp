@@ -65,7 +65,7 @@ DeviceTensors::DeviceTensors(std::shared_ptr<Device> device, const AttentionSpec
 
 DeviceTensors::Placed DeviceTensors::place(const std::vector<std::int32_t>& offsets, int heads, int head_dim) const {
   const std::int64_t batch = static_cast<std::int64_t>(offsets.size()) - 1, total = offsets.back();
-  const std::int64_t length = spec_.varlen ? total : offsets[1];
+  const std::int64_t length = spec_.varlen || batch == 0 ? total : offsets[1];
   const bool strided = spec_.layout == Layout::Strided; // gaps are multiples of 16 bytes, as kernels want strides
   std::int64_t head = head_dim + (strided ? 8 : 0), row = heads * head + (strided ? 16 : 0),
                sequence = length * row + (strided ? 24 : 0);

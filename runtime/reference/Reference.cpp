@@ -71,7 +71,7 @@ private:
     // keys that one of the rows sees lie in [begin, end)
     int begin = sk_, end = 0;
     for (int r = 0; r < count; ++r) {
-      const std::uint8_t* sees = &visible_[static_cast<std::size_t>(first + r) * sk_];
+      const std::uint8_t* sees = visible_.data() + static_cast<std::size_t>(first + r) * sk_;
       begin = static_cast<int>(std::min<std::ptrdiff_t>(begin, std::find(sees, sees + sk_, 1) - sees));
       for (int k = sk_; k > end; --k)
         if (sees[k - 1])
@@ -87,7 +87,7 @@ private:
     if (width > 0)
       multiplyAdd(q.data(), d_, keys.data() + begin, sk_, s.data(), width, count, width, d_);
     for (int r = 0; r < count; ++r) {
-      const std::uint8_t* sees = &visible_[static_cast<std::size_t>(first + r) * sk_] + begin;
+      const std::uint8_t* sees = visible_.data() + static_cast<std::size_t>(first + r) * sk_ + begin;
       const double lse = softmax(s.data() + static_cast<std::size_t>(r) * width, sees, head, first + r, begin, width);
       if (!output_.lse.empty())
         output_.lse[lseIndex(spec_, lengths_, batch_, head, first + r)] = lse;

@@ -68,6 +68,14 @@ void addPythonsOnPath(std::vector<std::string>& candidates) {
     addPython(candidates, fs::path(home) / ".local");
 }
 
+/// Where `./dev setup` puts the wheel: beside the build folder of a program that runs from a checkout.
+void addCheckout(std::vector<std::string>& candidates) {
+  std::error_code ignored;
+  const fs::path program = fs::read_symlink("/proc/self/exe", ignored);
+  for (const char* wheel : {"cu13", "cuda_nvrtc"})
+    addFolder(candidates, program.parent_path().parent_path().parent_path() / ".nvrtc/nvidia" / wheel / "lib");
+}
+
 } // namespace
 
 std::vector<std::string> nvrtcCandidates() {
@@ -80,6 +88,7 @@ std::vector<std::string> nvrtcCandidates() {
   for (const fs::path& root : entries("/usr/local", "cuda"))
     addToolkit(candidates, root);
   addPythonsOnPath(candidates);
+  addCheckout(candidates);
   std::vector<std::string> unique;
   for (std::string& candidate : candidates)
     if (std::find(unique.begin(), unique.end(), candidate) == unique.end())

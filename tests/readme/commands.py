@@ -29,6 +29,7 @@ if not commands:
     sys.exit("README.md has no ```sh block: this test has nothing to run")
 
 env = dict(os.environ, PATH=f"{binaries}:{os.environ['PATH']}", ATTUNE_BUILD_DIR=str(binaries.parent), NO_COLOR="1")
+env.setdefault("ATTUNE_CACHE_DIR", str(binaries.parent / "test-cache"))
 ran = 0
 with tempfile.TemporaryDirectory() as scratch:
     for command in commands:

@@ -44,6 +44,9 @@ TEST(Validate, EveryRuleNamesValueRuleAndRemedy) {
        "unsupported: head_dim_v 264: head dims are multiples of 8 from 8 to 256; use at most 256"},
       {[](auto& s) { s.head_dim_v = -8; },
        "invalid: head_dim_v -8: head dims are multiples of 8 from 8 to 256; give the number of elements of a head"},
+      {[](auto& s) { s.window = {-1, -1}; }, // FlashAttention's "unlimited"
+       "invalid: window.left -1: distances are inclusive: no query would see any key; leave a side out where it is "
+       "unlimited"},
       {[](auto& s) { s.window.left = 1ll << 31; },
        "invalid: window.left 2147483648: distances are between -2^30 and 2^30; leave the side out if it is unlimited"},
       {[](auto& s) { s.window.right = -(1ll << 31); }, "invalid: window.right -2147483648: distances are between -2^30 "
