@@ -14,8 +14,8 @@ namespace attune::emit {
 /// What an affine dimension or symbol stands for: its text, which is a name or an expression, and what is known of it.
 struct Operand {
   std::string text;
-  bool atom = true;                          ///< a name or a call: never needs parentheses
-  bool non_negative = false;                 ///< then `/` and `%` mean what floordiv and mod mean
+  bool atom = true;                     ///< a name or a call: never needs parentheses
+  bool non_negative = false;            ///< then `/` and `%` mean what floordiv and mod mean
   std::optional<std::int64_t> constant; ///< its value, if that is known
 };
 
