@@ -24,9 +24,9 @@ CompileResult lower(const Kernel& kernel, const Target& to) {
   return compile(spec, defaultSchedule(spec, to, kernel.q_len, kernel.split_kv), to);
 }
 
-void specToCuda(benchmark::State& state, const Kernel& kernel) {
+void specToCuda(benchmark::State& state, const Kernel& kernel, const char* arch) {
   for (auto _ : state)
-    benchmark::DoNotOptimize(lower(kernel, target("sm_80")));
+    benchmark::DoNotOptimize(lower(kernel, target(arch)));
 }
 
 /// The forward kernel, or the partial one: a combine kernel compiles beside it.
@@ -54,9 +54,10 @@ void candidates(benchmark::State& state) {
 }
 BENCHMARK(candidates)->ArgName("threads")->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond)->UseRealTime()->Iterations(1);
 
-BENCHMARK_CAPTURE(specToCuda, prefill, prefill)->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(specToCuda, sliding_window, window)->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(specToCuda, split_decode, decode)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(specToCuda, prefill_sm_80, prefill, "sm_80")->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(specToCuda, prefill_sm_90a, prefill, "sm_90a")->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(specToCuda, sliding_window_sm_80, window, "sm_80")->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(specToCuda, split_decode_sm_80, decode, "sm_80")->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(specToCubin, prefill_sm_80, prefill, "sm_80")->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK_CAPTURE(specToCubin, prefill_sm_90a, prefill, "sm_90a")->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK_CAPTURE(specToCubin, split_decode_sm_80, decode, "sm_80")->Unit(benchmark::kMillisecond)->UseRealTime();
