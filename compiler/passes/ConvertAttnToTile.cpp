@@ -49,6 +49,15 @@ SmallVector<std::string> header(const KernelPlan& plan, bool combine) {
   return lines;
 }
 
+/// Whether a mask hides more than the keys that do not exist.
+bool hidesKeys(ArrayAttr mask) {
+  auto* context = mask.getContext();
+  auto exists = getAffineSymbolExpr(1, context) - getAffineDimExpr(1, context) - 1; // key < sk
+  return llvm::none_of(mask.getAsRange<IntegerSetAttr>(), [&](IntegerSetAttr set) {
+    return set.getValue().getNumConstraints() == 1 && set.getValue().getConstraint(0) == exists;
+  });
+}
+
 bool dependsOn(Value value, Value source) {
   if (value == source)
     return true;
@@ -106,6 +115,10 @@ void Convert::plan(bool combine) {
   plan_.top_left = spec.getTopLeft();
   plan_.softcap = spec.getSoftcap() ? spec.getSoftcap().getValueAsDouble() : 0;
   plan_.alibi = spec.getAlibi();
+  for (auto fold : source_.getBody().getOps<attn::FoldOp>())
+    // values of keys that do not exist are zeros, but TMA knows the ends of tensors, not of packed sequences
+    if (auto mask = fold.getMaskAttr())
+      plan_.hides_values |= hidesKeys(mask) || (plan_.warp_specialized && plan_.varlen);
   for (auto fold : source_.getBody().getOps<attn::FoldOp>())
     plan_.longest_first |= dependsOn(fold.getEnd(), source_.getBody().getArgument(0));
   plan_.header = header(plan_, combine);

@@ -42,7 +42,8 @@ void ForwardKernel::parameters() {
   } else {
     list.push_back({"k", gl(plan_.dtype, plan_.head_dim)});
   }
-  list.push_back({"v", gl(plan_.dtype, plan_.head_dim_v)});
+  if (!plan_.warp_specialized || plan_.hides_values) // for addNonfinite
+    list.push_back({"v", gl(plan_.dtype, plan_.head_dim_v)});
   if (plan_.split) {
     list.push_back({"o_partial", gl(f32, plan_.head_dim_v)});
     list.push_back({"lse_partial", gl(f32, 1)});
@@ -179,6 +180,11 @@ void ForwardKernel::open() {
   v_smem_ = builder.alloc("v_smem", st(plan_.kv_tile, plan_.head_dim_v));
   if (!plan_.split)
     o_smem_ = builder.alloc("o_smem", st(plan_.q_tile, plan_.head_dim_v));
+  if (plan_.hides_values && plan_.warp_specialized) { // of the block
+    v_nonfinite_ = builder.alloc("v_nonfinite", FlagType::get(builder.getContext()));
+    v_nonfinite_.getDefiningOp()->setAttr(
+        "note", builder.getStringAttr("where the mask cuts, V held one: 0 times NaN would be NaN"));
+  }
   coordinates();
   views();
 }
@@ -263,7 +269,7 @@ void ForwardKernel::state(Value begin, Value end, ValueRange gaps, ArrayRef<Arra
   row_max_ = builder.alloc("row_max", rv);
   row_sum_ = builder.alloc("row_sum", rv);
   rescale_ = builder.alloc("rescale", rv);
-  if (!plan_.warp_specialized) {
+  if (plan_.hides_values && !plan_.warp_specialized) { // of one thread
     v_nonfinite_ = builder.alloc("v_nonfinite", BoolType::get(context));
     v_nonfinite_.getDefiningOp()->setAttr(
         "note", builder.getStringAttr("where the mask cuts, V held one: 0 times NaN would be NaN"));
@@ -273,15 +279,6 @@ void ForwardKernel::state(Value begin, Value end, ValueRange gaps, ArrayRef<Arra
     return; // no tile is visited
   builder.section();
   builder.create<FetchOp>(q_smem_, q_rows_, row_begin, row_limit_, Value(), "Q");
-}
-
-/// Whether a mask hides more than the keys that do not exist: values of those are zeros.
-static bool hidesValues(ArrayAttr mask) {
-  auto* context = mask.getContext();
-  auto exists = getAffineSymbolExpr(1, context) - getAffineDimExpr(1, context) - 1; // key < sk
-  return llvm::none_of(mask.getAsRange<IntegerSetAttr>(), [&](IntegerSetAttr set) {
-    return set.getValue().getNumConstraints() == 1 && set.getValue().getConstraint(0) == exists;
-  });
 }
 
 void ForwardKernel::fold(Value begin, Value end, ArrayAttr mask) {
@@ -296,7 +293,7 @@ void ForwardKernel::fold(Value begin, Value end, ArrayAttr mask) {
   Value first = builder.index("", builder.d(0) * plan_.kv_tile, tile);
   Value limit = partial ? sk : Value();
   Value found;
-  if (partial && hidesValues(mask) && !plan_.warp_specialized) { // roles look after V themselves
+  if (partial && plan_.hides_values) {
     found = v_nonfinite_;
     auto [cut, is_first] = cuts_.try_emplace(mask, Cut{begin, end}); // folds come from the last key to the first
     cut->second.begin = begin;
@@ -323,6 +320,7 @@ void ForwardKernel::fold(Value begin, Value end, ArrayAttr mask) {
 void ForwardKernel::addNonfinite(Value out) {
   if (cuts_.empty())
     return;
+  Value v_rows = plan_.warp_specialized ? rows("", argument("v"), kv_head_, /*query_side=*/false) : v_rows_;
   builder.section("a NaN or infinity of V goes into the rows that do see it");
   auto* context = builder.getContext();
   auto least = [&](AffineExpr a, AffineExpr b, ValueRange operands) {
@@ -338,8 +336,12 @@ void ForwardKernel::addNonfinite(Value out) {
     // the tile after the last may lie behind a gap
     Value last_key = key_tile_ ? least((d0 + 1) * plan_.kv_tile, d1, {at(builder.index("", d0 - 1, cut.end)), sk})
                                : least(d0 * plan_.kv_tile, d1, {cut.end, sk});
-    builder.create<BlockAddNonfiniteOp>(out, v_nonfinite_, v_rows_, first_key, last_key, row_begin, last_row,
-                                        visible_[mask]);
+    if (plan_.warp_specialized)
+      builder.create<AddNonfiniteOp>(out, v_nonfinite_, v_rows, first_key, last_key, row_begin, row_limit_,
+                                     visible_[mask]);
+    else
+      builder.create<BlockAddNonfiniteOp>(out, v_nonfinite_, v_rows, first_key, last_key, row_begin, last_row,
+                                          visible_[mask]);
   }
 }
 
@@ -364,9 +366,9 @@ void ForwardKernel::close() {
   if (plan_.warp_specialized) {
     builder.create<SyncConsumersOp>()->setAttr("note", builder.getStringAttr("every warp is done with Q"));
     builder.create<WarpgroupStoreTileOp>(o_smem_, out_);
-    builder.create<WarpgroupStoreOp>(rows("", argument("o"), head_, /*query_side=*/true), o_smem_, row_begin,
-                                     row_limit_);
-    return;
+    Value out = rows("o_rows", argument("o"), head_, /*query_side=*/true);
+    builder.create<WarpgroupStoreOp>(out, o_smem_, row_begin, row_limit_);
+    return addNonfinite(out);
   }
   builder.create<SyncOp>()->setAttr("note", builder.getStringAttr("every warp is done with Q, K and V"));
   builder.create<WarpStoreOp>(o_smem_, out_, Value(), Value());

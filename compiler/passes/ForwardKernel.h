@@ -14,6 +14,7 @@ struct KernelPlan {
   std::int64_t q_heads = 0, kv_heads = 0, head_dim = 0, head_dim_v = 0;
   std::int64_t q_tile = 0, kv_tile = 0, warps = 0, stages = 0;
   bool varlen = false, lse = true, sink = false;
+  bool hides_values = false;     ///< a tile that is cut may hold values that some row must not see
   bool warp_specialized = false; ///< K and V come by TMA; Pipeline.cpp's tile-specialize-warps makes the roles
   bool starts_early = false;     ///< the combine kernel: its blocks are there when the last chunk is done
   bool overlap = false, ping_pong = false; ///< of the roles' products

@@ -23,7 +23,9 @@ struct Segment {
   MulRowOp rescale;
   Operation* product = nullptr; ///< += P V
   bool full = true;             ///< the mask hides no key
-  Value ring, landed;           ///< if not full: V is there, and may hold what is not finite
+  Value ring, landed;           ///< if V is looked at: it is there, and may hold what is not finite
+
+  bool checked() { return bool(v.getFound()); }
 
   template <class Op>
   static Op find(ForOp loop) {
@@ -52,7 +54,6 @@ private:
   void consumers();
   void products(Segment segment, Value tile, Value previous);
   void drain();
-  void restore();
 
   Value barriers(StringRef name) { return builder_.alloc(name, BarrierType::get(kernel_.getContext(), stages_)); }
   Value makeRing(StringRef name, Value first) {
@@ -87,7 +88,7 @@ private:
   bool overlap_, ping_pong_;
   SmallVector<Segment> segments_;
   Value begin_, end_, last_, ring_;
-  Value k_full_, k_empty_, v_full_, v_empty_, v_nonfinite_;
+  Value k_full_, k_empty_, v_full_, v_empty_;
 };
 
 LogicalResult Specialize::collect() {
@@ -166,14 +167,12 @@ void Specialize::makeRings() {
   k_full_ = barriers("k_full"), k_empty_ = barriers("k_empty");
   v_full_ = barriers("v_full"), v_empty_ = barriers("v_empty");
   for (auto [i, segment] : llvm::enumerate(segments_))
-    if (!segment.full) {
+    if (segment.checked()) {
       segment.landed = barriers(i == 0 ? "v_landed" : "v_landed_left");
       if (i == 0)
         segment.landed.getDefiningOp()->setAttr(
             "note", builder_.getStringAttr("V of a tile that the mask cuts, before v_full"));
     }
-  v_nonfinite_ = builder_.alloc("v_nonfinite", FlagType::get(kernel_.getContext()));
-  v_nonfinite_.getDefiningOp()->setAttr("note", builder_.getStringAttr("such a tile held a NaN or an infinity"));
 }
 
 void Specialize::initBarriers() {
@@ -188,9 +187,10 @@ void Specialize::initBarriers() {
   init(v_full_, 1);
   init(v_empty_, warpgroups_ * 4);
   for (auto& segment : segments_)
-    if (!segment.full)
+    if (segment.checked())
       init(segment.landed, 1);
-  builder_.create<InitFlagOp>(v_nonfinite_);
+  if (segments_.front().checked())
+    builder_.create<InitFlagOp>(segments_.front().v.getFound());
   builder_.create<BarPublishOp>();
   builder_.create<SyncOp>();
   if (llvm::is_contained(kernel_.getArgNames().getAsValueRange<StringAttr>(), "splits"))
@@ -202,7 +202,9 @@ void Specialize::initBarriers() {
 Value Specialize::vFull(Value tile) {
   Value barrier;
   for (auto& segment : llvm::reverse(segments_)) {
-    Value own = segment.full ? slot(v_full_, tile) : slot(segment.landed, tile, segment.ring);
+    Value own = segment.checked() ? slot(segment.landed, tile, segment.ring) : slot(v_full_, tile);
+    if (!segments_.front().checked())
+      return own;
     auto from = AffineMap::get(2, 0, builder_.d(0) - builder_.d(1));
     barrier = !barrier ? own
                        : builder_.create<SelectOp>(own.getType(), from, ValueRange{tile, segment.loop.getBegin()}, own,
@@ -214,7 +216,6 @@ Value Specialize::vFull(Value tile) {
 /// K one tile ahead of V: the order in which they are consumed.
 void Specialize::issue() {
   Segment any = segments_.front();
-
   auto load = [&](FetchOp fetch, Value tile, Value full) {
     Value first = at(fetch.getFirst(), any.loop, tile);
     builder_.create<TmaLoadAsyncOp>(slot(fetch.getDestination(), tile), fetch.getSource(), first, full);
@@ -236,11 +237,11 @@ void Specialize::issue() {
 
 void Specialize::check() {
   for (auto [i, segment] : llvm::enumerate(segments_)) {
-    if (segment.full)
+    if (!segment.checked())
       continue;
     loop(segment.loop.getBegin(), loopEnd(i, 1), [&](Value j) {
       wait(segment.landed, j, segment.ring);
-      builder_.create<MakeFiniteOp>(slot(segment.v.getDestination(), j), v_nonfinite_);
+      builder_.create<MakeFiniteOp>(slot(segment.v.getDestination(), j), segment.v.getFound());
       arrive(v_full_, j);
     });
   }
@@ -258,7 +259,8 @@ void Specialize::producer() {
       for (Value source : {segments_.front().k.getSource(), segments_.front().v.getSource()})
         source.getDefiningOp()->moveBefore(builder_.getInsertionBlock(), builder_.getInsertionPoint());
       role(Role::Issuer, "K is one tile ahead of V, the order in which they are used", [&] { issue(); });
-      role(Role::Checker, "a hidden key weighs 0, but 0 times NaN is NaN", [&] { check(); });
+      if (segments_.front().checked())
+        role(Role::Checker, "a hidden key weighs 0, but 0 times NaN is NaN", [&] { check(); });
     }
     builder_.create<ReturnOp>();
   });
@@ -327,34 +329,6 @@ void Specialize::drain() {
   builder_.section("the last P V");
   builder_.create<MmaABAsyncOp>(out, any.convert.getResultTile(), slot(any.v.getDestination(), begin_));
   builder_.create<WarpgroupWaitOp>(0, out);
-
-  restore();
-}
-
-/// The keys of the checker's NaN and infinities, added to what was stored.
-void Specialize::restore() {
-  Segment any = segments_.front();
-  Operation* store = nullptr;
-  Value o, first_row, limit;
-  for (Operation& op : kernel_.getBody().front()) {
-    auto partial = dyn_cast<WarpStoreOp>(op);
-    if (partial && isa<RtType>(partial.getSource().getType()))
-      store = &op, o = partial.getDestination(), first_row = partial.getFirst(), limit = partial.getLimit();
-    if (auto whole = dyn_cast<WarpgroupStoreOp>(op))
-      store = &op, o = whole.getDestination(), first_row = whole.getFirst(), limit = whole.getLimit();
-  }
-  builder_.setInsertionPointAfter(store);
-  auto* view = builder_.clone(*any.v.getSource().getDefiningOp());
-  for (auto [argument, name] :
-       llvm::zip(kernel_.getBody().getArguments(), kernel_.getArgNames().getAsRange<StringAttr>()))
-    if (name == "v")
-      view->setOperand(0, argument);
-  view->removeAttr("label");
-  auto tile = any.v.getDestination().getType().getRows();
-  auto end = AffineMap::get(2, 0, {builder_.d(0) + tile, builder_.d(1)}, kernel_.getContext());
-  Value end_key = builder_.index("", end, Reduce::Min, {at(any.v.getFirst(), any.loop, last_), any.v.getLimit()});
-  builder_.create<AddNonfiniteOp>(o, v_nonfinite_, view->getResult(0), at(any.v.getFirst(), any.loop, begin_), end_key,
-                                  first_row, limit, Segment::find<MaskOp>(any.loop).getFunction());
 }
 
 LogicalResult Specialize::run() {
@@ -380,7 +354,7 @@ LogicalResult Specialize::run() {
   last_.getDefiningOp()->setAttr("note", builder_.getStringAttr("visited first, even if nothing of it is visible"));
   ring_ = makeRing("ring", last_);
   for (auto [i, segment] : llvm::enumerate(segments_))
-    if (!segment.full)
+    if (segment.checked())
       segment.ring = i == 0 ? ring_ : makeRing("left_ring", firstTile(i));
   builder_.section();
   initBarriers();

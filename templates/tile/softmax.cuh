@@ -114,6 +114,22 @@ ATTUNE_DEVICE void step_masked(rt<float, M, N>& scores, rv<M>& row_max, rv<M>& r
   detail::step<true>(scores, row_max, row_sum, rescale, scale_log2);
 }
 
+namespace detail {
+/// out *= factor, by rows; 0 where the factor is: whatever a row that saw nothing has met, NaN or infinity.
+template <int M, int N>
+ATTUNE_DEVICE void scale_or_clear(rt<float, M, N>& out, const rv<M>& factor) {
+#pragma unroll
+  for (int m = 0; m < M / 16; ++m)
+#pragma unroll
+    for (int n = 0; n < N / 8; ++n)
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        const float f = factor.data[m][i / 2];
+        out.data[m][n][i] = f == 0 ? 0.0f : out.data[m][n][i] * f;
+      }
+}
+} // namespace detail
+
 /// out = acc / sum and row_lse = ln(sum) + maximum, natural log. A row that saw nothing: out = 0, row_lse = -inf.
 template <int M, int N>
 ATTUNE_DEVICE void normalize(rt<float, M, N>& out, rv<M>& row_lse, const rv<M>& row_max, const rv<M>& row_sum,
@@ -127,7 +143,7 @@ ATTUNE_DEVICE void normalize(rt<float, M, N>& out, rv<M>& row_lse, const rv<M>& 
       inverse.data[m][half] = sum == 0 ? 0.0f : reciprocal(sum);
       row_lse.data[m][half] = sum == 0 ? -infinity() : (row_max.data[m][half] * scale_log2 + log2(sum)) * ln2;
     }
-  warp::mul_row(out, out, inverse);
+  detail::scale_or_clear(out, inverse);
 }
 
 /// The same with one more logit per row, sink(row), that joins the sum and has no value.
@@ -147,7 +163,7 @@ ATTUNE_DEVICE void normalize(rt<float, M, N>& out, rv<M>& row_lse, const rv<M>& 
       factor.data[m][half] = sum == 0 ? 0.0f : weight * reciprocal(sum);
       row_lse.data[m][half] = (maximum + log2(sum)) * ln2;
     }
-  warp::mul_row(out, out, factor);
+  detail::scale_or_clear(out, factor);
 }
 
 /// The LSE of a block's rows that have seen no key: rows [first, first + Rows) below `limit`.

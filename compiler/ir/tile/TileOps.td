@@ -291,12 +291,12 @@ def Tile_FetchOp : Tile_Op<"fetch", [AttrSizedOperandSegments]> {
     and only the first tile that the loops visit may reach beyond the limit. tile-materialize-pipeline turns the fetches of
     the loops into asynchronous copies that run ahead by as many stages as the kernel's attribute `stages` says; a kernel
     that still has one is not printable. `what` is how comments call it: "K". With `found`, NaN
-    and infinities are clamped, and a thread that met one sets the flag: for values that the mask may hide.
+    and infinities are clamped, and who met one sets the flag, a thread's own or the block's: for values that the mask may hide.
   }];
   let arguments = (ins Tile_StType:$destination, Tile_RowsType:$source, Index:$first, Optional<Index>:$limit,
-                       Optional<Tile_BoolType>:$found, StrAttr:$what);
+                       Optional<AnyTypeOf<[Tile_BoolType, Tile_FlagType]>>:$found, StrAttr:$what);
   let assemblyFormat = [{
-    $what $destination `,` $source `[` $first `]` (`limit` $limit^)? (`found` $found^)? attr-dict
+    $what $destination `,` $source `[` $first `]` (`limit` $limit^)? (`found` $found^ `:` type($found))? attr-dict
     `:` type($destination) `,` type($source)
   }];
   let hasVerifier = 1;

@@ -10,7 +10,7 @@ using block = specialized_block<2>;
 
 extern "C" __global__ void __launch_bounds__(block::threads, 1)
     attention_forward(const gl<bf16, 128> q, const __grid_constant__ tensor_map<bf16, 128> k_map,
-                      const __grid_constant__ tensor_map<bf16, 128> v_map, const gl<bf16, 128> v, const gl<bf16, 128> o,
+                      const __grid_constant__ tensor_map<bf16, 128> v_map, const gl<bf16, 128> o,
                       const gl<float, 1> lse, const int sq, const int sk, const float scale) {
   auto& q_smem = shared::at<st<bf16, 128, 128>>(131072);
   auto& k_smem = shared::at<st<bf16, 128, 128>[2]>(0);
@@ -20,8 +20,6 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   auto& k_empty = shared::at<mbarrier[2]>(163856);
   auto& v_full = shared::at<mbarrier[2]>(163872);
   auto& v_empty = shared::at<mbarrier[2]>(163888);
-  auto& v_landed = shared::at<mbarrier[2]>(163904); // V of a tile that the mask cuts, before v_full
-  auto& v_nonfinite = shared::at<bool>(163920); // such a tile held a NaN or an infinity
 
   // one block: 128 queries of one head
   const int q_begin = blockIdx.x * 128;
@@ -41,8 +39,6 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   bar::init(k_empty, 8); // one arrival of each consumer warp
   bar::init(v_full, 1);
   bar::init(v_empty, 8);
-  bar::init(v_landed, 1);
-  bar::init(v_nonfinite);
   bar::publish();
   block::sync();
 
@@ -58,14 +54,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
           tma::load_async(k_smem[ring(j - 1)], k_rows, (j - 1) * 128, k_full[ring(j - 1)]);
         }
         bar::wait(v_empty[ring(j)], ring.phase(j) ^ 1);
-        tma::load_async(v_smem[ring(j)], v_rows, j * 128, j >= full_end ? v_landed[ring(j)] : v_full[ring(j)]);
-      }
-    }
-    if (warpgroup::is_checker()) { // a hidden key weighs 0, but 0 times NaN is NaN
-      for (int j = kv_last; j >= full_end; --j) {
-        bar::wait(v_landed[ring(j)], ring.phase(j));
-        warp::make_finite(v_smem[ring(j)], v_nonfinite);
-        bar::arrive(v_full[ring(j)]);
+        tma::load_async(v_smem[ring(j)], v_rows, j * 128, v_full[ring(j)]);
       }
     }
     return;
@@ -130,7 +119,6 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   warp::store(rows(lse, batch, head), row_lse, q_begin, sq);
   block::sync_consumers(); // every warp is done with Q
   warpgroup::store(o_smem, out);
-  warpgroup::store(rows(o, batch, head), o_smem, q_begin, sq);
-  warpgroup::add_nonfinite(rows(o, batch, head), v_nonfinite, rows(v, batch, head / 7), 0, min(kv_last * 128 + 128, sk),
-                           q_begin, sq, visible);
+  const auto o_rows = rows(o, batch, head);
+  warpgroup::store(o_rows, o_smem, q_begin, sq);
 }

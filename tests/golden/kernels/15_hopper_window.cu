@@ -22,7 +22,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   auto& v_empty = shared::at<mbarrier[2]>(163888);
   auto& v_landed = shared::at<mbarrier[2]>(163904); // V of a tile that the mask cuts, before v_full
   auto& v_landed_left = shared::at<mbarrier[2]>(163920);
-  auto& v_nonfinite = shared::at<bool>(163936); // such a tile held a NaN or an infinity
+  auto& v_nonfinite = shared::at<bool>(163936); // where the mask cuts, V held one: 0 times NaN would be NaN
 
   // one block: 128 queries of one head; the longest rows go first
   const int q_begin = (gridDim.x - blockIdx.x - 1) * 128;
@@ -168,7 +168,10 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   warp::store(rows(lse, batch, head), row_lse, q_begin, sq);
   block::sync_consumers(); // every warp is done with Q
   warpgroup::store(o_smem, out);
-  warpgroup::store(rows(o, batch, head), o_smem, q_begin, sq);
-  warpgroup::add_nonfinite(rows(o, batch, head), v_nonfinite, rows(v, batch, head / 7), kv_begin * 128,
-                           min(kv_last * 128 + 128, sk), q_begin, sq, visible);
+  const auto o_rows = rows(o, batch, head);
+  warpgroup::store(o_rows, o_smem, q_begin, sq);
+
+  // a NaN or infinity of V goes into the rows that do see it
+  warpgroup::add_nonfinite(o_rows, v_nonfinite, rows(v, batch, head / 7), kv_begin * 128, min(kv_end * 128, sk),
+                           q_begin, sq, visible);
 }

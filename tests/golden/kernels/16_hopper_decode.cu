@@ -22,7 +22,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   auto& v_full = shared::at<mbarrier[6]>(213088);
   auto& v_empty = shared::at<mbarrier[6]>(213136);
   auto& v_landed = shared::at<mbarrier[6]>(213184); // V of a tile that the mask cuts, before v_full
-  auto& v_nonfinite = shared::at<bool>(213232); // such a tile held a NaN or an infinity
+  auto& v_nonfinite = shared::at<bool>(213232); // where the mask cuts, V held one: 0 times NaN would be NaN
 
   // one block: 64 rows, (query, head of the group) pairs of one kv head, one chunk of their keys
   const int chunk = blockIdx.x % splits;
@@ -143,7 +143,9 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   warp::store(packed_rows<7>(lse_partial, chunk * gridDim.z + batch, kv_head), row_lse, row_begin, sq * 7);
   const auto o_rows = packed_rows<7>(o_partial, chunk * gridDim.z + batch, kv_head);
   warp::store(o_rows, out, row_begin, sq * 7);
-  warpgroup::add_nonfinite(o_rows, v_nonfinite, rows(v, batch, kv_head), chunk_begin * 64, min(kv_last * 64 + 64, sk),
+
+  // a NaN or infinity of V goes into the rows that do see it
+  warpgroup::add_nonfinite(o_rows, v_nonfinite, rows(v, batch, kv_head), chunk_full_end * 64, min(chunk_end * 64, sk),
                            row_begin, sq * 7, visible);
 }
 

@@ -60,7 +60,7 @@ tile.kernel @some(%v: !tile.gl<bf16, 64>, %begin: index, %tiles: index) threads 
   }
   tile.for %j from %tiles down to %begin {
     %1 = tile.index [%j * 64]
-    tile.fetch "V" %v_smem, %v_rows[%1] found %v_nonfinite : !tile.st<64, 64, bf16>, !tile.rows<bf16, 64>
+    tile.fetch "V" %v_smem, %v_rows[%1] found %v_nonfinite : !tile.bool : !tile.st<64, 64, bf16>, !tile.rows<bf16, 64>
   }
 }
 
