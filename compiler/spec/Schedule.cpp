@@ -117,11 +117,16 @@ Schedule specialized(const AttentionSpec& spec, const Target& target, Schedule s
   // many terms.
   const bool biased = spec.alibi != Alibi::None;
   const bool plain = !biased && spec.softcap == 0 && !spec.prefix && !spec.chunk && spec.mask.empty();
-  s.warp_specialized = s.overlap = true;
+  s.warp_specialized = true;
+  // Beside ALiBi, the divisions of a custom mask leave no registers for the probabilities of one tile and the scores of
+  // the next, nor for many keys.
+  const bool cramped = biased && !spec.mask.empty() && widest > 128;
+  s.overlap = !cramped;
   s.warps = rows <= 64 ? 4 : widest <= 64 && plain ? 12 : 8;
   s.q_tile = 16 * s.warps;
   s.ping_pong = s.warps > 4 && widest <= 128;
-  s.kv_tile = rows <= 64 ? 64 : widest <= 128 ? 128 : widest <= 192 ? (biased ? 96 : 112) : (biased ? 64 : 80);
+  const int wide = cramped ? 64 : biased ? 96 : 112, widest_of_all = biased ? 64 : 80;
+  s.kv_tile = rows <= 64 ? 64 : widest <= 128 ? 128 : widest <= 192 ? wide : widest_of_all;
   s.stages = 2;
   while (sharedBytes(spec, s) > target.shared_per_block)
     s.kv_tile -= 16;

@@ -89,7 +89,7 @@ TEST(Masks, Custom) {
 TEST(Masks, Random) { // FoldsTest counts the pairs of many more
   for (unsigned seed = 0; seed < 6; ++seed) {
     RandomMasks random(seed);
-    AttentionSpec spec = gqaSpec(32);
+    AttentionSpec spec = gqaSpec(64);
     spec.mask = random.sets(/*steepest=*/2, /*anything=*/true);
     const auto lengths =
         Lengths::dense(1, static_cast<int>(random.among(1, 90)), static_cast<int>(random.among(1, 300)));
