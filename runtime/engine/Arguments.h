@@ -56,6 +56,9 @@ public:
   /// Throws UserError: value, rule, remedy.
   Arguments(const AttentionSpec& spec, const Problem& problem, const Tensors& tensors, Device& device);
 
+  /// Queries of the longest sequence that this launch may have.
+  std::int64_t queries() const { return spec_.varlen ? problem_.q_len : q_len_; }
+
   void setWorkspace(DevicePtr o_partial, DevicePtr lse_partial);
   void setSplits(int splits, std::int64_t split_tiles);
 

@@ -6,7 +6,10 @@
 #include "runtime/engine/SplitModel.h"
 
 #include <algorithm>
+#include <limits>
 #include <mutex>
+
+#include <fmt/format.h>
 
 namespace attune {
 
@@ -18,11 +21,7 @@ struct Plan::Impl {
   int splits = 1;
   std::int64_t split_tiles = 0;
   std::shared_ptr<const CompiledAttention> compiled;
-  struct Launch {
-    LaunchConfig config;
-    std::vector<BoundParameter> parameters;
-  };
-  std::vector<Launch> launches; ///< of compiled->kernels
+  std::vector<std::vector<BoundParameter>> parameters; ///< of compiled->kernels
   mutable std::once_flag described;
   mutable std::vector<PlannedKernel> kernels; ///< made when somebody looks
   DevicePtr o_partial = 0, lse_partial = 0;
@@ -35,20 +34,77 @@ struct Plan::Impl {
   }
 };
 
-const AttentionSpec& Plan::spec() const { return impl_->spec; }
-const Problem& Plan::problem() const { return impl_->problem; }
-const Schedule& Plan::schedule() const { return impl_->schedule; }
-int Plan::splits() const { return impl_->splits; }
+namespace {
+
+std::int64_t ceilDiv(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+/// The grid for `queries` per sequence: a block beyond the last of them would have no bounds to keep to.
+LaunchConfig configure(const Manifest& m, const AttentionSpec& spec, const Problem& p, std::int64_t queries,
+                       int splits) {
+  const std::int64_t rows = queries * (m.pack_gqa ? spec.q_heads / spec.kv_heads : 1);
+  const auto term = [&](GridTerm t) -> std::int64_t {
+    switch (t) {
+    case GridTerm::QTiles:
+      return ceilDiv(rows, m.q_tile);
+    case GridTerm::Splits:
+      return splits;
+    case GridTerm::QHeads:
+      return spec.q_heads;
+    case GridTerm::KvHeads:
+      return spec.kv_heads;
+    case GridTerm::Batch:
+      return p.batch;
+    case GridTerm::QRowBlocks:
+      return ceilDiv(queries, m.threads / 32); // a warp per row
+    }
+    return 1;
+  };
+  std::int64_t grid[3] = {1, 1, 1};
+  for (int axis = 0; axis < 3; ++axis)
+    for (const GridTerm t : m.grid[axis])
+      grid[axis] *= term(t);
+  if (grid[0] > std::numeric_limits<std::int32_t>::max())
+    throw UserError(UserError::Kind::Unsupported, fmt::format("q_len {} with {} splits", queries, splits),
+                    "a grid has at most 2^31 - 1 blocks in x", "launch parts of the queries");
+  const auto narrow = [](std::int64_t n) { return static_cast<unsigned>(n); };
+  return {.grid = {narrow(grid[0]), narrow(grid[1]), narrow(grid[2])},
+          .block = {narrow(m.threads), 1, 1},
+          .dynamic_shared = static_cast<std::size_t>(m.shared_bytes),
+          .overlaps_predecessor = m.starts_early};
+}
+
+/// a * b * ..., refused where it leaves the 64-bit integers.
+std::size_t product(std::initializer_list<std::int64_t> factors, std::string_view what) {
+  std::int64_t result = 1;
+  for (const std::int64_t factor : factors)
+    if (__builtin_mul_overflow(result, factor, &result))
+      throw UserError(UserError::Kind::Unsupported, std::string(what) + " of these shapes",
+                      "it has more bytes than 64 bits count", "launch parts of the batch, or fewer splits");
+  return static_cast<std::size_t>(result);
+}
+
+} // namespace
+
+const Plan::Impl& Plan::impl() const {
+  if (!impl_)
+    throw UserError(UserError::Kind::Invalid, "an empty plan", "Engine::prepare makes those that can be used",
+                    "prepare it first");
+  return *impl_;
+}
+const AttentionSpec& Plan::spec() const { return impl().spec; }
+const Problem& Plan::problem() const { return impl().problem; }
+const Schedule& Plan::schedule() const { return impl().schedule; }
+int Plan::splits() const { return impl().splits; }
 const std::vector<PlannedKernel>& Plan::kernels() const {
-  std::call_once(impl_->described, [this] {
-    for (std::size_t n = 0; n < impl_->launches.size(); ++n) {
-      const CompiledAttention::Kernel& k = impl_->compiled->kernels[n];
-      const LaunchConfig& config = impl_->launches[n].config;
-      impl_->kernels.push_back({k.source.manifest.name, k.source.cuda, config.grid, config.block,
-                                k.source.manifest.shared_bytes, k.lower_ms, k.nvrtc_ms});
+  const Impl& p = impl();
+  std::call_once(p.described, [&p] {
+    for (const CompiledAttention::Kernel& k : p.compiled->kernels) {
+      const LaunchConfig config = configure(k.source.manifest, p.spec, p.problem, p.problem.q_len, p.splits);
+      p.kernels.push_back({k.source.manifest.name, k.source.cuda, config.grid, config.block,
+                           k.source.manifest.shared_bytes, k.lower_ms, k.nvrtc_ms});
     }
   });
-  return impl_->kernels;
+  return p.kernels;
 }
 
 struct Engine::Cache : KernelCache {
@@ -63,8 +119,6 @@ Engine::~Engine() = default;
 CacheCounters Engine::cacheCounters() const { return cache_->counters(); }
 
 namespace {
-
-std::int64_t ceilDiv(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 void check(const AttentionSpec& spec, const Problem& p) {
   const auto invalid = [](const std::string& value, const std::string& rule, const std::string& remedy) {
@@ -82,36 +136,6 @@ void check(const AttentionSpec& spec, const Problem& p) {
   if (spec.varlen && p.q_total < p.q_len)
     invalid("q_total " + std::to_string(p.q_total), "it is at least the longest sequence, " + std::to_string(p.q_len),
             "give the last entry of cu_seqlens_q");
-}
-
-LaunchConfig configure(const Manifest& m, const AttentionSpec& spec, const Problem& p, int splits) {
-  const std::int64_t rows = p.q_len * (m.pack_gqa ? spec.q_heads / spec.kv_heads : 1);
-  const auto term = [&](GridTerm t) -> std::int64_t {
-    switch (t) {
-    case GridTerm::QTiles:
-      return ceilDiv(rows, m.q_tile);
-    case GridTerm::Splits:
-      return splits;
-    case GridTerm::QHeads:
-      return spec.q_heads;
-    case GridTerm::KvHeads:
-      return spec.kv_heads;
-    case GridTerm::Batch:
-      return p.batch;
-    case GridTerm::QRowBlocks:
-      return ceilDiv(p.q_len, m.threads / 32); // a warp per row
-    }
-    return 1;
-  };
-  std::int64_t grid[3] = {1, 1, 1};
-  for (int axis = 0; axis < 3; ++axis)
-    for (const GridTerm t : m.grid[axis])
-      grid[axis] *= term(t);
-  const auto narrow = [](std::int64_t n) { return static_cast<unsigned>(n); };
-  return {.grid = {narrow(grid[0]), narrow(grid[1]), narrow(grid[2])},
-          .block = {narrow(m.threads), 1, 1},
-          .dynamic_shared = static_cast<std::size_t>(m.shared_bytes),
-          .overlaps_predecessor = m.starts_early};
 }
 
 } // namespace
@@ -142,31 +166,36 @@ Plan Engine::prepare(const AttentionSpec& spec, const Problem& problem, const Pr
     impl->splits = chunks.splits;
     impl->split_tiles = chunks.split_tiles;
     const std::int64_t rows = spec.varlen ? problem.q_total : problem.batch * problem.q_len;
-    const std::int64_t per_split = rows * spec.q_heads * 4;
     const int head_dim_v = spec.head_dim_v ? spec.head_dim_v : spec.head_dim;
-    impl->o_partial = device_->allocate(static_cast<std::size_t>(per_split * impl->splits * head_dim_v), "o_partial");
-    impl->lse_partial = device_->allocate(static_cast<std::size_t>(per_split * impl->splits), "lse_partial");
+    const auto bytes = [&](std::int64_t columns) {
+      return product({rows, spec.q_heads, impl->splits, columns, 4}, "the workspace");
+    };
+    impl->o_partial = device_->allocate(bytes(head_dim_v), "o_partial");
+    impl->lse_partial = device_->allocate(bytes(1), "lse_partial");
   }
-  for (const CompiledAttention::Kernel& k : impl->compiled->kernels)
-    impl->launches.push_back({configure(k.source.manifest, spec, problem, impl->splits), bind(k.source.manifest)});
+  for (const CompiledAttention::Kernel& k : impl->compiled->kernels) {
+    configure(k.source.manifest, spec, problem, problem.q_len, impl->splits); // refuses a grid that is too large
+    impl->parameters.push_back(bind(k.source.manifest));
+  }
   Plan plan;
   plan.impl_ = std::move(impl);
   return plan;
 }
 
 void Engine::launch(const Plan& plan, const Tensors& tensors, void* stream) {
-  const Plan::Impl& p = *plan.impl_;
+  const Plan::Impl& p = plan.impl();
   if (p.device != device_)
     throw UserError(UserError::Kind::Invalid, "a plan for " + p.device->properties().name,
                     "it is launched by an engine of its own device", "prepare it with this engine");
   Arguments arguments(p.spec, p.problem, tensors, *device_);
   arguments.setSplits(p.splits, p.split_tiles);
   arguments.setWorkspace(p.o_partial, p.lse_partial);
-  for (std::size_t n = 0; n < p.launches.size(); ++n) {
-    const auto& [config, parameters] = p.launches[n];
+  for (std::size_t n = 0; n < p.parameters.size(); ++n) {
+    const CompiledAttention::Kernel& kernel = p.compiled->kernels[n];
+    const LaunchConfig config = configure(kernel.source.manifest, p.spec, p.problem, arguments.queries(), p.splits);
     if (config.grid.x == 0 || config.grid.y == 0 || config.grid.z == 0)
       continue; // no query at all
-    device_->launch(*p.compiled->kernels[n].loaded, config, arguments.of(parameters), stream);
+    device_->launch(*kernel.loaded, config, arguments.of(p.parameters[n]), stream);
   }
 }
 

@@ -110,7 +110,8 @@ struct PlannedKernel {
   double nvrtc_ms = 0; ///< CUDA to binary; 0 if it was found on disk
 };
 
-/// Compiled, loaded kernels for one spec and shapes, with their workspace. Launches of one plan must not overlap if it
+/// Compiled, loaded kernels for one spec and shapes, with their workspace. A default-made one is empty: all it does is
+/// throw UserError. Launches of one plan must not overlap if it
 /// splits.
 class Plan {
 public:
@@ -123,6 +124,7 @@ public:
 private:
   friend class Engine;
   struct Impl;
+  const Impl& impl() const;
   std::shared_ptr<const Impl> impl_;
 };
 

@@ -49,6 +49,26 @@ TEST_F(EngineTest, AShorterLaunchThanPrepared) {
   }
 }
 
+TEST_F(EngineTest, AMuchShorterLaunchThanPrepared) { // blocks of the plan's queries would look for keys beyond the end
+  Engine engine(device, costModel(), cache());
+  const AttentionSpec spec = small(64);
+  for (const int splits : {1, 2}) {
+    const Plan plan = engine.prepare(spec, {.batch = 1, .q_len = 1024, .kv_len = 1024}, {.splits = splits});
+    for (const auto& [q_len, kv_len] : {std::pair{128, 128}, {100, 1000}, {0, 0}}) {
+      const Launchable tensors(device, spec, 1, q_len, kv_len);
+      engine.launch(plan, tensors.tensors());
+      EXPECT_TRUE(tensors.right()) << splits << " splits, " << q_len << " x " << kv_len;
+    }
+  }
+}
+
+TEST_F(EngineTest, AnEmptyPlanIsRefused) {
+  Engine engine(device, costModel(), cache());
+  const std::string refused = "invalid: an empty plan: Engine::prepare makes those that can be used; prepare it first";
+  EXPECT_EQ(refusal([] { return Plan().splits(); }), refused);
+  EXPECT_EQ(refusal([&] { engine.launch(Plan(), {}); }), refused);
+}
+
 TEST_F(EngineTest, AFailedPrepareLeavesTheEngineAsItWas) {
   Engine engine(device, costModel(), cache());
   AttentionSpec wrong = small();
