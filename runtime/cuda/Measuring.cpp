@@ -60,8 +60,20 @@ std::shared_ptr<DeviceEvent> recordEvent(std::shared_ptr<const Driver> driver, s
   return result;
 }
 
+namespace {
+
+/// What this device made itself. Events and graphs of another kind of device are the caller's slip.
+template <class Own, class Any>
+const Own& own(const Any& any, std::string_view who, std::string_view what) {
+  if (const auto* mine = dynamic_cast<const Own*>(&any))
+    return *mine;
+  throw DeviceError(std::string(who) + ": " + std::string(what) + " of another device");
+}
+
+} // namespace
+
 double microseconds(const Driver& d, std::string_view who, const DeviceEvent& from, const DeviceEvent& to) {
-  const auto &begin = dynamic_cast<const CudaEvent&>(from), &end = dynamic_cast<const CudaEvent&>(to);
+  const auto &begin = own<CudaEvent>(from, who, "an event"), &end = own<CudaEvent>(to, who, "an event");
   float milliseconds = 0;
   d.check(d.cuEventSynchronize(end.event), "cuEventSynchronize", who);
   d.check(d.cuEventElapsedTime(&milliseconds, begin.event, end.event), "cuEventElapsedTime", who);
@@ -89,7 +101,7 @@ std::shared_ptr<DeviceGraph> captureGraph(std::shared_ptr<const Driver> driver, 
 }
 
 void launchGraph(const Driver& d, std::string_view who, const DeviceGraph& graph, Stream stream) {
-  d.check(d.cuGraphLaunch(dynamic_cast<const CudaGraph&>(graph).executable, stream), "cuGraphLaunch", who);
+  d.check(d.cuGraphLaunch(own<CudaGraph>(graph, who, "a graph").executable, stream), "cuGraphLaunch", who);
 }
 
 } // namespace attune::cuda

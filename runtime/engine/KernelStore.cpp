@@ -51,17 +51,20 @@ StoredBuild buildThrough(cache::EntryStore& store, std::string_view cuda, std::s
   }
   if (built)
     return {std::move(*built), true};
-  if (!payload && cache_only)
+  if (payload)
+    if (auto entry = fromPayload(*payload))
+      return {std::move(entry->build), false};
+  if (toolchain && !cache_only) { // whole, but of another format: a miss like any other
+    Build fresh = toolchain->build(cuda, arch, kind, name);
+    store.put(key, toPayload({std::string(name), std::string(arch), fresh}));
+    return {std::move(fresh), true};
+  }
+  if (cache_only)
     throw CacheMiss(
         fmt::format("kernel {} for {} is in no cache ({}), and it is not to be compiled: fill the cache with "
                     "`attune precompute`, or import a bundle",
                     name, arch, store.folder().string()));
-  if (!payload)
-    throw DeviceError(why_no_toolchain);
-  if (auto entry = fromPayload(*payload))
-    return {std::move(entry->build), false};
-  throw InternalError(
-      fmt::format("the cache holds a kernel {} that cannot be read: {}", name, store.folder().string()));
+  throw DeviceError(why_no_toolchain);
 }
 
 std::string toPayload(const KernelEntry& e) {

@@ -2,6 +2,7 @@
 #include "tests/unit/runtime/engine/Fixture.h"
 
 #include "runtime/engine/KernelStore.h"
+#include "runtime/toolchain/Toolchain.h"
 
 #include <cstdlib>
 
@@ -72,6 +73,16 @@ TEST_F(EngineCache, ADamagedEntryIsCompiledAnew) {
   EXPECT_EQ(run().compiles, 2U);
   EXPECT_EQ(warnings.size(), 1U);
   EXPECT_EQ(run().compiles, 0U);
+}
+
+TEST_F(EngineCache, AnEntryOfAnotherFormatIsCompiledAnew) {
+  const auto toolchain = Toolchain::shared();
+  const std::string cuda = "extern \"C\" __global__ void nothing() {}";
+  cache::EntryStore store(kernelStore(folder / "cache"));
+  const auto kind = Image::Kind::Ptx;
+  ASSERT_TRUE(store.put(keyOf(cuda, "nothing", "sm_80", kind, toolchain->compiler()), "what is this?"));
+  EXPECT_TRUE(buildThrough(store, cuda, "nothing", "sm_80", kind, false).compiled);
+  EXPECT_FALSE(buildThrough(store, cuda, "nothing", "sm_80", kind, false).compiled) << "it was replaced";
 }
 
 TEST_F(EngineCache, WithoutACacheEveryEngineCompiles) {
