@@ -281,7 +281,7 @@ LogicalResult CudaPrinter::statement(Operation& op) {
   if (auto branch = dyn_cast<tile::IfOp>(op)) {
     bool braces = !llvm::hasSingleElement(llvm::make_filter_range(
         branch.getBody().front(), [](Operation& inner) { return !isMemoryEffectFree(&inner); }));
-    out_.open("if (" + condition(branch.getMap(), branch.getOperands()) + ")" + (braces ? " {" : ""));
+    out_.open("if (" + condition(branch.getMap(), branch.getOperands()) + ")" + (braces ? " {" : "") + note(&op));
     if (failed(block(branch.getBody().front())))
       return failure();
     return out_.close(braces ? "}" : ""), success();

@@ -52,7 +52,9 @@ private:
   void issue();
   void check();
   void consumers();
-  void products(Segment segment, Value tile, Value previous);
+  void products(Segment segment, Value tile, bool beside);
+  void accumulate(Value tile);
+  void accumulated(Value tile);
   void drain();
 
   Value barriers(StringRef name) { return builder_.alloc(name, BarrierType::get(kernel_.getContext(), stages_)); }
@@ -77,6 +79,9 @@ private:
   /// `value` of the loop's body, where its tile is `tile`.
   Value at(Value value, ForOp loop, Value tile);
   Value vFull(Value tile);
+  /// Runs the body where the expression of two operands is not negative.
+  template <class Body>
+  IfOp when(AffineExpr condition, std::array<Value, 2> operands, const Body& body);
   template <class Body>
   void role(Role role, StringRef note, const Body& body);
   template <class Body>
@@ -87,7 +92,7 @@ private:
   std::int64_t stages_, warpgroups_;
   bool overlap_, ping_pong_;
   SmallVector<Segment> segments_;
-  Value begin_, end_, last_, ring_;
+  Value begin_, end_, last_, cut_begin_, ring_;
   Value k_full_, k_empty_, v_full_, v_empty_;
 };
 
@@ -126,6 +131,15 @@ Value Specialize::at(Value value, ForOp loop, Value tile) {
 }
 
 template <class Body>
+IfOp Specialize::when(AffineExpr condition, std::array<Value, 2> operands, const Body& body) {
+  auto op = builder_.create<IfOp>(AffineMap::get(2, 0, condition), operands);
+  OpBuilder::InsertionGuard guard(builder_);
+  builder_.createBlock(&op.getBody());
+  body();
+  return op;
+}
+
+template <class Body>
 void Specialize::role(Role role, StringRef note, const Body& body) {
   auto op = builder_.create<RoleOp>(role);
   if (!note.empty())
@@ -150,8 +164,12 @@ Value Specialize::firstTile(std::size_t i) {
 }
 
 Value Specialize::loopEnd(std::size_t i, std::int64_t more) {
+  if (i == 0)
+    return next(last_, more);
+  if (i == 1 && !more)
+    return cut_begin_;
   auto map = AffineMap::get(2, 0, {builder_.d(0), builder_.d(1) + more}, kernel_.getContext());
-  return i == 0 ? next(last_, more) : builder_.index("", map, Reduce::Min, {segments_[i].loop.getEnd(), last_});
+  return builder_.index("", map, Reduce::Min, {segments_[i].loop.getEnd(), last_});
 }
 
 /// Shared tiles become rings, beside the barriers of their events.
@@ -222,14 +240,10 @@ void Specialize::issue() {
   };
   load(any.k, last_, slot(k_full_, last_));
   loop(begin_, next(last_, 1), [&](Value j) {
-    auto more = AffineMap::get(2, 0, builder_.d(0) - builder_.d(1) - 1);
-    auto branch = builder_.create<IfOp>(more, ValueRange{j, begin_});
-    {
-      OpBuilder::InsertionGuard guard(builder_);
-      builder_.createBlock(&branch.getBody());
+    when(builder_.d(0) - builder_.d(1) - 1, {j, begin_}, [&] {
       wait(k_empty_, next(j, -1), ring_, /*before=*/true);
       load(any.k, next(j, -1), slot(k_full_, next(j, -1)));
-    }
+    });
     wait(v_empty_, j, ring_, /*before=*/true);
     load(any.v, j, vFull(j));
   });
@@ -268,26 +282,18 @@ void Specialize::producer() {
     builder_.create<IncreaseRegistersOp>(taken);
 }
 
-/// S(tile) = Q K^T and its softmax; if there is a previous tile, P V of that one too, beside both or before.
-void Specialize::products(Segment segment, Value tile, Value previous) {
-  Value out = segment.rescale.getResultTile(), probs = segment.convert.getResultTile();
-  Value scores = segment.scores.getResultTile();
-  auto accumulate = [&] { builder_.create<MmaABAsyncOp>(out, probs, slot(segment.v.getDestination(), previous)); };
-  auto accumulated = [&] {
-    builder_.create<WarpgroupWaitOp>(0, out);
-    arrive(v_empty_, previous);
-  };
-  if (previous && !overlap_)
-    accumulate(), accumulated();
+/// S(tile) = Q K^T and its softmax; and P V of the tile before, beside both or ahead of them.
+void Specialize::products(Segment segment, Value tile, bool beside) {
   wait(k_full_, tile);
   if (ping_pong_)
     builder_.create<TakeTurnOp>(warpgroups_);
-  builder_.create<MmABtAsyncOp>(scores, segment.scores.getA(), slot(segment.k.getDestination(), tile));
-  if (previous && overlap_)
-    accumulate();
+  builder_.create<MmABtAsyncOp>(segment.scores.getResultTile(), segment.scores.getA(),
+                                slot(segment.k.getDestination(), tile));
+  if (beside)
+    accumulate(next(tile, 1));
   if (ping_pong_)
     builder_.create<PassTurnOp>(warpgroups_);
-  builder_.create<WarpgroupWaitOp>(previous && overlap_ ? 1 : 0, scores);
+  builder_.create<WarpgroupWaitOp>(beside ? 1 : 0, segment.scores.getResultTile());
   arrive(k_empty_, tile);
   IRMapping operands;
   for (Operation& op : segment.loop.getBody().front())
@@ -297,38 +303,59 @@ void Specialize::products(Segment segment, Value tile, Value previous) {
       builder_.clone(op, operands);
     }
   wait(v_full_, tile); // a loop in front of the wait for P V: ptxas moves no exponential past it
-  if (previous && overlap_)
-    accumulated();
-  if (previous)
-    builder_.clone(*segment.rescale);
+  if (beside)
+    accumulated(next(tile, 1));
+  builder_.clone(*segment.rescale);
   builder_.clone(*segment.convert);
 }
 
+void Specialize::accumulate(Value tile) {
+  Segment any = segments_.front();
+  builder_.create<MmaABAsyncOp>(any.rescale.getResultTile(), any.convert.getResultTile(),
+                                slot(any.v.getDestination(), tile));
+}
+
+void Specialize::accumulated(Value tile) {
+  builder_.create<WarpgroupWaitOp>(0, segments_.front().rescale.getResultTile());
+  arrive(v_empty_, tile);
+}
+
+/// Every loop leaves the P V of its last tile to the next. The first loop has no P V before its first tile, and does it
+/// after the others: a copy of the body for the very first tile would take longer to compile than the overlap is worth
+/// in the few tiles that the mask cuts.
 void Specialize::consumers() {
   for (auto fetch : llvm::make_early_inc_range(kernel_.getBody().getOps<FetchOp>())) {
     builder_.setInsertionPoint(fetch);
     builder_.create<WarpgroupLoadOp>(fetch.getDestination(), fetch.getSource(), fetch.getFirst(), fetch.getLimit());
     if (ping_pong_)
       builder_.create<BeginTurnsOp>(warpgroups_);
-    builder_.section("the first tile");
-    products(segments_.front(), last_, {});
     fetch.erase();
   }
   for (auto [i, segment] : llvm::enumerate(segments_)) {
     builder_.setInsertionPoint(segment.loop);
-    if (auto section = dyn_cast_or_null<SectionOp>(segment.loop->getPrevNode()); i == 0 && overlap_ && section)
+    if (i == 0) {
+      loop(cut_begin_, next(last_, 1), [&](Value j) {
+        products(segment, j, /*beside=*/false);
+        auto more = when(builder_.d(0) - builder_.d(1) - 1, {j, cut_begin_}, [&] { accumulate(j), accumulated(j); });
+        more->setAttr("note", builder_.getStringAttr("the last one's P V is left to what follows"));
+      });
+      continue;
+    }
+    if (auto section = dyn_cast_or_null<SectionOp>(segment.loop->getPrevNode()); i == 1 && overlap_ && section)
       section.setText(section.getText()->str() + ": S(j) = Q K(j)^T runs while P(j + 1) V(j + 1) accumulates");
-    loop(segment.loop.getBegin(), loopEnd(i, 0), [&](Value j) { products(segment, j, next(j, 1)); });
+    loop(segment.loop.getBegin(), loopEnd(i, 0), [&](Value j) {
+      if (!overlap_)
+        accumulate(next(j, 1)), accumulated(next(j, 1));
+      products(segment, j, overlap_);
+    });
   }
 }
 
 void Specialize::drain() {
-  Segment any = segments_.front();
   builder_.setInsertionPointAfter(segments_.back().loop);
-  Value out = any.rescale.getResultTile();
   builder_.section("the last P V");
-  builder_.create<MmaABAsyncOp>(out, any.convert.getResultTile(), slot(any.v.getDestination(), begin_));
-  builder_.create<WarpgroupWaitOp>(0, out);
+  accumulate(begin_);
+  builder_.create<WarpgroupWaitOp>(0, segments_.front().rescale.getResultTile());
 }
 
 LogicalResult Specialize::run() {
@@ -352,6 +379,10 @@ LogicalResult Specialize::run() {
   last_ = builder_.index("kv_last", AffineMap::get(2, 0, {builder_.d(0) - 1, builder_.d(1)}, kernel_.getContext()),
                          Reduce::Max, {end_, begin_});
   last_.getDefiningOp()->setAttr("note", builder_.getStringAttr("visited first, even if nothing of it is visible"));
+  cut_begin_ = begin_;
+  if (segments_.size() > 1)
+    cut_begin_ = builder_.index("cut_begin", AffineMap::get(2, 0, {builder_.d(0), builder_.d(1)}, kernel_.getContext()),
+                                Reduce::Min, {segments_[1].loop.getEnd(), last_});
   ring_ = makeRing("ring", last_);
   for (auto [i, segment] : llvm::enumerate(segments_))
     if (segment.checked())

@@ -54,7 +54,8 @@ ATTUNE_DEVICE void decrease_registers() {
 /// (FlashAttention-3, section 3.1). Warpgroup 0 begins; each takes as many turns as the others.
 template <int Consumers>
 ATTUNE_DEVICE void pass_turn() {
-  sm90::barrier_arrive(first_turn + (index() == Consumers - 1 ? 0 : index() + 1), 256);
+  const int next = Consumers == 2 ? 1 - index() : index() == Consumers - 1 ? 0 : index() + 1;
+  sm90::barrier_arrive(first_turn + next, 256);
 }
 template <int Consumers>
 ATTUNE_DEVICE void take_turn() {

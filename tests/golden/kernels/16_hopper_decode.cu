@@ -49,6 +49,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
     return;
   }
   const int kv_last = max(chunk_end - 1, chunk_begin); // visited first, even if nothing of it is visible
+  const int cut_begin = min(chunk_full_end, kv_last);
   const Ring<6> ring{kv_last};
 
   bar::init(k_full, 1);
@@ -93,34 +94,26 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
 
   warpgroup::load(q_smem, q_rows, row_begin, sq * 7);
 
-  // the first tile
-  bar::wait(k_full[ring(kv_last)], ring.phase(kv_last));
-  warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(kv_last)]);
-  warpgroup::wait<0>(scores);
-  bar::arrive(k_empty[ring(kv_last)]);
-  softmax::mask(scores, row_begin, kv_last * 64, visible);
-  softmax::step_masked(scores, row_max, row_sum, rescale, scale_log2);
-  bar::wait(v_full[ring(kv_last)], ring.phase(kv_last));
-  warp::convert(probs, scores);
-
-  // tiles that the mask cuts: S(j) = Q K(j)^T runs while P(j + 1) V(j + 1) accumulates
-  for (int j = kv_last - 1; j >= chunk_full_end; --j) {
+  // tiles that the mask cuts
+  for (int j = kv_last; j >= cut_begin; --j) {
     bar::wait(k_full[ring(j)], ring.phase(j));
     warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(j)]);
-    warpgroup::mma_AB_async(out, probs, v_smem[ring(j + 1)]);
-    warpgroup::wait<1>(scores);
+    warpgroup::wait<0>(scores);
     bar::arrive(k_empty[ring(j)]);
     softmax::mask(scores, row_begin, j * 64, visible);
     softmax::step_masked(scores, row_max, row_sum, rescale, scale_log2);
     bar::wait(v_full[ring(j)], ring.phase(j));
-    warpgroup::wait<0>(out);
-    bar::arrive(v_empty[ring(j + 1)]);
     warp::mul_row(out, out, rescale);
     warp::convert(probs, scores);
+    if (j > cut_begin) { // the last one's P V is left to what follows
+      warpgroup::mma_AB_async(out, probs, v_smem[ring(j)]);
+      warpgroup::wait<0>(out);
+      bar::arrive(v_empty[ring(j)]);
+    }
   }
 
-  // tiles where every pair is visible
-  for (int j = min(chunk_full_end, kv_last) - 1; j >= chunk_begin; --j) {
+  // tiles where every pair is visible: S(j) = Q K(j)^T runs while P(j + 1) V(j + 1) accumulates
+  for (int j = cut_begin - 1; j >= chunk_begin; --j) {
     bar::wait(k_full[ring(j)], ring.phase(j));
     warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(j)]);
     warpgroup::mma_AB_async(out, probs, v_smem[ring(j + 1)]);

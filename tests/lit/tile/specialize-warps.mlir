@@ -9,6 +9,7 @@
 //       CHECK:   %k_full = tile.alloc : !tile.barrier<stages = 2>
 // at least one tile is visited, so that the first one needs no condition
 //       CHECK:   %kv_last = tile.index max [%kv_end - 1, %{{.*}}]
+//       CHECK:   %cut_begin = tile.index min [%full_end, %kv_last]
 //       CHECK:   tile.bar.init %k_full
 //       CHECK:   tile.bar.publish
 //  CHECK-NEXT:   tile.block.sync
@@ -27,21 +28,25 @@
 //       CHECK:     tile.return
 //       CHECK:   tile.warpgroup.increase_registers 240
 //       CHECK:   tile.warpgroup.load %q_smem
-// the first tile
-//       CHECK:   tile.warpgroup.mm_ABt_async
-//       CHECK:   tile.warpgroup.wait 0 %scores
-//       CHECK:   tile.softmax.mask
-// tiles that the mask cuts, then full tiles
-//       CHECK:   tile.for %j from %kv_last down to %full_end
+// tiles that the mask cuts, one product after the other
+//       CHECK:   tile.for %j from {{.*}} down to %cut_begin
+//       CHECK:     tile.warpgroup.take_turn 2
+//       CHECK:     tile.warpgroup.mm_ABt_async
+//  CHECK-NEXT:     tile.warpgroup.pass_turn 2
+//  CHECK-NEXT:     tile.warpgroup.wait 0 %scores
+//       CHECK:     tile.softmax.mask
+//       CHECK:     tile.if
+//       CHECK:       tile.warpgroup.mma_AB_async
+//  CHECK-NEXT:       tile.warpgroup.wait 0 %out
+// full tiles
+//       CHECK:   tile.for %j from %cut_begin
 //       CHECK:     tile.warpgroup.take_turn 2
 //       CHECK:     tile.warpgroup.mm_ABt_async
 //       CHECK:     tile.warpgroup.mma_AB_async
 //  CHECK-NEXT:     tile.warpgroup.pass_turn 2
 //  CHECK-NEXT:     tile.warpgroup.wait 1 %scores
-//       CHECK:     tile.softmax.mask
-//       CHECK:     tile.warpgroup.wait 0 %out
-//       CHECK:   tile.index min [%full_end, %kv_last]
 //   CHECK-NOT:     tile.softmax.mask
+//       CHECK:     tile.warpgroup.wait 0 %out
 // what the checker took away comes back behind the store
 //       CHECK:   tile.warpgroup.store
 //       CHECK:   tile.warpgroup.add_nonfinite
@@ -54,7 +59,8 @@ attn.forward @causal #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 2, head_di
 // Without overlap P V is done before the next S begins.
 
 // CHECK-LABEL: tile.kernel @in_order
-//       CHECK:   tile.for %j from %kv_last down to
+//       CHECK:   tile.if
+//       CHECK:   tile.for %j from
 //       CHECK:     tile.warpgroup.mma_AB_async
 //  CHECK-NEXT:     tile.warpgroup.wait 0 %out
 //       CHECK:     tile.warpgroup.mm_ABt_async
