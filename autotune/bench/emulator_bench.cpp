@@ -11,11 +11,11 @@ namespace attune {
 namespace {
 
 void report(benchmark::State& state, const Counters& counters) {
-  const auto perLaunch = [&](const char* key) {
+  const auto per_launch = [&](const char* key) {
     return benchmark::Counter(static_cast<double>(counters.at(key)), benchmark::Counter::kIsIterationInvariantRate);
   };
-  state.counters["warp_instructions/s"] = perLaunch("instructions");
-  state.counters["tensor_FLOP/s"] = perLaunch("tensor_flops");
+  state.counters["warp_instructions/s"] = per_launch("instructions");
+  state.counters["tensor_FLOP/s"] = per_launch("tensor_flops");
 }
 
 /// 2000 turns of `body` by eight warps.

@@ -33,6 +33,7 @@ Timing summarize(std::vector<double> samples) {
     return timing;
   timing.us = median(samples);
   std::vector<double> distances;
+  distances.reserve(samples.size());
   for (const double us : samples)
     distances.push_back(std::abs(us - timing.us));
   // 1.4826: the standard deviation of a normal distribution over its median distance. Timers tick and kernels repeat

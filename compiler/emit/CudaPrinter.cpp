@@ -7,6 +7,8 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
 
+#include <fmt/format.h>
+
 using namespace mlir;
 
 namespace attune::emit {
@@ -53,7 +55,7 @@ std::string spell(Type type) {
       .Default([](Type) { return std::string("auto"); });
 }
 
-std::string literal(llvm::APFloat value) {
+std::string literal(const llvm::APFloat& value) {
   llvm::SmallString<16> digits;
   value.toString(digits, /*FormatPrecision=*/9, /*FormatMaxPadding=*/6, /*TruncateZero=*/false);
   std::string text = digits.str().str();
@@ -115,9 +117,9 @@ std::string CudaPrinter::affine(AffineMap map, ValueRange operands, tile::Reduce
   auto [dims, symbols] = split(map, llvm::map_to_vector(operands, [&](Value value) { return operand(value); }));
   ExpressionPrinter printer(dims, symbols);
   std::string result;
-  const char* function = reduce == tile::Reduce::Min ? "min(" : "max(";
+  const char* function = reduce == tile::Reduce::Min ? "min" : "max";
   for (auto expr : map.getResults())
-    result = result.empty() ? printer.print(expr) : function + result + ", " + printer.print(expr) + ")";
+    result = result.empty() ? printer.print(expr) : fmt::format("{}({}, {})", function, result, printer.print(expr));
   if (non_negative) {
     auto holds = [&](AffineExpr expr) { return printer.nonNegative(expr); };
     *non_negative =

@@ -69,15 +69,15 @@ KernelOp buildCombineKernel(const KernelPlan& plan, OpBuilder& outer, Location l
     return builder.create<AtOp>(PtrType::get(context, type.getElement()), view, row);
   };
   Value first = plan.varlen ? q_start : batch;
-  auto ofChunk = [&](StringRef name, Value tensor) {
+  auto of_chunk = [&](StringRef name, Value tensor) {
     return builder.lambda(name, {{"chunk", index}}, [&](ValueRange args) {
       Value cu_seqlens_q = plan.varlen ? Value(argument("cu_seqlens_q")) : Value();
       return at(tensor, partialIndex(builder, args[0], batch, cu_seqlens_q, q_start));
     });
   };
   builder.section("chunk by chunk, so that the bits depend on nothing else");
-  Value partial = ofChunk("partial", argument("o_partial"));
-  Value partial_lse = ofChunk("partial_lse", argument("lse_partial"));
+  Value partial = of_chunk("partial", argument("o_partial"));
+  Value partial_lse = of_chunk("partial_lse", argument("lse_partial"));
   Value out = builder.alloc("out", RowType::get(context, plan.head_dim_v));
   Value lse = builder.create<CombineFoldOp>(f32, builder.label(plan.sink ? "chunks_lse" : "row_lse"), out, partial,
                                             partial_lse, argument("splits"));

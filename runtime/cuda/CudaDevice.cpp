@@ -73,10 +73,11 @@ public:
     constexpr int l2_promotion_128b = 2; // a row of a box is at most 128 bytes
     // encoded aside: the driver demands the alignment, and GCC 12 gives it to variables but not always to results
     alignas(TensorMap) std::array<std::byte, sizeof(TensorMap)> bytes{};
+    void* data = reinterpret_cast<void*>(t.data); // NOLINT(performance-no-int-to-ptr): an address of the device
     d_->check(d_->cuTensorMapEncodeTiled(bytes.data(), types[static_cast<int>(t.element)],
-                                         static_cast<std::uint32_t>(t.rank), reinterpret_cast<void*>(t.data),
-                                         t.dims.data(), t.strides.data(), t.box.data(), dense.data(), not_interleaved,
-                                         static_cast<int>(t.swizzle), l2_promotion_128b, t.fill_nan ? 1 : 0),
+                                         static_cast<std::uint32_t>(t.rank), data, t.dims.data(), t.strides.data(),
+                                         t.box.data(), dense.data(), not_interleaved, static_cast<int>(t.swizzle),
+                                         l2_promotion_128b, t.fill_nan ? 1 : 0),
               "cuTensorMapEncodeTiled", fmt::format("{}: tensor map of {:#x}", who_, t.data));
     return {bytes};
   }

@@ -20,6 +20,7 @@ Kernel::Kernel(std::shared_ptr<const Driver> driver, DeviceOrdinal device, const
     : d_(std::move(driver)), who_(fmt::format("cuda:{}: kernel {}", device, name)), device_(device) {
   std::array<char, 4096> log{};
   int options[] = {jit_error_log, jit_error_log_bytes};
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): so the driver wants its numbers
   void* values[] = {log.data(), reinterpret_cast<void*>(log.size())};
   // a cubin carries its size; PTX must end in a zero, which std::string guarantees
   const Result loaded = d_->cuLibraryLoadData(&library_, image.bytes.c_str(), options, values, 2, nullptr, nullptr, 0);

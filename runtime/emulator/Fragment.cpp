@@ -33,7 +33,7 @@ std::uint32_t MatrixDescriptor::mnMajor(std::uint32_t k, std::uint32_t unit) con
   return address ^ (address >> 7 & swizzle) << 4;
 }
 
-void loadFragment(const Warp& warp, std::span<const Slot> fragment, std::uint32_t n, bool half_sums, float* rows) {
+void loadFragment(const Warp& warp, std::span<const Slot> fragment, std::size_t n, bool half_sums, float* rows) {
   for (std::size_t i = 0; i < fragment.size(); ++i) {
     const auto* lanes = warp.read<std::uint32_t>(fragment[i]);
     const std::size_t column = half_sums ? i / 2 * 8 : i / 4 * 8 + i % 2, row = half_sums ? i % 2 * 8 : i / 2 % 2 * 8;
@@ -49,7 +49,7 @@ void loadFragment(const Warp& warp, std::span<const Slot> fragment, std::uint32_
   }
 }
 
-void storeFragment(Warp& warp, std::span<const Slot> fragment, std::uint32_t n, bool half_sums, const float* rows) {
+void storeFragment(Warp& warp, std::span<const Slot> fragment, std::size_t n, bool half_sums, const float* rows) {
   for (std::size_t i = 0; i < fragment.size(); ++i) {
     auto* lanes = warp.write<std::uint32_t>(fragment[i]);
     const std::size_t column = half_sums ? i / 2 * 8 : i / 4 * 8 + i % 2, row = half_sums ? i % 2 * 8 : i / 2 % 2 * 8;
@@ -102,8 +102,8 @@ void OperandReader::rows(const MatrixDescriptor& descriptor, std::uint32_t count
 
 /// Register i of A, read over the lanes, is chunk i / 2 of eight rows.
 void OperandReader::fromRegisters(const Slot* op, unsigned warpgroup) {
-  a_.resize(64 * 32);
-  for (unsigned member = 0; member < 4; ++member) {
+  a_.resize(std::size_t{64} * 32);
+  for (std::size_t member = 0; member < 4; ++member) {
     const Warp& warp = block_.warps()[warpgroup * 4 + member];
     for (unsigned i = 0; i < 4; ++i) {
       const auto* lanes = warp.read<std::byte>(op[i]);

@@ -14,8 +14,8 @@ class Warp;
 
 /// Between the registers of one warp and its 16 rows of n accumulators (PTX ISA, "Register fragments of wgmma": lane l
 /// holds columns 8 j + 2 (l % 4) and the next of rows l / 4 and l / 4 + 8). Half sums are two to a register.
-void loadFragment(const Warp& warp, std::span<const Slot> fragment, std::uint32_t n, bool half_sums, float* rows);
-void storeFragment(Warp& warp, std::span<const Slot> fragment, std::uint32_t n, bool half_sums, const float* rows);
+void loadFragment(const Warp& warp, std::span<const Slot> fragment, std::size_t n, bool half_sums, float* rows);
+void storeFragment(Warp& warp, std::span<const Slot> fragment, std::size_t n, bool half_sums, const float* rows);
 
 /// Reads A and B of one product as the asynchronous proxy, and multiplies.
 class OperandReader {

@@ -46,7 +46,7 @@ void SharedShadow::genericWrite(std::uint32_t thread, std::uint32_t offset, std:
   each(offset, bytes, [&](std::size_t i, Granule& granule) {
     if (granule.landing)
       underWay("write", i, lane);
-    for (unsigned half = 0; half < 2; ++half)
+    for (std::size_t half = 0; half < 2; ++half)
       if ((granule.barriers >> half & 1) != 0 && offset < i * 16 + half * 8 + 8 && offset + bytes > i * 16 + half * 8)
         throw Fault{"write over the mbarrier at offset " + std::to_string(i * 16 + half * 8), lane};
     if (check_order_ && granule.async_read && !clocks_.ordered(granule.read(), thread))

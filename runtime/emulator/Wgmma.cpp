@@ -64,7 +64,7 @@ void Warpgroups::issue(Warp& warp, const Instr& instr) {
 
 /// This warp's part of the product.
 void Warpgroups::take(Warp& warp, const Instr& instr, Group& group, Product& product, std::uint64_t number) {
-  const unsigned member = warp.index % 4;
+  const std::size_t member = warp.index % 4;
   const WgmmaForm& form = warp.program->wgmma_forms[instr.target];
   const auto* b = warp.read<std::uint64_t>(instr.op[form.aSlots()]);
   const std::uint64_t* a = form.a_in_registers ? nullptr : warp.read<std::uint64_t>(instr.op[0]);
@@ -110,7 +110,7 @@ void Warpgroups::take(Warp& warp, const Instr& instr, Group& group, Product& pro
 
 /// The warp's accumulators leave its registers.
 void Warpgroups::own(Warp& warp, Accumulators& sums, const Product& product) {
-  const unsigned member = warp.index % 4;
+  const std::size_t member = warp.index % 4;
   const std::vector<Slot>& fragment = warp.program->fragments[sums.fragment];
   std::vector<std::uint8_t>& states = registers_[warp.index];
   for (std::size_t i = 0; i < fragment.size(); ++i) {
@@ -150,7 +150,7 @@ bool Warpgroups::wait(Warp& warp, std::uint32_t keep) {
 }
 
 void Warpgroups::writeBack(Warp& warp, Group& group, std::uint64_t end) {
-  const unsigned member = warp.index % 4;
+  const std::size_t member = warp.index % 4;
   const auto bit = static_cast<std::uint8_t>(1u << member);
   std::vector<std::uint8_t>& states = registers_[warp.index];
   for (const auto& sums : group.under_way) {

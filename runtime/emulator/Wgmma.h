@@ -19,7 +19,8 @@ struct WgmmaForm;
 
 /// 64 x N accumulators of one warpgroup that wgmma has under way, as rows of f32.
 struct Accumulators {
-  explicit Accumulators(std::uint32_t of, std::uint32_t columns) : fragment(of), n(columns), values(64 * columns) {}
+  explicit Accumulators(std::uint32_t of, std::uint32_t columns)
+      : fragment(of), n(columns), values(std::size_t{64} * columns) {}
   std::uint32_t fragment; ///< index into Program::fragments
   std::uint32_t n;
   std::vector<float> values;

@@ -8,9 +8,9 @@ namespace attune::tile {
 template <class Op>
 static LogicalResult verifyView(Op op) {
   Type tensor = op.getTensor().getType();
-  auto rowsOf = [&](auto type) { return RowsType::get(op.getContext(), type.getElement(), type.getCols()); };
+  auto rows_of = [&](auto type) { return RowsType::get(op.getContext(), type.getElement(), type.getCols()); };
   auto map = dyn_cast<TensorMapType>(tensor);
-  RowsType expected = map ? rowsOf(map) : rowsOf(cast<GlType>(tensor));
+  RowsType expected = map ? rows_of(map) : rows_of(cast<GlType>(tensor));
   if (op.getResult().getType() != expected)
     return op.emitOpError() << "expected " << expected << " of " << tensor << ", got " << op.getResult().getType();
   return success();

@@ -33,7 +33,7 @@ void load(Warp& warp, const Instr& instr) {
     T element[Count];
     std::memcpy(element, access.host[lane], sizeof(element));
     for (unsigned i = 0; i < Count; ++i)
-      out[i][lane] = static_cast<Register>(element[i]);
+      out[i][lane] = static_cast<Register>(element[i]); // NOLINT(bugprone-signed-char-misuse): ld.s8 keeps the sign
   });
 }
 
@@ -66,6 +66,7 @@ void loadParameter(Warp& warp, const Instr& instr) {
     T element[Count];
     std::memcpy(element, bytes.data() + access.address[lane], sizeof(element));
     for (unsigned i = 0; i < Count; ++i)
+      // NOLINTNEXTLINE(bugprone-signed-char-misuse): ld.s8 keeps the sign
       warp.write<Register>(instr.op[i])[lane] = static_cast<Register>(element[i]);
   });
 }

@@ -87,6 +87,7 @@ std::string convert(const Warp& warp, unsigned lane, std::string form, Arguments
   case 'c':
     return print(arguments.next<std::uint32_t>());
   case 'p':
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): %p of an address of the device
     return print(reinterpret_cast<void*>(arguments.next<std::uint64_t>()));
   case 's':
     return print(textAt(warp, lane, arguments.next<std::uint64_t>()).c_str());

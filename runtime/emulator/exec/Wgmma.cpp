@@ -104,6 +104,7 @@ void decodeProduct(Decode& decode) {
   if (d.kind != Operand::Kind::Vector || d.elements.size() != sums || (form.a_in_registers && a.elements.size() != 4))
     decode.unsupported("a fragment of this size");
   std::vector<Slot> fragment;
+  fragment.reserve(sums);
   for (const Operand& element : d.elements)
     fragment.push_back(decode.decoder.pinnedRegister(decode, element));
   if (form.a_in_registers)

@@ -52,24 +52,24 @@ void transpose(Floats (&rows)[8]) {
 }
 
 template <class From>
-void widenAll(From from, const std::byte* raw, std::uint32_t rows, float* wide) {
-  const std::uint32_t k = 32 / From::bytes;
-  for (std::uint32_t i = 0; i < rows * k; i += 8) {
+void widenAll(From from, const std::byte* raw, std::size_t rows, float* wide) {
+  const std::size_t k = 32 / From::bytes;
+  for (std::size_t i = 0; i < rows * k; i += 8) {
     const Floats values = from(raw + i * From::bytes);
     std::memcpy(wide + i, &values, sizeof(values));
   }
 }
 
 template <class From>
-void widenAcross(From from, const std::byte* raw, std::uint32_t rows, float* wide) {
-  const std::uint32_t k = 32 / From::bytes;
-  for (std::uint32_t first = 0; first < rows; first += 8)
-    for (std::uint32_t column = 0; column < k; column += 8) {
+void widenAcross(From from, const std::byte* raw, std::size_t rows, float* wide) {
+  const std::size_t k = 32 / From::bytes;
+  for (std::size_t first = 0; first < rows; first += 8)
+    for (std::size_t column = 0; column < k; column += 8) {
       Floats block[8];
-      for (std::uint32_t i = 0; i < 8; ++i)
+      for (std::size_t i = 0; i < 8; ++i)
         block[i] = from(raw + (first + i) * 32 + column * From::bytes);
       transpose(block);
-      for (std::uint32_t i = 0; i < 8; ++i)
+      for (std::size_t i = 0; i < 8; ++i)
         std::memcpy(wide + (column + i) * rows + first, &block[i], sizeof(block[i]));
     }
 }
@@ -92,19 +92,19 @@ void withElement(WgmmaElement element, F f) {
 
 /// Four rows and 8 Vectors columns of the sums stay in registers while k runs.
 template <unsigned Vectors>
-void multiplyBlock(float* sums, const float* a, const float* b, std::uint32_t n, std::uint32_t k, bool accumulates) {
+void multiplyBlock(float* sums, const float* a, const float* b, std::size_t n, std::size_t k, bool accumulates) {
   Floats sum[4][Vectors];
-  for (unsigned row = 0; row < 4; ++row)
-    for (unsigned v = 0; v < Vectors; ++v)
+  for (std::size_t row = 0; row < 4; ++row)
+    for (std::size_t v = 0; v < Vectors; ++v)
       sum[row][v] = accumulates ? loadVector<Floats>(sums + row * n + 8 * v) : Floats{};
-  for (std::uint32_t i = 0; i < k; ++i) {
+  for (std::size_t i = 0; i < k; ++i) {
     Floats column[Vectors];
-    for (unsigned v = 0; v < Vectors; ++v)
+    for (std::size_t v = 0; v < Vectors; ++v)
       column[v] = loadVector<Floats>(b + i * n + 8 * v);
-    for (unsigned row = 0; row < 4; ++row) {
+    for (std::size_t row = 0; row < 4; ++row) {
       const float factor = a[row * k + i];
       const Floats factors = {factor, factor, factor, factor, factor, factor, factor, factor};
-      for (unsigned v = 0; v < Vectors; ++v) {
+      for (std::size_t v = 0; v < Vectors; ++v) {
 #ifdef __FMA__
         sum[row][v] = _mm256_fmadd_ps(factors, column[v], sum[row][v]);
 #else
@@ -114,28 +114,28 @@ void multiplyBlock(float* sums, const float* a, const float* b, std::uint32_t n,
       }
     }
   }
-  for (unsigned row = 0; row < 4; ++row)
-    for (unsigned v = 0; v < Vectors; ++v)
+  for (std::size_t row = 0; row < 4; ++row)
+    for (std::size_t v = 0; v < Vectors; ++v)
       std::memcpy(sums + row * n + 8 * v, &sum[row][v], sizeof(Floats));
 }
 
 } // namespace
 
-void widenRows(WgmmaElement element, const std::byte* raw, std::uint32_t rows, float* wide) {
+void widenRows(WgmmaElement element, const std::byte* raw, std::size_t rows, float* wide) {
   withElement(element, [&](auto from) { widenAll(from, raw, rows, wide); });
 }
 
-void widenTransposed(WgmmaElement element, const std::byte* raw, std::uint32_t rows, float* wide) {
+void widenTransposed(WgmmaElement element, const std::byte* raw, std::size_t rows, float* wide) {
   withElement(element, [&](auto from) { widenAcross(from, raw, rows, wide); });
 }
 
-void multiplyTiles(float* sums, const float* a, const float* b, std::uint32_t n, std::uint32_t k, bool accumulates) {
-  std::uint32_t column = 0;
+void multiplyTiles(float* sums, const float* a, const float* b, std::size_t n, std::size_t k, bool accumulates) {
+  std::size_t column = 0;
   for (; column + 16 <= n; column += 16)
-    for (std::uint32_t row = 0; row < 64; row += 4)
+    for (std::size_t row = 0; row < 64; row += 4)
       multiplyBlock<2>(sums + row * n + column, a + row * k, b + column, n, k, accumulates);
   for (; column < n; column += 8)
-    for (std::uint32_t row = 0; row < 64; row += 4)
+    for (std::size_t row = 0; row < 64; row += 4)
       multiplyBlock<1>(sums + row * n + column, a + row * k, b + column, n, k, accumulates);
 }
 
