@@ -1,6 +1,6 @@
 #include "autotune/cli/Cli.h"
 #include "autotune/cli/Output.h"
-#include "autotune/cli/TuneRun.h"
+#include "autotune/cli/TuneReport.h"
 
 #include <algorithm>
 #include <memory>
@@ -80,6 +80,8 @@ Exit run(const TuneOptions& options, bool json) {
   const bool interrupted = Interrupt::requested(), all = whole + failed == items.size();
   if (!tuning.notMeasured().empty())
     progress(tuning.notMeasured());
+  if (!options.report.empty())
+    writeReport(options.report, options.title(), outcomes, items.size(), tuning.notMeasured());
   if (json) {
     nlohmann::json document = {{"total", items.size()},
                                {"done", whole},
@@ -89,6 +91,8 @@ Exit run(const TuneOptions& options, bool json) {
                                {"entries", nlohmann::json::array()}};
     if (!tuning.notMeasured().empty())
       document["not_measured"] = tuning.notMeasured();
+    if (!options.report.empty())
+      document["report"] = options.report;
     for (const TuneOutcome& outcome : outcomes)
       document["entries"].push_back(toJson(outcome));
     printJson(document);
@@ -126,7 +130,7 @@ std::function<Exit()> definePrecompute(CLI::App& app, const bool& json) {
       "\nWithout the target's GPU: compiles, and records what the cost model chooses; `--effort measure` refines "
       "it where the GPU is.\nWhat is there already is not made again, so an interrupted run is taken up by the "
       "same command.\n\nExamples:\n"
-      "  attune precompute --preset qwen2.5-7b --phase prefill,decode --arch sm_90a\n"
+      "  attune precompute --preset qwen2.5-7b --phase prefill,decode --arch sm_90a --report schedules.html\n"
       "  attune precompute --preset llama-3-8b,qwen2.5-7b --arch sm_80,sm_90a --batch 1..64 --shard "
       "$SLURM_ARRAY_TASK_ID/16\n  attune cache export model.attune");
 }

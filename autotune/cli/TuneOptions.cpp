@@ -13,6 +13,7 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace attune::cli {
 
@@ -92,6 +93,8 @@ TuneOptions::TuneOptions(CLI::App& app, const char* default_effort) : effort_(de
   app.add_option("--shard", shard_,
                  "i/n: the i-th of n parts, from 0, for job arrays; `attune cache merge` joins them");
   app.add_flag("--dry-run", dry_run, "list what would be done");
+  app.add_option("--report", report, "HTML file: what was chosen and why, for people; it needs no network")
+      ->excludes("--dry-run");
   app.add_flag(
       "--resume,!--fresh", [this](std::int64_t count) { fresh = count < 0; },
       "take up what is there (the default), or make all of it again");
@@ -106,6 +109,13 @@ std::vector<std::pair<std::string, AttentionSpec>> TuneOptions::specs() const {
   for (const std::string& name : presets_)
     all.emplace_back(name, preset(name));
   return all;
+}
+
+std::string TuneOptions::title() const {
+  std::string names = fmt::to_string(fmt::join(presets_, ", "));
+  if (!spec_.empty())
+    names = names.empty() ? "a spec" : names + " and a spec";
+  return names;
 }
 
 std::vector<Problem> TuneOptions::shapes(const std::string& phase) const {
@@ -143,9 +153,15 @@ std::vector<TuneItem> TuneOptions::items() const {
       for (const std::string& phase : words(phases_))
         for (const Problem& shape : shapes(phase)) {
           const Problem bucket = autotune::bucketOf(shape);
-          TuneItem item{fmt::format("{} {} {}", name, phase, autotune::toText(bucket)), spec, bucket, arch};
+          TuneItem item{.label = fmt::format("{} {} {}", name, phase, autotune::toText(bucket)),
+                        .series = fmt::format("{} {}, batch {}", name, phase, bucket.batch),
+                        .spec = spec,
+                        .shape = bucket,
+                        .arch = arch};
+          if (phase == "prefill" && !q_lens_.empty())
+            item.series += fmt::format(", {} queries", bucket.q_len);
           if (archs.size() > 1)
-            item.label += " " + arch;
+            item.label += " " + arch, item.series += ", " + arch;
           if (seen.insert(specToJson(spec) + autotune::toText(bucket) + arch).second)
             all.push_back(std::move(item));
         }

@@ -19,7 +19,8 @@ std::vector<std::int64_t> integers(const std::string& option, const std::string&
 
 /// One record to be made.
 struct TuneItem {
-  std::string label; ///< "qwen2.5-7b decode batch=1 q_len=1 kv_len=8192 sm_90a"
+  std::string label;  ///< "qwen2.5-7b decode batch=1 q_len=1 kv_len=8192 sm_90a"
+  std::string series; ///< the same for items that differ in their lengths only: "qwen2.5-7b decode, batch 1"
   AttentionSpec spec;
   Problem shape; ///< of a bucket
   std::string arch;
@@ -32,9 +33,12 @@ public:
 
   /// All combinations, each bucket once, in one order everywhere; of them those of the shard.
   std::vector<TuneItem> items() const;
+  /// What is tuned, in a line: "qwen2.5-7b, llama-3-8b".
+  std::string title() const;
   autotune::Effort effort() const { return autotune::effortFromText(effort_); }
 
   std::string device = "auto";
+  std::string report;    ///< HTML file; empty: none
   unsigned jobs = 0;     ///< of compilation; 0: one per core
   double time_limit = 0; ///< seconds; 0: none
   bool dry_run = false, fresh = false;

@@ -116,7 +116,7 @@ std::vector<TuneOutcome> TuneRun::run(const std::vector<TuneItem>& items) {
 TuneOutcome TuneRun::make(const TuneItem& item) {
   TuneOutcome outcome{.item = item};
   try {
-    const Machine machine = machineOf(item);
+    const Machine& machine = outcome.machine = machineOf(item);
     const std::string& arch = machine.device.arch;
     const Policy policy;
     autotune::TuneOptions how{.effort = here(machine) ? options_.effort() : Effort::Estimate, .policy = policy};

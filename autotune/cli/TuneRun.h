@@ -15,8 +15,9 @@ namespace attune::cli {
 /// What became of an item.
 struct TuneOutcome {
   TuneItem item;
-  std::optional<autotune::Record> record;
-  bool known = false; ///< it was there already
+  autotune::Machine machine;
+  std::optional<autotune::Record> record; ///< unless there is an error
+  bool known = false;                     ///< it was there already
   std::string error;
   int compiled = 0, found = 0; ///< kernels
   double seconds = 0;

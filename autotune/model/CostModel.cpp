@@ -31,6 +31,9 @@ TileTime perTile(const Work& work, const Schedule& s, const Machine& machine, do
           work.fold.shared_wavefronts / tiles / f.shared_wavefronts / clock, work.fold.read_bytes / tiles / l2};
 }
 
+using Part = std::pair<const char*, double>;
+const char* longest(std::initializer_list<Part> parts) { return std::ranges::max(parts, {}, &Part::second).first; }
+
 /// When the last block ends if each free slot takes the next block, as the hardware's scheduler does.
 double makespan(const Work& work, std::int64_t slots, const std::function<double(const Task&)>& time) {
   double total = 0, longest = 0, shortest = 1e300;
@@ -143,6 +146,7 @@ Cost predict(const AttentionSpec& spec, const Problem& problem, const Candidate&
 
   const double rounds = tiles / static_cast<double>(std::max<std::int64_t>(std::min(slots, work.blocks), 1));
   const double even = tiles / static_cast<double>(multiprocessors);
+  const double idle = std::max(0.0, span - period * rounds - ends);
   cost.terms = {
       {"tensor", "matrix products, on all multiprocessors", tile.tensor * even},
       {"special functions", "exponentials", tile.sfu * even},
@@ -153,13 +157,22 @@ Cost predict(const AttentionSpec& spec, const Problem& problem, const Candidate&
       {"warp latency", "what one warp does one after another", chain * rounds},
       {"load latency", "key tiles still under way when their turn comes", ring * rounds},
       {"first and last tile", "prologues and epilogues of a slot's blocks", ends * std::max(1.0, cost.waves)},
-      {"idle slots", "uneven blocks, and a last wave that is not full", std::max(0.0, span - period * rounds - ends)},
+      {"idle slots", "uneven blocks, and a last wave that is not full", idle},
       {"launch", "of the first kernel", f.launch_us},
   };
   if (s.split_kv)
     cost.terms.push_back({"combine", "a second kernel that merges the chunks", cost.combine_us});
   std::ranges::stable_sort(cost.terms, std::ranges::greater(), &Term::us);
-  cost.bound = cost.terms.front().name;
+
+  const char* const pipe = longest({{"tensor", tile.tensor},
+                                    {"special functions", tile.sfu},
+                                    {"issue", tile.issue},
+                                    {"shared memory", tile.shared},
+                                    {"L2", tile.l2}});
+  const char* const steady = longest({{pipe, pipes}, {"warp latency", chain}, {"load latency", ring}});
+  const char* const blocks = longest({{steady, period * rounds}, {"first and last tile", ends}, {"idle slots", idle}});
+  const char* const kernel = longest({{blocks, span}, {"device memory", memory}, {"L2", l2}});
+  cost.bound = longest({{kernel, cost.fold_us - f.launch_us}, {"launch", f.launch_us}, {"combine", cost.combine_us}});
   return cost;
 }
 

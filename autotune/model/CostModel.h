@@ -23,7 +23,7 @@ struct Cost {
   double combine_us = 0; ///< of it, attention_combine with its launch
   double waves = 0;      ///< blocks per slot
   int blocks_per_multiprocessor = 0;
-  const char* bound = "";  ///< the term that decides
+  const char* bound = "";  ///< the term that decides: without it, the rest would take less
   std::vector<Term> terms; ///< longest first; they overlap, so their sum is more than fold_us
 };
 

@@ -2,6 +2,7 @@
 
 usage: cli_test.py PATH_OF_ATTUNE SUITE"""
 
+import html.parser
 import json
 import math
 import os
@@ -331,6 +332,26 @@ class Tuning(Case):
         for i in range(3):
             items += [e["item"] for e in self.document("precompute", "--preset", "qwen2.5-7b,llama-3-8b", "--batch", "1..8", "--dry-run", "--shard", f"{i}/3")["entries"]]
         self.assertEqual(sorted(items), sorted(e["item"] for e in whole["entries"]))
+
+    def test_report(self):
+        page = self.folder / "out.html"
+        self.assertEqual(self.precompute("--report", page)["report"], str(page))
+        tags = []
+
+        class Reader(html.parser.HTMLParser):
+            def handle_starttag(self, tag, attributes):
+                tags.append((tag, dict(attributes)))
+
+        Reader().feed(page.read_text())
+        names = [name for name, _ in tags]
+        self.assertNotIn("script", names)
+        self.assertNotIn("link", names)
+        links = [a.get("href", "") + a.get("src", "") for _, a in tags]
+        self.assertTrue(all(link == "" or link.startswith("#") for link in links), "nothing is fetched")
+        self.assertGreaterEqual(names.count("svg"), 1 + 2 * 2)  # over lengths; of each item tile sizes and chunks
+        self.assertIn("Nothing on this page was measured", page.read_text())
+        self.expect(3, "precompute", spec(), "--arch", "sm_90a", *self.ITEMS, "--report", "/no/such/folder/out.html", says=["/no/such/folder"])
+        self.expect(2, "precompute", spec(), "--dry-run", "--report", page, says=["--report"])
 
     def test_time_limit(self):
         document = self.document("precompute", spec(), "--arch", "sm_90a", "--kv-len", "64..65536", "--time-limit", "0.01", code=8)

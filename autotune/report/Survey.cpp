@@ -1,0 +1,119 @@
+#include "autotune/report/Survey.h"
+
+#include "attune/compiler/DefaultSchedule.h"
+#include "attune/compiler/Error.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace attune::autotune {
+
+namespace {
+
+/// The schedule of a choice as it would be split, if it is not.
+Schedule splitting(const AttentionSpec& spec, const Problem& problem, const Machine& machine, const Schedule& chosen) {
+  return chosen.split_kv ? chosen : defaultSchedule(spec, target(machine.device.arch), problem.q_len, true);
+}
+
+const Axis& axis(std::string_view name) {
+  return *std::ranges::find_if(axes(), [&](const Axis& a) { return a.name == name; });
+}
+
+/// `furthest`: by tile sizes, the last rule of the list that a schedule with them got to.
+std::vector<TileCell> cellsOf(const std::vector<Predicted>& ranked,
+                              const std::map<std::pair<int, int>, const Rule*>& furthest) {
+  std::vector<TileCell> cells;
+  for (const int q_tile : axis("q_tile").values)
+    for (const int kv_tile : axis("kv_tile").values) {
+      TileCell cell{q_tile, kv_tile, std::nullopt, nullptr};
+      const auto best = std::ranges::find_if(ranked, [&](const Predicted& p) {
+        return p.candidate.schedule.q_tile == q_tile && p.candidate.schedule.kv_tile == kv_tile;
+      });
+      if (best != ranked.end())
+        cell.best = *best;
+      else
+        cell.rule = furthest.at({q_tile, kv_tile});
+      cells.push_back(std::move(cell));
+    }
+  return cells;
+}
+
+} // namespace
+
+Survey survey(const AttentionSpec& spec, const Problem& problem, const Machine& machine, const Candidate& chosen,
+              std::optional<Record> record) {
+  Survey s{.spec = spec, .problem = problem, .machine = machine, .chosen = chosen, .record = std::move(record)};
+  s.cost = predict(spec, problem, chosen, machine);
+  const Space space = enumerate({spec, target(machine.device.arch), problem});
+  s.feasible = space.feasible.size();
+  std::map<std::pair<int, int>, const Rule*> furthest; // rules() is one array, in the order in which they are asked
+  for (const Rejection& r : space.rejected) {
+    ++s.broken[r.rule->name];
+    const Rule*& rule = furthest[{r.schedule.q_tile, r.schedule.kv_tile}];
+    rule = std::max(rule, r.rule);
+  }
+  s.ranked = rank(spec, problem, space.feasible, machine);
+  s.cells = cellsOf(s.ranked, furthest);
+
+  const Schedule split = splitting(spec, problem, machine, chosen.schedule);
+  if (!chosen.schedule.split_kv)
+    s.splits.emplace_back(1, s.cost.us);
+  for (const int n : splitCounts(spec, problem, split))
+    if (n > 1 || chosen.schedule.split_kv)
+      s.splits.emplace_back(n, predict(spec, problem, {split, n}, machine).us);
+  return s;
+}
+
+std::optional<RunnerUp> runnerUp(const Survey& s) {
+  const std::string chosen = attune::toText(s.chosen.schedule);
+  const auto other = [&](const Candidate& c) { return attune::toText(c.schedule) != chosen; };
+  if (s.measured()) {
+    for (const Trial& t : s.record->trials)
+      if (t.timing.samples > 0 && t.rejected.empty() && other(t.candidate))
+        return RunnerUp{t.candidate, t.timing.us, t.timing.us / s.record->us - 1};
+    return std::nullopt;
+  }
+  for (const Predicted& p : s.ranked) {
+    const auto screened = [&](const Trial& t) { // compiled, and not good enough
+      return !t.rejected.empty() && attune::toText(t.candidate.schedule) == attune::toText(p.candidate.schedule);
+    };
+    if (other(p.candidate) && !(s.record && std::ranges::any_of(s.record->trials, screened)))
+      return RunnerUp{p.candidate, p.us, p.us / s.cost.us - 1};
+  }
+  return std::nullopt;
+}
+
+std::string reason(const Survey& s) {
+  if (s.record)
+    return s.record->reason;
+  return "nothing is stored for this shape and device: the engine's default schedule, and chunks by its own model";
+}
+
+const Rule& ruleNamed(const std::string& name) {
+  const auto found = std::ranges::find_if(rules(), [&](const Rule& r) { return r.name == name; });
+  if (found == rules().end())
+    throw InternalError("no rule is called " + name);
+  return *found;
+}
+
+std::string timeText(double us) {
+  if (us < 10)
+    return fmt::format("{:.2f} us", us);
+  return us < 1e4 ? fmt::format("{:.{}f} us", us, us < 1e3 ? 1 : 0) : fmt::format("{:.2f} ms", us / 1e3);
+}
+
+std::string inWords(const Candidate& c) {
+  const Schedule& s = c.schedule;
+  std::string text = fmt::format("{} x {} tiles, ", s.q_tile, s.kv_tile);
+  if (s.warp_specialized)
+    text += fmt::format("{} consumer warpgroup{} and a producer", s.warps / 4, s.warps > 4 ? "s" : "");
+  else
+    text += fmt::format("{} warp{}", s.warps, s.warps > 1 ? "s" : "");
+  text += fmt::format(", {} stage{}", s.stages, s.stages > 1 ? "s" : "");
+  text += s.ping_pong ? ", overlap and ping-pong" : s.overlap ? ", overlap" : "";
+  text += s.pack_gqa ? ", packed GQA" : "";
+  return text + (s.split_kv ? fmt::format(", {} chunk{}", c.splits, c.splits > 1 ? "s" : "") : "");
+}
+
+} // namespace attune::autotune
