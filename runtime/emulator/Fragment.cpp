@@ -37,7 +37,7 @@ void loadFragment(const Warp& warp, std::span<const Slot> fragment, std::size_t 
   for (std::size_t i = 0; i < fragment.size(); ++i) {
     const auto* lanes = warp.read<std::uint32_t>(fragment[i]);
     const std::size_t column = half_sums ? i / 2 * 8 : i / 4 * 8 + i % 2, row = half_sums ? i % 2 * 8 : i / 2 % 2 * 8;
-    for (unsigned lane = 0; lane < 32; ++lane) {
+    for (std::size_t lane = 0; lane < 32; ++lane) {
       float* to = rows + (row + lane / 4) * n + column + lane % 4 * 2;
       if (half_sums) {
         to[0] = exec::toFloat(exec::Half{static_cast<std::uint16_t>(lanes[lane])});
@@ -53,7 +53,7 @@ void storeFragment(Warp& warp, std::span<const Slot> fragment, std::size_t n, bo
   for (std::size_t i = 0; i < fragment.size(); ++i) {
     auto* lanes = warp.write<std::uint32_t>(fragment[i]);
     const std::size_t column = half_sums ? i / 2 * 8 : i / 4 * 8 + i % 2, row = half_sums ? i % 2 * 8 : i / 2 % 2 * 8;
-    for (unsigned lane = 0; lane < 32; ++lane) {
+    for (std::size_t lane = 0; lane < 32; ++lane) {
       const float* from = rows + (row + lane / 4) * n + column + lane % 4 * 2;
       lanes[lane] = half_sums ? exec::toHalf(from[0]).bits | std::uint32_t{exec::toHalf(from[1]).bits} << 16
                               : std::bit_cast<std::uint32_t>(exec::canonical(from[0]));
@@ -101,13 +101,13 @@ void OperandReader::rows(const MatrixDescriptor& descriptor, std::uint32_t count
 }
 
 /// Register i of A, read over the lanes, is chunk i / 2 of eight rows.
-void OperandReader::fromRegisters(const Slot* op, unsigned warpgroup) {
+void OperandReader::fromRegisters(const Slot* op, std::size_t warpgroup) {
   a_.resize(std::size_t{64} * 32);
   for (std::size_t member = 0; member < 4; ++member) {
     const Warp& warp = block_.warps()[warpgroup * 4 + member];
-    for (unsigned i = 0; i < 4; ++i) {
+    for (std::size_t i = 0; i < 4; ++i) {
       const auto* lanes = warp.read<std::byte>(op[i]);
-      for (unsigned row = 0; row < 8; ++row)
+      for (std::size_t row = 0; row < 8; ++row)
         std::memcpy(a_.data() + (16 * member + i % 2 * 8 + row) * 32 + i / 2 * 16, lanes + row * 16, 16);
     }
   }

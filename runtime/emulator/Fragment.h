@@ -28,7 +28,7 @@ public:
   void multiply(const WgmmaForm& form, float* sums, bool accumulates);
 
 private:
-  void fromRegisters(const Slot* op, unsigned warpgroup);
+  void fromRegisters(const Slot* op, std::size_t warpgroup);
   void rows(const MatrixDescriptor& descriptor, std::uint32_t count, bool transposed, std::vector<std::byte>& raw,
             std::span<const Moment> issued);
   const std::byte* chunk(std::uint32_t address, const Moment& issued);
