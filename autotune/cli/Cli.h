@@ -48,6 +48,7 @@ std::function<Exit()> defineProfile(CLI::App& app, const bool& json);
 std::function<Exit()> defineExplain(CLI::App& app, const bool& json);
 std::function<Exit()> defineTune(CLI::App& app, const bool& json);
 std::function<Exit()> definePrecompute(CLI::App& app, const bool& json);
+std::function<Exit()> defineBench(CLI::App& app, const bool& json);
 std::function<Exit()> defineCache(CLI::App& app, const bool& json);
 std::function<Exit()> definePresets(CLI::App& app, const bool& json);
 std::function<Exit()> defineDevices(CLI::App& app, const bool& json);

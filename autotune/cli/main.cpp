@@ -23,6 +23,7 @@ constexpr Verb verbs[] = {
     {"explain", "why the kernel is what it is: passes, remarks, tiles, splits", defineExplain},
     {"tune", "choose schedules for shapes, and remember them", defineTune},
     {"precompute", "fill the cache ahead of time, with or without the GPU", definePrecompute},
+    {"bench", "measure: attention, ceilings, time to a first kernel, the host", defineBench},
     {"cache", "what is kept: list, verify, merge, export, import, ...", defineCache},
     {"presets", "the attention of known models", definePresets},
     {"devices", "what there is to run on", defineDevices},

@@ -17,17 +17,24 @@ std::int64_t count(const std::vector<std::int64_t>& shape) {
 
 std::int64_t totalKeys(const Problem& problem) { return problem.batch * problem.kv_len; }
 
-/// Normally distributed values of a type, as many as it takes; a prime number of different ones.
+/// Normally distributed values of a type: a prime number of them, so that rows do not repeat.
 const std::vector<std::uint16_t>& pattern(DType dtype) {
   static const auto make = [](DType which) {
     std::mt19937 random(1);
     std::normal_distribution<float> normal;
-    std::vector<std::uint16_t> values(65521);
+    std::vector<std::uint16_t> values(4194301);
     std::ranges::generate(values, [&] { return toHalf(which, normal(random)); });
     return values;
   };
   static const std::vector<std::uint16_t> bf16 = make(DType::BF16), f16 = make(DType::F16);
   return dtype == DType::BF16 ? bf16 : f16;
+}
+
+std::vector<std::int32_t> equalParts(std::int64_t batch, std::int64_t total) {
+  std::vector<std::int32_t> offsets(static_cast<std::size_t>(batch) + 1);
+  for (std::size_t b = 0; b < offsets.size(); ++b)
+    offsets[b] = static_cast<std::int32_t>(total * static_cast<std::int64_t>(b) / std::max<std::int64_t>(batch, 1));
+  return offsets;
 }
 
 } // namespace
@@ -39,9 +46,11 @@ std::size_t bytesOf(const AttentionSpec& spec, const Problem& problem) {
                                   (rows * spec.q_heads + totalKeys(problem) * spec.kv_heads));
 }
 
-Inputs::Inputs(std::shared_ptr<Device> device, const AttentionSpec& spec, const Problem& problem)
+Inputs::Inputs(std::shared_ptr<Device> device, const AttentionSpec& spec, const Problem& problem,
+               const reference::Lengths* lengths)
     : device_(std::move(device)), element_(spec.dtype == DType::BF16 ? Element::BF16 : Element::F16) {
   const std::int64_t head_dim_v = spec.head_dim_v ? spec.head_dim_v : spec.head_dim;
+  const std::int64_t keys = lengths ? lengths->cu_seqlens_k.back() : totalKeys(problem);
   const auto shape = [&](std::int64_t total, std::int64_t length, std::int64_t heads, std::int64_t dim) {
     if (spec.varlen)
       return std::vector<std::int64_t>{total, heads, dim};
@@ -50,16 +59,17 @@ Inputs::Inputs(std::shared_ptr<Device> device, const AttentionSpec& spec, const 
     return std::vector<std::int64_t>{problem.batch, length, heads, dim};
   };
   tensors_.q = halves(shape(problem.q_total, problem.q_len, spec.q_heads, spec.head_dim), "q");
-  tensors_.k = halves(shape(totalKeys(problem), problem.kv_len, spec.kv_heads, spec.head_dim), "k");
-  tensors_.v = halves(shape(totalKeys(problem), problem.kv_len, spec.kv_heads, head_dim_v), "v");
+  tensors_.k = halves(shape(keys, problem.kv_len, spec.kv_heads, spec.head_dim), "k");
+  tensors_.v = halves(shape(keys, problem.kv_len, spec.kv_heads, head_dim_v), "v");
   tensors_.o = halves(shape(problem.q_total, problem.q_len, spec.q_heads, head_dim_v), "o");
   if (spec.lse)
     tensors_.lse = floats(spec.varlen ? std::vector<std::int64_t>{spec.q_heads, problem.q_total}
                                       : std::vector<std::int64_t>{problem.batch, spec.q_heads, problem.q_len},
                           "lse");
   if (spec.varlen) {
-    tensors_.cu_seqlens_q = offsets(problem.batch, problem.q_total, "cu_seqlens_q");
-    tensors_.cu_seqlens_k = offsets(problem.batch, totalKeys(problem), "cu_seqlens_k");
+    tensors_.cu_seqlens_q =
+        offsets(lengths ? lengths->cu_seqlens_q : equalParts(problem.batch, problem.q_total), "cu_seqlens_q");
+    tensors_.cu_seqlens_k = offsets(lengths ? lengths->cu_seqlens_k : equalParts(problem.batch, keys), "cu_seqlens_k");
   }
   if (spec.alibi == Alibi::PerHead)
     tensors_.alibi_slopes = floats({spec.q_heads}, "alibi_slopes");
@@ -71,12 +81,12 @@ Inputs::Inputs(std::shared_ptr<Device> device, const AttentionSpec& spec, const 
 
 Tensor Inputs::halves(std::vector<std::int64_t> shape, const char* name) {
   const std::vector<std::uint16_t>& values = pattern(element_ == Element::BF16 ? DType::BF16 : DType::F16);
-  std::vector<std::uint16_t> host(static_cast<std::size_t>(count(shape)));
-  for (std::size_t at = 0; at < host.size(); at += values.size())
-    std::copy_n(values.begin(), std::min(values.size(), host.size() - at), host.begin() + static_cast<long>(at));
-  buffers_.push_back(
-      std::make_unique<Buffer>(device_, element_, std::move(shape), std::as_bytes(std::span(host)), name));
-  return buffers_.back()->tensor();
+  buffers_.push_back(std::make_unique<Buffer>(device_, element_, std::move(shape), name));
+  const Tensor& tensor = buffers_.back()->tensor();
+  const std::span<const std::byte> bytes = std::as_bytes(std::span(values));
+  for (std::size_t at = 0, end = buffers_.back()->bytes(); at < end; at += bytes.size()) // no second copy on the host
+    device_->copyToDevice(tensor.data + at, bytes.first(std::min(bytes.size(), end - at)));
+  return tensor;
 }
 
 Tensor Inputs::floats(std::vector<std::int64_t> shape, const char* name) {
@@ -86,11 +96,9 @@ Tensor Inputs::floats(std::vector<std::int64_t> shape, const char* name) {
   return buffers_.back()->tensor();
 }
 
-Tensor Inputs::offsets(std::int64_t batch, std::int64_t total, const char* name) {
-  std::vector<std::int32_t> host(static_cast<std::size_t>(batch) + 1);
-  for (std::size_t b = 0; b < host.size(); ++b)
-    host[b] = static_cast<std::int32_t>(total * static_cast<std::int64_t>(b) / std::max<std::int64_t>(batch, 1));
-  buffers_.push_back(std::make_unique<Buffer>(device_, Element::I32, std::vector<std::int64_t>{batch + 1},
+Tensor Inputs::offsets(const std::vector<std::int32_t>& host, const char* name) {
+  buffers_.push_back(std::make_unique<Buffer>(device_, Element::I32,
+                                              std::vector<std::int64_t>{static_cast<std::int64_t>(host.size())},
                                               std::as_bytes(std::span(host)), name));
   return buffers_.back()->tensor();
 }

@@ -2,24 +2,27 @@
 
 #include "attune/attune.hpp"
 
+#include "runtime/reference/Reference.h"
+
 #include <memory>
 #include <vector>
 
 namespace attune::autotune {
 
 /// Tensors of one problem on a device, to be timed on: values look like normal ones, so that the device draws the power
-/// that it would. A varlen problem has sequences of equal lengths.
+/// that it would. A varlen problem has sequences of equal lengths, unless they are given.
 class Inputs {
 public:
   /// Throws DeviceError if there is no memory for them.
-  Inputs(std::shared_ptr<Device> device, const AttentionSpec& spec, const Problem& problem);
+  Inputs(std::shared_ptr<Device> device, const AttentionSpec& spec, const Problem& problem,
+         const reference::Lengths* lengths = nullptr);
 
   const Tensors& tensors() const { return tensors_; }
 
 private:
   Tensor halves(std::vector<std::int64_t> shape, const char* name);
   Tensor floats(std::vector<std::int64_t> shape, const char* name);
-  Tensor offsets(std::int64_t batch, std::int64_t total, const char* name);
+  Tensor offsets(const std::vector<std::int32_t>& host, const char* name);
 
   std::shared_ptr<Device> device_;
   Element element_;

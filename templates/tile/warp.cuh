@@ -31,6 +31,15 @@ ATTUNE_DEVICE void mma_ABt_step(rt<float, M, N>& d, const lane_chunks<A>& a, con
 }
 
 template <int Unroll, class T, int M, int N, int Rows, int Cols>
+ATTUNE_DEVICE void mma_ABt(rt<float, M, N>& d, const st<T, Rows, Cols>& a, const st<T, N, Cols>& b) {
+  const lane_chunks<st<T, Rows, Cols>> a_chunks(a, index() * M + lane() % 16, lane() / 16);
+  const lane_chunks<st<T, N, Cols>> b_chunks(b, lane() % 8 + lane() / 16 * 8, lane() / 8 % 2);
+#pragma unroll Unroll
+  for (int k = 0; k < Cols / 16; ++k)
+    mma_ABt_step<T>(d, a_chunks, b_chunks, k);
+}
+
+template <int Unroll, class T, int M, int N, int Rows, int Cols>
 ATTUNE_DEVICE void mm_ABt(rt<float, M, N>& d, const st<T, Rows, Cols>& a, const st<T, N, Cols>& b) {
 #pragma unroll
   for (int m = 0; m < M / 16; ++m)
@@ -39,11 +48,7 @@ ATTUNE_DEVICE void mm_ABt(rt<float, M, N>& d, const st<T, Rows, Cols>& a, const 
 #pragma unroll
       for (int i = 0; i < 4; ++i)
         d.data[m][n][i] = 0;
-  const lane_chunks<st<T, Rows, Cols>> a_chunks(a, index() * M + lane() % 16, lane() / 16);
-  const lane_chunks<st<T, N, Cols>> b_chunks(b, lane() % 8 + lane() / 16 * 8, lane() / 8 % 2);
-#pragma unroll Unroll
-  for (int k = 0; k < Cols / 16; ++k)
-    mma_ABt_step<T>(d, a_chunks, b_chunks, k);
+  mma_ABt<Unroll>(d, a, b);
 }
 } // namespace detail
 
@@ -57,6 +62,12 @@ ATTUNE_DEVICE void mm_ABt(rt<float, M, N>& d, const st<T, Rows, Cols>& a, const 
 template <class T, int M, int N, int Rows, int Cols>
 ATTUNE_DEVICE void mm_ABt_rolled(rt<float, M, N>& d, const st<T, Rows, Cols>& a, const st<T, N, Cols>& b) {
   detail::mm_ABt<2>(d, a, b);
+}
+
+/// d += A B^T.
+template <class T, int M, int N, int Rows, int Cols>
+ATTUNE_DEVICE void mma_ABt(rt<float, M, N>& d, const st<T, Rows, Cols>& a, const st<T, N, Cols>& b) {
+  detail::mma_ABt<Cols / 16>(d, a, b);
 }
 
 /// out += P V. d has a multiple of 8 columns, so the last block of B may be half used.

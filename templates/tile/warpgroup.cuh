@@ -91,24 +91,37 @@ ATTUNE_DEVICE unsigned long long descriptor(const st<T, Rows, Cols>& tile) {
 }
 } // namespace detail
 
-/// scores = A B^T for the warpgroup's rows of A: every key against the warpgroup's queries. Committed as one group.
-template <class T, int N, int Rows, int Cols>
-ATTUNE_DEVICE void mm_ABt_async(rt<float, 16, N>& d, const st<T, Rows, Cols>& a, const st<T, N, Cols>& b) {
+namespace detail {
+template <bool FromZero, class T, int N, int Rows, int Cols>
+ATTUNE_DEVICE void ABt_async(rt<float, 16, N>& d, const st<T, Rows, Cols>& a, const st<T, N, Cols>& b) {
   constexpr int panel = st<T, Rows, Cols>::panel;
-  const unsigned long long a_rows = detail::descriptor(a) + uniform_index() * 64 * panel * 2 / 16;
-  const unsigned long long b_rows = detail::descriptor(b);
+  const unsigned long long a_rows = descriptor(a) + uniform_index() * 64 * panel * 2 / 16;
+  const unsigned long long b_rows = descriptor(b);
   sm90::wgmma_fence();
 #pragma unroll
   for (int k = 0; k < Cols; k += 16) {
     const int in_panel = k % panel * 2 / 16;
     const unsigned long long a_at = a_rows + k / panel * Rows * panel * 2 / 16 + in_panel;
     const unsigned long long b_at = b_rows + k / panel * N * panel * 2 / 16 + in_panel;
-    if (k == 0)
+    if (FromZero && k == 0)
       sm90::wgmma<N>::mm_ABt(d.data[0], a_at, b_at, T());
     else
       sm90::wgmma<N>::mma_ABt(d.data[0], a_at, b_at, T());
   }
   sm90::wgmma_commit();
+}
+} // namespace detail
+
+/// scores = A B^T for the warpgroup's rows of A: every key against the warpgroup's queries. Committed as one group.
+template <class T, int N, int Rows, int Cols>
+ATTUNE_DEVICE void mm_ABt_async(rt<float, 16, N>& d, const st<T, Rows, Cols>& a, const st<T, N, Cols>& b) {
+  detail::ABt_async<true>(d, a, b);
+}
+
+/// d += A B^T. Products into one d may follow one another without a wait; nothing else touches it meanwhile.
+template <class T, int N, int Rows, int Cols>
+ATTUNE_DEVICE void mma_ABt_async(rt<float, 16, N>& d, const st<T, Rows, Cols>& a, const st<T, N, Cols>& b) {
+  detail::ABt_async<false>(d, a, b);
 }
 
 /// out += P V. Committed as one group; P stays untouched until it is done.

@@ -1,0 +1,66 @@
+#include "autotune/bench/AttentionSuite.h"
+
+#include "autotune/measure/Inputs.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace attune::bench {
+
+AttentionSuite::AttentionSuite(std::shared_ptr<Device> device, std::shared_ptr<const ScheduleProvider> schedules)
+    : device_(device), engine_(device, std::move(schedules)), clocks_(device->properties()) {}
+
+const char* AttentionSuite::policy() {
+  return "GPU events around replays of a graph of whole launches, at least 2 ms a sample; tensors rotate through three "
+         "times L2; the median of the samples; clocks as the driver leaves them";
+}
+
+CaseResult AttentionSuite::run(const Case& c, int samples) {
+  CaseResult result{.measured = device_->properties().emulated ? tiny(c) : c};
+  try {
+    const Plan plan = engine_.prepare(c.spec, result.measured.problem());
+    result.schedule = toText(plan.schedule());
+    result.splits = plan.splits();
+    result.failure = check(result.measured, plan);
+    if (result.failure.empty() && !device_->properties().emulated)
+      result.us = time(c, plan, samples, result.clocks);
+  } catch (const UserError& e) {
+    result.failure = e.what();
+  } catch (const DeviceError& e) {
+    result.failure = e.what();
+  }
+  return result;
+}
+
+std::string AttentionSuite::check(const Case& c, const Plan& plan) {
+  const bool decodes = c.problem().q_len <= 8;
+  const std::string key = fmt::format("{} {}", specToJson(c.spec), decodes);
+  const autotune::Candidate candidate{plan.schedule(), std::min(plan.splits(), 4)};
+  const auto [known, is_new] = checked_.try_emplace(key + autotune::toText(candidate));
+  if (is_new) {
+    auto& verifier = verifiers_[key];
+    if (verifier == nullptr)
+      verifier = std::make_unique<autotune::Verifier>(engine_, c.spec, c.problem());
+    known->second = verifier->failure(candidate).value_or("");
+  }
+  return known->second;
+}
+
+Measurement AttentionSuite::time(const Case& c, const Plan& plan, int samples, nlohmann::json& clocks) {
+  const Problem problem = c.problem();
+  const auto bytes = static_cast<std::size_t>(std::max(bench::bytes(c), 1.0));
+  const DeviceProperties& p = device_->properties();
+  const std::size_t room = std::max<std::size_t>(p.memory_bytes / 4 / bytes, 1);
+  const std::size_t sets = std::min<std::size_t>({3 * p.l2_bytes / bytes + 1, room, 64});
+  std::vector<std::unique_ptr<autotune::Inputs>> inputs;
+  for (std::size_t n = 0; n < sets; ++n)
+    inputs.push_back(
+        std::make_unique<autotune::Inputs>(device_, c.spec, problem, c.spec.varlen ? &c.lengths : nullptr));
+  std::size_t next = 0;
+  return onDevice(
+      *device_, samples, [&](void* stream) { engine_.launch(plan, inputs[next++ % sets]->tensors(), stream); },
+      [&] { clocks = clocks_.read(); });
+}
+
+} // namespace attune::bench

@@ -1,0 +1,48 @@
+#pragma once
+
+#include "autotune/bench/Facts.h"
+#include "autotune/bench/Suites.h"
+#include "autotune/measure/Verifier.h"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+namespace attune::bench {
+
+/// What became of a case.
+struct CaseResult {
+  Case measured;
+  std::string failure; ///< what was wrong at a small size, or why it did not run; then it is not timed
+  std::string schedule;
+  int splits = 0;
+  std::optional<Measurement> us; ///< of all its kernels; none on the emulated device
+  nlohmann::json clocks;         ///< while it ran
+};
+
+/// Runs cases as they are deployed: stored schedules, graph replay, tensors that are not in L2. Each is compared with
+/// the fp64 reference at a small size first; on the emulated device that is all, with tiny lengths.
+class AttentionSuite {
+public:
+  AttentionSuite(std::shared_ptr<Device> device, std::shared_ptr<const ScheduleProvider> schedules);
+
+  CaseResult run(const Case& c, int samples);
+
+  /// How times are taken, in words.
+  static const char* policy();
+
+private:
+  std::string check(const Case& c, const Plan& plan);
+  Measurement time(const Case& c, const Plan& plan, int samples, nlohmann::json& clocks);
+
+  std::shared_ptr<Device> device_;
+  Engine engine_;
+  Clocks clocks_;
+  std::map<std::string, std::unique_ptr<autotune::Verifier>> verifiers_; ///< by spec: their references take a while
+  std::map<std::string, std::string> checked_;                           ///< by spec and schedule: what was wrong
+};
+
+} // namespace attune::bench

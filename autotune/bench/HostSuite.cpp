@@ -1,0 +1,94 @@
+#include "autotune/bench/NullDevice.h"
+#include "autotune/bench/Suites.h"
+
+#include "runtime/engine/KernelCache.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace attune::bench {
+
+namespace {
+
+struct Request {
+  const char* name;
+  Problem problem;
+};
+constexpr const char* model = "qwen2.5-7b";
+constexpr Request requests[] = {{"prefill", {.batch = 1, .q_len = 4096, .kv_len = 4096}},
+                                {"split decode", {.batch = 1, .q_len = 1, .kv_len = 8192}}};
+
+/// The tensors of a request; on the null device they take no memory.
+class Operands {
+public:
+  Operands(const std::shared_ptr<Device>& device, const AttentionSpec& spec, const Problem& p)
+      : q(device, Element::BF16, {p.batch, p.q_len, spec.q_heads, spec.head_dim}, "q"),
+        k(device, Element::BF16, {p.batch, p.kv_len, spec.kv_heads, spec.head_dim}, "k"),
+        v(device, Element::BF16, {p.batch, p.kv_len, spec.kv_heads, spec.head_dim}, "v"),
+        o(device, Element::BF16, {p.batch, p.q_len, spec.q_heads, spec.head_dim}, "o"),
+        lse(device, Element::F32, {p.batch, spec.q_heads, p.q_len}, "lse") {}
+  Tensors tensors() const { return {.q = q, .k = k, .v = v, .o = o, .lse = lse}; }
+
+private:
+  Buffer q, k, v, o, lse;
+};
+
+} // namespace
+
+void hostSuite(const std::shared_ptr<Device>& gpu, const Settings& settings, const AddFigure& add) {
+  const ScratchCache folder;
+  const CacheOptions cache{.folder = folder.folder()};
+  const std::shared_ptr<Device> null = std::make_shared<NullDevice>("sm_90a");
+  const AttentionSpec& spec = preset(model);
+  const auto measure = [&](const std::string& name, const char* unit, double per_ms, auto&& work) {
+    if (!settings.wants(name))
+      return;
+    settings.progress(name);
+    add({"host", name, unit, scaled(onHost(settings.samples, work), per_ms)});
+  };
+  for (const auto& [phase, problem] : requests) {
+    const std::string look_up = fmt::format("look-up in memory, {}", phase),
+                      prepare = fmt::format("prepare other shapes, {}", phase),
+                      from_disk = fmt::format("kernel from disk, {}", phase),
+                      start = fmt::format("launch without the driver, {}", phase);
+    const std::string* names[] = {&look_up, &prepare, &from_disk, &start};
+    if (settings.stop() || std::ranges::none_of(names, [&](const std::string* name) { return settings.wants(*name); }))
+      continue; // its kernels take a second to compile
+    const Schedule schedule = costModel()->choose(spec, problem, null->properties(), 0).schedule;
+    KernelCache kernels(null, cache);
+    kernels.get(spec, schedule, false);
+    Engine engine(null, costModel(), cache);
+    const Plan plan = engine.prepare(spec, problem);
+    const Operands operands(null, spec, problem);
+    const Tensors tensors = operands.tensors();
+    measure(look_up, "us", 1000, [&] { kernels.find(spec, schedule); });
+    measure(prepare, "us", 1000, [&] { engine.prepare(spec, problem); });
+    measure(from_disk, "ms", 1, [&] { KernelCache(null, cache).get(spec, schedule, true); });
+    measure(start, "us", 1000, [&] { engine.launch(plan, tensors); });
+  }
+  if (gpu->properties().emulated)
+    return;
+  for (const auto& [phase, problem] : requests) {
+    Engine engine(gpu, costModel(), cache);
+    const Plan plan = engine.prepare(spec, problem);
+    const Operands operands(gpu, spec, problem);
+    const Tensors tensors = operands.tensors();
+    constexpr int queued = 100; // well below the depth at which the driver waits
+    const std::string name = fmt::format("launch, {}", phase);
+    if (!settings.wants(name))
+      continue;
+    add({"host", name, "us",
+         scaled(onHost(
+                    settings.samples,
+                    [&] {
+                      for (int n = 0; n < queued; ++n)
+                        engine.launch(plan, tensors);
+                    },
+                    [&] { gpu->synchronize(); }),
+                1000.0 / queued)});
+    gpu->synchronize();
+  }
+}
+
+} // namespace attune::bench
