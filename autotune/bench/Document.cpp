@@ -85,16 +85,17 @@ json toJson(const Case& c) {
 }
 
 json toJson(const Document& document) {
-  json result = {{"suites", document.suites},
-                 {"machine", document.machine},
-                 {"commit", document.commit.empty() ? json() : json(document.commit)},
-                 {"kernel_speed_measured", !document.emulated && !document.cases.empty()},
-                 {"complete", document.complete},
-                 {"ok", !document.failed()},
-                 {"ceilings", json::object()},
-                 {"cases", json::array()},
-                 {"figures", json::array()}};
-  if (document.emulated && !document.cases.empty())
+  json result = {
+      {"suites", document.suites},
+      {"machine", document.machine},
+      {"commit", document.commit.empty() ? json() : json(document.commit)},
+      {"kernel_speed_measured", !document.emulated && !(document.cases.empty() && document.ceilings.empty())},
+      {"complete", document.complete},
+      {"ok", !document.failed()},
+      {"ceilings", json::object()},
+      {"cases", json::array()},
+      {"figures", json::array()}};
+  if (document.saysNothingOfSpeed())
     result["note"] = noSpeedMeasured();
   else if (!document.cases.empty())
     result["policy"] = AttentionSuite::policy();
@@ -124,13 +125,14 @@ std::string toCsv(const Document& document) {
   };
   for (const auto& [name, c] : whole["ceilings"].items())
     text += fmt::format("ceiling,{},{},{},{},{},{},,,,,,{}\n", name, cell(c, "ok"), cell(c, "value"), cell(c, "unit"),
-                        cell(c, "spread"), cell(c, "samples"), cell(c, "failure"));
+                        cell(c, "spread"), cell(c, "samples"),
+                        document.emulated && c.value("ok", false) ? quoted(noSpeedMeasured()) : cell(c, "failure"));
   for (const json& c : whole["cases"])
     text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{}\n", cell(c, "suite"), cell(c, "name"), cell(c, "ok"),
                         cell(c, "time_us"), c.contains("time_us") ? "us" : "", cell(c, "spread"), cell(c, "samples"),
                         cell(c, "tflops"), cell(c, "gbytes_per_s"), cell(c, "share_of_matmul"),
                         cell(c, "share_of_copy"), cell(c.value("clocks", json::object()), "sm_mhz"),
-                        document.emulated ? quoted(noSpeedMeasured()) : cell(c, "failure"));
+                        document.emulated && c.value("ok", false) ? quoted(noSpeedMeasured()) : cell(c, "failure"));
   for (const json& f : whole["figures"])
     text += fmt::format("{},{},true,{},{},{},{},,,,,,\n", cell(f, "suite"), cell(f, "name"), cell(f, "value"),
                         cell(f, "unit"), cell(f, "spread"), cell(f, "samples"));

@@ -21,6 +21,8 @@ struct Document {
 
   const Ceiling* ceiling(const std::string& name) const; ///< null unless measured
   bool failed() const;
+  /// There are cases or ceilings, and none has a time.
+  bool saysNothingOfSpeed() const { return emulated && !(cases.empty() && ceilings.empty()); }
 };
 
 /// What goes under every output of an emulated run.

@@ -22,13 +22,15 @@ namespace {
 using namespace bench;
 
 const std::vector<std::string> of_attention = {"prefill", "decode", "varlen"};
-const std::vector<std::string> of_the_host = {"jit", "host", "emulator"};
+const std::vector<std::string> others = {"ceilings", "jit", "host", "emulator"};
 
 bool isOfAttention(const std::string& suite) { return std::ranges::find(of_attention, suite) != of_attention.end(); }
 
 struct Options {
   explicit Options(CLI::App& app) {
-    app.add_option("--suite", suites, "prefill, decode, varlen: attention; jit, host, emulator: the host's side")
+    app.add_option(
+           "--suite", suites,
+           "prefill, decode, varlen: attention; ceilings: what they are shares of; jit, host, emulator: the host")
         ->delimiter(',')
         ->required();
     app.add_option("--device", device, "emulated, emulated:sm_90a, cuda:0; auto: a GPU if there is one")
@@ -41,6 +43,7 @@ struct Options {
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
     app.add_option("--commit", commit, "of this build, for the record");
+    app.add_option("--output", output, "file for the JSON document, beside the table");
     app.add_option("--csv", csv, "file for the figures, one a line");
     app.add_option("--html", html, "file for a page with plots");
     app.add_flag("--list-cases", list,
@@ -54,14 +57,14 @@ struct Options {
 
   Settings settings;
   std::vector<std::string> suites;
-  std::string device = "auto", commit, csv, html;
+  std::string device = "auto", commit, output, csv, html;
   double time_limit = 0;
   bool list = false;
 };
 
 void checkSuites(const std::vector<std::string>& suites) {
   std::vector<std::string> known = of_attention;
-  known.insert(known.end(), of_the_host.begin(), of_the_host.end());
+  known.insert(known.end(), others.begin(), others.end());
   for (const std::string& suite : suites)
     if (std::ranges::find(known, suite) == known.end())
       throw UsageError(fmt::format("--suite {}: there is no such suite; {}", suite, didYouMean(suite, known)));
@@ -146,7 +149,7 @@ void print(const Document& document) {
                  fmt::to_string(f.measured.samples)});
     table.print();
   }
-  if (document.emulated && !document.cases.empty())
+  if (document.saysNothingOfSpeed())
     fmt::print("\n{}\n", style(stdout, noSpeedMeasured(), Style::Bold));
 }
 
@@ -174,9 +177,11 @@ Document measure(const Options& options, const std::vector<Case>& cases) {
       document.complete = false;
     return !document.complete;
   };
-  if (!cases.empty()) {
+  if (!cases.empty() || std::ranges::find(options.suites, "ceilings") != options.suites.end()) {
     progress("ceilings");
     document.ceilings = ceilings(device, settings.samples);
+  }
+  if (!cases.empty()) {
     AttentionSuite suite(device, storedSchedules());
     for (std::size_t n = 0; n < cases.size() && !settings.stop(); ++n) {
       settings.progress(fmt::format("{}/{} {} {}", n + 1, cases.size(), cases[n].suite, cases[n].name));
@@ -202,9 +207,10 @@ Exit run(const Options& options, bool json) {
   const std::vector<Case> cases = casesWanted(options);
   const Interrupt interrupt;
   const Document document = measure(options, cases);
-  if (document.cases.empty() && document.figures.empty() && document.complete)
+  if (document.cases.empty() && document.ceilings.empty() && document.figures.empty() && document.complete)
     throw UsageError(fmt::format("--only '{}': nothing in {} has that in its name", options.settings.only,
                                  fmt::join(options.suites, ", ")));
+  write(options.output, bench::toJson(document).dump(2) + "\n");
   write(options.csv, toCsv(document));
   write(options.html, toHtml(document));
   if (json)
