@@ -57,6 +57,7 @@ Manifest manifest(tile::KernelOp kernel, const Schedule& schedule) {
   result.q_tile = schedule.q_tile;
   result.kv_tile = schedule.kv_tile;
   result.pack_gqa = schedule.pack_gqa;
+  result.persistent = !kernel.getBody().getOps<tile::PiecesOp>().empty();
   result.threads = static_cast<int>(kernel.getThreads());
   result.starts_early = !kernel.getBody().getOps<tile::GridWaitForPreviousOp>().empty();
   result.shared_bytes = static_cast<int>(kernel.getSharedBytes().value_or(0));

@@ -3,5 +3,6 @@
 #include <attune/tile.cuh>
 #include <attune/tile/barrier.cuh>
 #include <attune/tile/finite.cuh>
+#include <attune/tile/pieces.cuh>
 #include <attune/tile/tma.cuh>
 #include <attune/tile/warpgroup.cuh>

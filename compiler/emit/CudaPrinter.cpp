@@ -43,7 +43,7 @@ std::string spell(Type type) {
                      st.getStages());
       })
       .Case([&](tile::BarrierType barrier) { return slots("mbarrier", barrier.getStages()); })
-      .Case([](tile::FlagType) { return std::string("bool"); })
+      .Case([](tile::FlagType) { return std::string("int"); })
       .Case([&](tile::RtType rt) {
         return arguments("rt", {element(rt.getElement()), number(rt.getRows()), number(rt.getCols())});
       })
@@ -72,6 +72,7 @@ private:
   LogicalResult block(Block& block);
   LogicalResult statement(Operation& op);
   void lambda(tile::LambdaOp op);
+  LogicalResult work(tile::WorkOp op);
   void visible(tile::VisibleOp op);
   void declare(tile::AllocOp op);
 
@@ -103,6 +104,8 @@ StringRef argumentName(BlockArgument argument) {
   Operation* parent = argument.getOwner()->getParentOp();
   if (auto loop = dyn_cast<tile::ForOp>(parent))
     return loop.getIterator();
+  if (isa<tile::WorkOp>(parent))
+    return "round";
   auto names = parent->getAttrOfType<ArrayAttr>("arg_names");
   return cast<StringAttr>(names[argument.getArgNumber()]).getValue();
 }
@@ -135,6 +138,12 @@ Operand CudaPrinter::operand(Value value) const {
     return {argumentName(argument).str(), true, !loop || operand(loop.getBegin()).non_negative};
   }
   Operation& op = *value.getDefiningOp();
+  if (auto take = dyn_cast<tile::TakeOp>(op)) {
+    auto position = cast<OpResult>(value).getResultNumber();
+    auto work = take.getDefinition();
+    Operand field = operand(work.getBody().front().back().getOperand(position));
+    return {cast<StringAttr>(work.getNames()[position]).getValue().str(), true, field.non_negative};
+  }
   Operand result = definition(op);
   if (auto name = label(&op)) {
     result.text = name.getValue().str();
@@ -158,6 +167,13 @@ Operand CudaPrinter::definition(Operation& op) const {
           [&](tile::BlockOp block) { return Operand{"blockIdx." + stringifyAxis(block.getAxis()).str(), true, true}; })
       .Case([&](tile::BlocksOp blocks) {
         return Operand{"gridDim." + stringifyAxis(blocks.getAxis()).str(), true, true};
+      })
+      .Case([&](tile::RoundsOp rounds) { return Operand{text(rounds.getPieces()) + ".rounds()", true, true}; })
+      .Case([&](tile::PieceTileOp tile) {
+        return Operand{text(tile.getPieces()) + ".tile(" + text(tile.getRound()) + ")", true, true};
+      })
+      .Case([&](tile::PieceHeadOp head) {
+        return Operand{text(head.getPieces()) + ".head(" + text(head.getRound()) + ")", true, true};
       })
       .Case([&](tile::ElementOp element) {
         return Operand{text(element.getPointer()) + "[" + text(element.getPosition()) + "]", true, true};
@@ -236,6 +252,20 @@ std::string CudaPrinter::condition(AffineMap map, ValueRange operands) const {
   return llvm::join(terms, " && ");
 }
 
+/// The fields of a piece, and the function that computes them.
+LogicalResult CudaPrinter::work(tile::WorkOp op) {
+  auto names = llvm::map_to_vector(op.getNames().getAsRange<StringAttr>(), [](StringAttr name) { return name.str(); });
+  std::string fields = llvm::join(names, ", ");
+  out_.open("struct Work {");
+  out_.line("int " + fields + ";");
+  out_.close("};");
+  out_.open("const auto " + label(op).str() + " = [=](int round) -> Work {");
+  if (failed(block(op.getBody().front())))
+    return failure();
+  out_.close("};");
+  return success();
+}
+
 /// Which threads a role's body is for.
 std::string roleCondition(tile::Role role) {
   switch (role) {
@@ -262,6 +292,30 @@ LogicalResult CudaPrinter::statement(Operation& op) {
     return visible(op_visible), success();
   if (auto op_lambda = dyn_cast<tile::LambdaOp>(op))
     return lambda(op_lambda), success();
+  if (auto op_work = dyn_cast<tile::WorkOp>(op))
+    return work(op_work);
+  if (isa<tile::GiveOp>(op)) {
+    auto values = llvm::map_to_vector(op.getOperands(), [&](Value value) { return text(value); });
+    return out_.line("return {" + llvm::join(values, ", ") + "};"), success();
+  }
+  if (auto take = dyn_cast<tile::TakeOp>(op)) {
+    auto values = llvm::map_to_vector(take.getValues(), [&](Value value) { return text(value); });
+    out_.line("const auto [" + llvm::join(values, ", ") + "] = " + text(take.getWork()) + "(" + text(take.getRound()) +
+              ");");
+    return success();
+  }
+  if (isa<tile::ContinueOp>(op))
+    return out_.line("continue;"), success();
+  if (auto pieces = dyn_cast<tile::PiecesOp>(op)) {
+    auto values = llvm::map_to_vector(op.getOperands(), [&](Value value) { return text(value); });
+    return out_.line("const Pieces " + label(pieces).str() + "{" + llvm::join(values, ", ") + "};"), success();
+  }
+  if (auto ring = dyn_cast<tile::RunningRingOp>(op))
+    return out_.line(spell(ring.getType()) + " " + label(ring).str() + "{0};" + note(&op)), success();
+  if (auto start = dyn_cast<tile::RingStartOp>(op))
+    return out_.line(text(start.getRing()) + ".start(" + text(start.getTile()) + ");"), success();
+  if (auto stop = dyn_cast<tile::RingStopOp>(op))
+    return out_.line(text(stop.getRing()) + ".stop(" + text(stop.getTile()) + ");"), success();
   if (auto ring = dyn_cast<tile::RingOp>(op)) {
     out_.line("const " + spell(ring.getType()) + " " + label(ring).str() + "{" + text(ring.getFirst()) + "};");
     return success();

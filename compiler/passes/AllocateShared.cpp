@@ -26,7 +26,9 @@ void extend(Buffer& buffer, Value value, const DenseMap<Operation*, int>& positi
     Operation* ancestor = top.findAncestorOpInBlock(*user);
     int at = position.lookup(ancestor);
     buffer.first = std::min(buffer.first, at);
-    buffer.last = std::max(buffer.last, isa<RoleOp>(ancestor) ? INT_MAX : at); // roles run side by side
+    // Roles run side by side. What a role fills once is there when its readers have waited for it.
+    bool once = isa<TmaLoadAsyncOp>(user) && !user->getParentOfType<ForOp>() && isa<StType>(value.getType());
+    buffer.last = std::max(buffer.last, isa<RoleOp>(ancestor) && !once ? INT_MAX : at);
     for (Value result : user->getResults())
       extend(buffer, result, position, top);
   }
@@ -39,7 +41,7 @@ std::pair<std::int64_t, std::int64_t> sizeOf(Type type) {
   if (auto barriers = dyn_cast<BarrierType>(type))
     return {barriers.bytes(), 8};
   if (auto flag = dyn_cast<FlagType>(type))
-    return {flag.bytes(), 1};
+    return {flag.bytes(), 4};
   return {0, 1};
 }
 

@@ -44,7 +44,8 @@ SmallVector<std::string> header(const KernelPlan& plan, bool combine) {
                                    : count(plan.warps, "warp");
   lines.push_back(llvm::formatv("  q_tile {0}, kv_tile {1}, {2}, {3}{4}{5}", plan.q_tile, plan.kv_tile, who,
                                 count(plan.stages, "stage"),
-                                (plan.overlap ? ", overlap" : std::string()) + (plan.ping_pong ? ", ping-pong" : ""),
+                                (plan.overlap ? ", overlap" : std::string()) + (plan.ping_pong ? ", ping-pong" : "") +
+                                    (plan.persistent ? ", persistent" : ""),
                                 plan.pack_gqa ? ", packed GQA" : ""));
   return lines;
 }
@@ -110,6 +111,7 @@ void Convert::plan(bool combine) {
   plan_.starts_early = schedule.getWarpSpecialized() && combine;
   plan_.overlap = schedule.getOverlap();
   plan_.ping_pong = schedule.getPingPong();
+  plan_.persistent = schedule.getPersistent() && !source_.getBody().getOps<attn::FoldOp>().empty();
   plan_.pack_gqa = schedule.getPackGqa();
   plan_.split = schedule.getSplitKv();
   plan_.top_left = spec.getTopLeft();

@@ -34,11 +34,17 @@ void ForwardKernel::parameters() {
   Type index = builder.getIndexType();
   auto gl = [&](Type element, std::int64_t cols) -> Type { return GlType::get(context, element, cols); };
   auto ptr = [&](Type element) -> Type { return PtrType::get(context, element); };
-  SmallVector<std::pair<StringRef, Type>> list{{"q", gl(plan_.dtype, plan_.head_dim)}};
+  auto map = [&](std::int64_t cols, std::int64_t rows) -> Type {
+    return TensorMapType::get(context, plan_.dtype, cols, rows);
+  };
+  SmallVector<std::pair<StringRef, Type>> list;
+  if (plan_.qByTma())
+    list.push_back({"q_map", map(plan_.head_dim, plan_.q_tile)});
+  else
+    list.push_back({"q", gl(plan_.dtype, plan_.head_dim)});
   if (plan_.warp_specialized) {
-    auto map = [&](std::int64_t cols) { return TensorMapType::get(context, plan_.dtype, cols, plan_.kv_tile); };
-    list.push_back({"k_map", map(plan_.head_dim)});
-    list.push_back({"v_map", map(plan_.head_dim_v)});
+    list.push_back({"k_map", map(plan_.head_dim, plan_.kv_tile)});
+    list.push_back({"v_map", map(plan_.head_dim_v, plan_.kv_tile)});
   } else {
     list.push_back({"k", gl(plan_.dtype, plan_.head_dim)});
   }
@@ -48,7 +54,10 @@ void ForwardKernel::parameters() {
     list.push_back({"o_partial", gl(f32, plan_.head_dim_v)});
     list.push_back({"lse_partial", gl(f32, 1)});
   } else {
-    list.push_back({"o", gl(plan_.dtype, plan_.head_dim_v)});
+    if (plan_.oByTma())
+      list.push_back({"o_map", map(plan_.head_dim_v, 64)}); // a warpgroup's rows
+    if (!plan_.oByTma() || plan_.hides_values)              // for addNonfinite
+      list.push_back({"o", gl(plan_.dtype, plan_.head_dim_v)});
     if (plan_.lse)
       list.push_back({"lse", gl(f32, 1)});
   }
@@ -67,13 +76,21 @@ void ForwardKernel::parameters() {
     list.push_back({"splits", index});
     list.push_back({"split_tiles", index});
   }
+  if (plan_.persistent)
+    for (StringRef name : {"q_tiles", "heads", "section"})
+      list.push_back({name, index});
 
   auto names = llvm::map_to_vector(list, [](auto& parameter) { return parameter.first; });
   auto factors = [&](ArrayRef<StringRef> terms) -> Attribute { return builder.getStrArrayAttr(terms); };
   SmallVector<StringRef> x{"QTiles"};
   if (plan_.split)
     x.push_back("Splits");
-  auto grid = builder.getArrayAttr({factors(x), factors({plan_.pack_gqa ? "KvHeads" : "QHeads"}), factors({"Batch"})});
+  SmallVector<StringRef> y{plan_.pack_gqa ? "KvHeads" : "QHeads"}, z{"Batch"};
+  if (plan_.persistent) { // pieces
+    x.append({y.front(), z.front()});
+    y.clear(), z.clear();
+  }
+  auto grid = builder.getArrayAttr({factors(x), factors(y), factors(z)});
   auto header = llvm::map_to_vector(plan_.header, [](const std::string& line) { return StringRef(line); });
   auto threads = std::uint64_t(plan_.warps * 32 + (plan_.warp_specialized ? 128 : 0));
   kernel = builder.create<KernelOp>(
@@ -84,9 +101,29 @@ void ForwardKernel::parameters() {
     kernel->setAttr("overlap", builder.getUnitAttr());
   if (plan_.ping_pong)
     kernel->setAttr("ping_pong", builder.getUnitAttr());
+  if (plan_.persistent)
+    kernel->setAttr("persistent", builder.getUnitAttr());
   Block* block = builder.createBlock(&kernel.getBody());
   for (auto [name, type] : list)
     block->addArgument(type, builder.getLoc());
+}
+
+/// One of the pieces that this block gets.
+void ForwardKernel::piece() {
+  std::string what =
+      "a piece of work: " + std::to_string(plan_.q_tile) +
+      (plan_.pack_gqa ? " rows, (query, head of the group) pairs of one kv head" : " queries of one head");
+  builder.section(what + "; blocks take turns at them");
+  auto index = builder.getIndexType();
+  Value pieces = builder.create<PiecesOp>(PiecesType::get(builder.getContext()), builder.label("pieces"),
+                                          argument("q_tiles"), argument("heads"), argument("section"));
+  Value round = builder.create<RoundOp>(index);
+  row_begin = builder.index(plan_.pack_gqa ? "row_begin" : "q_begin", builder.d(0) * plan_.q_tile,
+                            Value(builder.create<PieceTileOp>(index, pieces, round)));
+  Value of_all = builder.create<PieceHeadOp>(index, pieces, round);
+  auto heads = plan_.pack_gqa ? plan_.kv_heads : plan_.q_heads;
+  head_ = builder.index(plan_.pack_gqa ? "kv_head" : "head", builder.d(0) % heads, of_all);
+  batch_ = builder.index("batch", builder.d(0).floorDiv(heads), of_all);
 }
 
 /// x: tile and chunk, y: head, z: batch.
@@ -118,8 +155,6 @@ void ForwardKernel::coordinates() {
   row_begin = builder.index(plan_.pack_gqa ? "row_begin" : "q_begin", tile * plan_.q_tile, operands);
   head_ = builder.name(plan_.pack_gqa ? "kv_head" : "head", builder.block(Axis::Y));
   batch_ = builder.name("batch", builder.block(Axis::Z));
-  kv_head_ =
-      plan_.pack_gqa || plan_.group() == 1 ? head_ : builder.index("", builder.d(0).floorDiv(plan_.group()), head_);
 }
 
 /// Varlen: sequence `batch` is rows [first, first + length) of the packed tensor.
@@ -143,15 +178,15 @@ void ForwardKernel::views() {
     builder.createBlock(&branch.getBody());
     builder.create<ReturnOp>();
   }
-  q_rows_ = rows("q_rows", argument("q"), head_, /*query_side=*/true);
+  q_rows_ = rows("q_rows", argument(plan_.qByTma() ? "q_map" : "q"), head_, /*query_side=*/true);
   k_rows_ = rows("k_rows", argument(plan_.warp_specialized ? "k_map" : "k"), kv_head_, /*query_side=*/false);
   v_rows_ = rows("v_rows", argument(plan_.warp_specialized ? "v_map" : "v"), kv_head_, /*query_side=*/false);
 }
 
 Value ForwardKernel::rows(StringRef name, Value tensor, Value head, bool query_side) {
-  auto rowsOf = [&](auto type) { return RowsType::get(builder.getContext(), type.getElement(), type.getCols()); };
+  auto rows_of = [&](auto type) { return RowsType::get(builder.getContext(), type.getElement(), type.getCols()); };
   auto map = dyn_cast<TensorMapType>(tensor.getType());
-  RowsType type = map ? rowsOf(map) : rowsOf(cast<GlType>(tensor.getType()));
+  RowsType type = map ? rows_of(map) : rows_of(cast<GlType>(tensor.getType()));
   auto label = builder.label(name);
   Value first = !plan_.varlen ? batch_ : query_side ? q_start_ : k_start_;
   if (query_side && plan_.pack_gqa)
@@ -185,7 +220,12 @@ void ForwardKernel::open() {
     v_nonfinite_.getDefiningOp()->setAttr(
         "note", builder.getStringAttr("where the mask cuts, V held one: 0 times NaN would be NaN"));
   }
-  coordinates();
+  if (plan_.persistent)
+    piece();
+  else
+    coordinates();
+  kv_head_ =
+      plan_.pack_gqa || plan_.group() == 1 ? head_ : builder.index("", builder.d(0).floorDiv(plan_.group()), head_);
   views();
 }
 
@@ -213,13 +253,13 @@ void ForwardKernel::score() {
   }
   scale_log2_ = log2e;
   auto f32 = builder.getF32Type();
-  auto slopeAt = [&](StringRef name, Value row) {
+  auto slope_at = [&](StringRef name, Value row) {
     Value at = qHead(row);
     if (plan_.alibi == attn::AlibiKind::PerBatchHead)
       at = builder.index("", builder.d(0) * plan_.q_heads + builder.d(1), {batch_, at});
     return builder.element(name, argument("alibi_slopes"), at);
   };
-  Value slope = alibi && !plan_.pack_gqa ? slopeAt("slope", {}) : Value();
+  Value slope = alibi && !plan_.pack_gqa ? slope_at("slope", {}) : Value();
   Type index = builder.getIndexType();
   score_ = builder.lambda(
       "score", {{"s", f32}, {plan_.pack_gqa ? "row" : "query", index}, {"key", index}}, [&](ValueRange args) {
@@ -230,7 +270,7 @@ void ForwardKernel::score() {
         }
         if (alibi) {
           Value distance = builder.create<DistanceOp>(f32, StringAttr(), position(args[1]), args[2]);
-          Value bias = builder.create<MulOp>(f32, StringAttr(), slope ? slope : slopeAt("", args[1]), distance);
+          Value bias = builder.create<MulOp>(f32, StringAttr(), slope ? slope : slope_at("", args[1]), distance);
           s = builder.create<SubOp>(f32, StringAttr(), s, bias);
         }
         return s;
@@ -345,6 +385,28 @@ void ForwardKernel::addNonfinite(Value out) {
   }
 }
 
+/// O through shared memory: beside a next piece's Q, or in the place of Q. The last wait is for the end of the block.
+void ForwardKernel::storeByWarpgroups() {
+  auto note = [&](Operation* op, StringRef text) { op->setAttr("note", builder.getStringAttr(text)); };
+  if (!plan_.persistent)
+    note(builder.create<SyncConsumersOp>(), "every warp is done with Q");
+  else if (plan_.oByTma())
+    note(builder.create<WarpgroupWaitForStoreOp>(), "of the piece before");
+  else
+    note(builder.create<WarpgroupSyncOp>(), "every warp has read O of the piece before");
+  builder.create<WarpgroupStoreTileOp>(o_smem_, out_);
+  Value out;
+  if (plan_.oByTma())
+    builder.create<WarpgroupStoreAsyncOp>(rows("", argument("o_map"), head_, /*query_side=*/true), o_smem_, row_begin);
+  if (!plan_.oByTma() || !cuts_.empty())
+    out = rows("o_rows", argument("o"), head_, /*query_side=*/true);
+  if (!plan_.oByTma())
+    builder.create<WarpgroupStoreOp>(out, o_smem_, row_begin, row_limit_);
+  addNonfinite(out);
+  if (plan_.oByTma())
+    builder.create<WarpgroupWaitForStoreOp>();
+}
+
 void ForwardKernel::close() {
   auto rv = RvType::get(builder.getContext(), plan_.q_tile / plan_.warps);
   builder.section();
@@ -363,13 +425,8 @@ void ForwardKernel::close() {
   }
   if (plan_.lse)
     builder.create<WarpStoreOp>(rows("", argument("lse"), head_, /*query_side=*/true), row_lse, row_begin, row_limit_);
-  if (plan_.warp_specialized) {
-    builder.create<SyncConsumersOp>()->setAttr("note", builder.getStringAttr("every warp is done with Q"));
-    builder.create<WarpgroupStoreTileOp>(o_smem_, out_);
-    Value out = rows("o_rows", argument("o"), head_, /*query_side=*/true);
-    builder.create<WarpgroupStoreOp>(out, o_smem_, row_begin, row_limit_);
-    return addNonfinite(out);
-  }
+  if (plan_.warp_specialized)
+    return storeByWarpgroups();
   builder.create<SyncOp>()->setAttr("note", builder.getStringAttr("every warp is done with Q, K and V"));
   builder.create<WarpStoreOp>(o_smem_, out_, Value(), Value());
   builder.create<SyncOp>();

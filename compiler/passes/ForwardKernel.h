@@ -18,6 +18,7 @@ struct KernelPlan {
   bool warp_specialized = false; ///< K and V come by TMA; Pipeline.cpp's tile-specialize-warps makes the roles
   bool starts_early = false;     ///< the combine kernel: its blocks are there when the last chunk is done
   bool overlap = false, ping_pong = false; ///< of the roles' products
+  bool persistent = false;                 ///< the kernel is about one piece of several: tile-persist makes the loop
   bool pack_gqa = false;                   ///< rows are (query, head of the group) pairs of one kv head
   bool split = false;                      ///< partial results of one chunk of the keys
   bool longest_first = false;              ///< later queries see more keys, so they start first
@@ -28,6 +29,10 @@ struct KernelPlan {
 
   std::int64_t group() const { return q_heads / kv_heads; }
   std::int64_t rowGroup() const { return pack_gqa ? group() : 1; } ///< rows per query
+
+  /// Packed rows are no box of a tensor; a box may be read beyond a sequence's end, but not written.
+  bool qByTma() const { return warp_specialized && !pack_gqa; }
+  bool oByTma() const { return warp_specialized && !pack_gqa && !split && !varlen; }
 };
 
 /// Builds the partial or the only kernel of an attention, top to bottom, as a person would write it: open(), bounds
@@ -55,10 +60,12 @@ public:
 private:
   void parameters();
   void coordinates();
+  void piece();
   void views();
   void score();
   Value rows(llvm::StringRef name, Value tensor, Value head, bool query_side);
   Value partialRows(llvm::StringRef name, Value tensor);
+  void storeByWarpgroups();
   void addNonfinite(Value out);
   Value position(Value row);
   Value qHead(Value row);

@@ -211,7 +211,7 @@ LogicalResult Materialize::run() {
   builder_.setInsertionPoint(before.empty() ? loops_.front() : (*before.begin()).getOperation());
   if (stages_ > 1) {
     ring_ = RingOp::create(builder_, kernel_.getLoc(), RingType::get(kernel_.getContext(), stages_),
-                           builder_.getStringAttr("ring"), offset(end_, 1));
+                           builder_.getStringAttr("ring"), offset(end_, 1), begin_);
   }
   makeRings();
   prologue();

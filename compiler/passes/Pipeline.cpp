@@ -15,8 +15,9 @@ void buildPipeline(mlir::PassManager& passes, std::int64_t shared_limit) {
   passes.addPass(tile::createConvertAttnToTile());
   passes.addNestedPass<tile::KernelOp>(tile::createMaterializePipeline());
   passes.addNestedPass<tile::KernelOp>(tile::createSpecializeWarps());
-  passes.addNestedPass<tile::KernelOp>(tile::createAllocateShared({.limit = shared_limit}));
   passes.addNestedPass<tile::KernelOp>(tile::createPrettify());
+  passes.addNestedPass<tile::KernelOp>(tile::createPersist());
+  passes.addNestedPass<tile::KernelOp>(tile::createAllocateShared({.limit = shared_limit}));
 }
 
 namespace {

@@ -15,7 +15,8 @@ std::int64_t sharedBytes(attn::SpecAttr spec, attn::ScheduleAttr schedule, std::
                 .kv_tile = int(schedule.getKvTile()),
                 .stages = int(stages),
                 .split_kv = schedule.getSplitKv(),
-                .warp_specialized = schedule.getWarpSpecialized()};
+                .warp_specialized = schedule.getWarpSpecialized(),
+                .persistent = schedule.getPersistent()};
   return attune::sharedBytes(spec.getHeadDim(), spec.getHeadDimV(), plan);
 }
 
@@ -48,9 +49,10 @@ struct PlanPipelinePass : impl::PlanPipelineBase<PlanPipelinePass> {
       return;
     kernel.emitRemark() << "stages " << schedule.getStages() << " -> " << stages << ": " << kib(asked) << " > "
                         << kib(limit);
-    kernel.setScheduleAttr(attn::ScheduleAttr::get(
-        &getContext(), schedule.getQTile(), schedule.getKvTile(), schedule.getWarps(), stages, schedule.getPackGqa(),
-        schedule.getSplitKv(), schedule.getWarpSpecialized(), schedule.getOverlap(), schedule.getPingPong()));
+    kernel.setScheduleAttr(
+        attn::ScheduleAttr::get(&getContext(), schedule.getQTile(), schedule.getKvTile(), schedule.getWarps(), stages,
+                                schedule.getPackGqa(), schedule.getSplitKv(), schedule.getWarpSpecialized(),
+                                schedule.getOverlap(), schedule.getPingPong(), schedule.getPersistent()));
   }
 };
 

@@ -40,13 +40,15 @@ public:
       : kernel_(kernel), builder_(kernel.getLoc(), kernel.getContext()),
         stages_(kernel->getAttrOfType<IntegerAttr>("stages").getInt()),
         warpgroups_(std::int64_t(*kernel.getWarpgroups())), overlap_(kernel->hasAttr("overlap")),
-        ping_pong_(kernel->hasAttr("ping_pong")) {}
+        ping_pong_(kernel->hasAttr("ping_pong")), persistent_(kernel->hasAttr("persistent")) {}
 
   LogicalResult run();
 
 private:
   LogicalResult collect();
   void makeRings();
+  void countTiles();
+  void prefetchMaps();
   void initBarriers();
   void producer();
   void issue();
@@ -58,8 +60,15 @@ private:
   void drain();
 
   Value barriers(StringRef name) { return builder_.alloc(name, BarrierType::get(kernel_.getContext(), stages_)); }
-  Value makeRing(StringRef name, Value first) {
-    return builder_.create<RingOp>(RingType::get(kernel_.getContext(), stages_), builder_.getStringAttr(name), first);
+  Value makeRing(StringRef name, Value first, Value last) {
+    return builder_.create<RingOp>(RingType::get(kernel_.getContext(), stages_), builder_.getStringAttr(name), first,
+                                   last);
+  }
+  Value constant(std::int64_t value) {
+    return builder_.index("", AffineMap::getConstantMap(value, kernel_.getContext()), Reduce::Only, {});
+  }
+  Value least(AffineExpr a, AffineExpr b, ValueRange operands) {
+    return builder_.index("", AffineMap::get(2, 0, {a, b}, kernel_.getContext()), Reduce::Min, operands);
   }
   /// The first tile that segment `i` visits, if it has one.
   Value firstTile(std::size_t i);
@@ -67,6 +76,12 @@ private:
   Value loopEnd(std::size_t i, std::int64_t more);
   Value slot(Value tiles, Value tile, Value ring = {}) {
     return builder_.create<SlotOp>(withStages(tiles.getType(), 1), tiles, ring ? ring : ring_, tile);
+  }
+  /// Q is one tile per piece: its barriers have one slot.
+  void waitForQ(Value barrier, bool before) {
+    Value phase =
+        q_ring_ ? Value(builder_.create<PhaseOp>(builder_.getIndexType(), q_ring_, constant(0), before)) : constant(0);
+    builder_.create<BarWaitOp>(barrier, phase);
   }
   void wait(Value barriers, Value tile, Value ring = {}, bool before = false) {
     Value phase = builder_.create<PhaseOp>(builder_.getIndexType(), ring ? ring : ring_, tile, before);
@@ -90,13 +105,17 @@ private:
   KernelOp kernel_;
   TileBuilder builder_;
   std::int64_t stages_, warpgroups_;
-  bool overlap_, ping_pong_;
+  bool overlap_, ping_pong_, persistent_;
   SmallVector<Segment> segments_;
-  Value begin_, end_, last_, cut_begin_, ring_;
-  Value k_full_, k_empty_, v_full_, v_empty_;
+  FetchOp q_;          ///< in the kernel's body, so ahead of all loops
+  bool q_map_ = false; ///< it comes by TMA
+  Value begin_, end_, last_, cut_begin_, ring_, q_ring_;
+  Value q_full_, q_empty_, k_full_, k_empty_, v_full_, v_empty_;
 };
 
 LogicalResult Specialize::collect() {
+  for (auto fetch : kernel_.getBody().getOps<FetchOp>())
+    q_ = fetch, q_map_ = isa<TensorMapType>(fetch.getSource().getDefiningOp()->getOperand(0).getType());
   for (auto loop : kernel_.getBody().getOps<ForOp>()) {
     Segment segment{.loop = loop};
     auto fetches = llvm::to_vector(loop.getBody().front().getOps<FetchOp>());
@@ -182,6 +201,11 @@ void Specialize::makeRings() {
     if (isa<StType>(alloc.getType()))
       last = alloc;
   builder_.setInsertionPointAfter(last);
+  auto one = BarrierType::get(kernel_.getContext(), 1);
+  if (q_map_)
+    q_full_ = builder_.alloc("q_full", one);
+  if (q_map_ && persistent_)
+    q_empty_ = builder_.alloc("q_empty", one);
   k_full_ = barriers("k_full"), k_empty_ = barriers("k_empty");
   v_full_ = barriers("v_full"), v_empty_ = barriers("v_empty");
   for (auto [i, segment] : llvm::enumerate(segments_))
@@ -193,13 +217,49 @@ void Specialize::makeRings() {
     }
 }
 
+/// kv_last and its rings. A kernel about several pieces counts the tiles of each barrier on its own: they go on.
+void Specialize::countTiles() {
+  begin_ = segments_.back().loop.getBegin(), end_ = segments_.front().loop.getEnd();
+  auto* context = kernel_.getContext();
+  last_ = builder_.index("kv_last", AffineMap::get(2, 0, {builder_.d(0) - 1, builder_.d(1)}, context), Reduce::Max,
+                         {end_, begin_});
+  last_.getDefiningOp()->setAttr("note", builder_.getStringAttr("visited first, even if nothing of it is visible"));
+  cut_begin_ = begin_;
+  if (segments_.size() > 1)
+    cut_begin_ = builder_.index("cut_begin", AffineMap::get(2, 0, {builder_.d(0), builder_.d(1)}, context), Reduce::Min,
+                                {segments_[1].loop.getEnd(), last_});
+  if (q_map_ && persistent_)
+    q_ring_ =
+        builder_.create<RingOp>(RingType::get(context, 1), builder_.getStringAttr("q_ring"), constant(0), constant(0));
+  ring_ = makeRing("ring", last_, begin_);
+  for (auto [i, segment] : llvm::enumerate(segments_)) {
+    if (!segment.checked())
+      continue;
+    Value begin = segment.loop.getBegin(), first = firstTile(i);
+    if (i == 0)
+      segment.ring =
+          persistent_ ? makeRing("cut_ring", first, least(builder_.d(0), builder_.d(1) + 1, {begin, first})) : ring_;
+    else
+      segment.ring = makeRing("left_ring", first, least(builder_.d(0), builder_.d(1) + 1, {begin, first}));
+  }
+}
+
+void Specialize::prefetchMaps() {
+  SmallVector<Value> maps;
+  for (auto argument : kernel_.getBody().getArguments())
+    if (isa<TensorMapType>(argument.getType()))
+      maps.push_back(argument);
+  builder_.create<TmaPrefetchOp>(maps);
+}
+
 void Specialize::initBarriers() {
-  auto constant = [&](std::int64_t value) {
-    return builder_.index("", AffineMap::getConstantMap(value, kernel_.getContext()), Reduce::Only, {});
-  };
   auto init = [&](Value barriers, std::int64_t arrivals) {
     return builder_.create<BarInitOp>(barriers, constant(arrivals));
   };
+  if (q_full_)
+    init(q_full_, 1);
+  if (q_empty_)
+    init(q_empty_, warpgroups_ * 4);
   init(k_full_, 1);
   init(k_empty_, warpgroups_ * 4)->setAttr("note", builder_.getStringAttr("one arrival of each consumer warp"));
   init(v_full_, 1);
@@ -238,7 +298,13 @@ void Specialize::issue() {
     Value first = at(fetch.getFirst(), any.loop, tile);
     builder_.create<TmaLoadAsyncOp>(slot(fetch.getDestination(), tile), fetch.getSource(), first, full);
   };
+  if (persistent_)
+    wait(k_empty_, last_, ring_, /*before=*/true);
   load(any.k, last_, slot(k_full_, last_));
+  if (q_empty_)
+    waitForQ(q_empty_, /*before=*/true);
+  if (q_map_)
+    builder_.create<TmaLoadAsyncOp>(q_.getDestination(), q_.getSource(), q_.getFirst(), q_full_);
   loop(begin_, next(last_, 1), [&](Value j) {
     when(builder_.d(0) - builder_.d(1) - 1, {j, begin_}, [&] {
       wait(k_empty_, next(j, -1), ring_, /*before=*/true);
@@ -263,14 +329,18 @@ void Specialize::check() {
 
 void Specialize::producer() {
   // Per thread: 2 warpgroups 24 + 2 x 240, 3 warpgroups 32 + 3 x 160, in all at most 65536 / 128. One has enough as it
-  // is.
-  const std::int64_t left = warpgroups_ == 2 ? 24 : 32, taken = warpgroups_ == 2 ? 240 : 160;
+  // is. What a piece is takes divisions, and those more than 24.
+  const std::int64_t left = warpgroups_ == 3 ? 32 : persistent_ ? 40 : 24;
+  const std::int64_t taken = warpgroups_ == 3 ? 160 : persistent_ ? 232 : 240;
   builder_.section();
   role(Role::Producer, "", [&] {
     if (warpgroups_ > 1)
       builder_.create<DecreaseRegistersOp>(left);
     if (!segments_.empty()) {
-      for (Value source : {segments_.front().k.getSource(), segments_.front().v.getSource()})
+      SmallVector<Value> sources{segments_.front().k.getSource(), segments_.front().v.getSource()};
+      if (q_map_)
+        sources.insert(sources.begin(), q_.getSource());
+      for (Value source : sources)
         source.getDefiningOp()->moveBefore(builder_.getInsertionBlock(), builder_.getInsertionPoint());
       role(Role::Issuer, "K is one tile ahead of V, the order in which they are used", [&] { issue(); });
       if (segments_.front().checked())
@@ -324,13 +394,17 @@ void Specialize::accumulated(Value tile) {
 /// after the others: a copy of the body for the very first tile would take longer to compile than the overlap is worth
 /// in the few tiles that the mask cuts.
 void Specialize::consumers() {
-  for (auto fetch : llvm::make_early_inc_range(kernel_.getBody().getOps<FetchOp>())) {
-    builder_.setInsertionPoint(fetch);
-    builder_.create<WarpgroupLoadOp>(fetch.getDestination(), fetch.getSource(), fetch.getFirst(), fetch.getLimit());
-    if (ping_pong_)
-      builder_.create<BeginTurnsOp>(warpgroups_);
-    fetch.erase();
+  builder_.setInsertionPoint(q_);
+  if (q_map_) {
+    waitForQ(q_full_, /*before=*/false);
+  } else {
+    if (persistent_)
+      builder_.create<WarpgroupSyncOp>()->setAttr("note", builder_.getStringAttr("every warp is done with Q before"));
+    builder_.create<WarpgroupLoadOp>(q_.getDestination(), q_.getSource(), q_.getFirst(), q_.getLimit());
   }
+  if (ping_pong_)
+    builder_.create<BeginTurnsOp>(warpgroups_);
+  q_.erase();
   for (auto [i, segment] : llvm::enumerate(segments_)) {
     builder_.setInsertionPoint(segment.loop);
     if (i == 0) {
@@ -353,9 +427,16 @@ void Specialize::consumers() {
 
 void Specialize::drain() {
   builder_.setInsertionPointAfter(segments_.back().loop);
+  if (q_empty_) {
+    builder_.section();
+    builder_.create<BarArriveOp>(q_empty_)->setAttr("note", builder_.getStringAttr("the next piece's may come"));
+  }
   builder_.section("the last P V");
   accumulate(begin_);
-  builder_.create<WarpgroupWaitOp>(0, segments_.front().rescale.getResultTile());
+  if (persistent_)
+    accumulated(begin_);
+  else
+    builder_.create<WarpgroupWaitOp>(0, segments_.front().rescale.getResultTile());
 }
 
 LogicalResult Specialize::run() {
@@ -373,21 +454,11 @@ LogicalResult Specialize::run() {
     producer();
     return success();
   }
-  begin_ = segments_.back().loop.getBegin(), end_ = segments_.front().loop.getEnd();
   makeRings();
   builder_.setInsertionPoint(part);
-  last_ = builder_.index("kv_last", AffineMap::get(2, 0, {builder_.d(0) - 1, builder_.d(1)}, kernel_.getContext()),
-                         Reduce::Max, {end_, begin_});
-  last_.getDefiningOp()->setAttr("note", builder_.getStringAttr("visited first, even if nothing of it is visible"));
-  cut_begin_ = begin_;
-  if (segments_.size() > 1)
-    cut_begin_ = builder_.index("cut_begin", AffineMap::get(2, 0, {builder_.d(0), builder_.d(1)}, kernel_.getContext()),
-                                Reduce::Min, {segments_[1].loop.getEnd(), last_});
-  ring_ = makeRing("ring", last_);
-  for (auto [i, segment] : llvm::enumerate(segments_))
-    if (segment.checked())
-      segment.ring = i == 0 ? ring_ : makeRing("left_ring", firstTile(i));
+  countTiles();
   builder_.section();
+  prefetchMaps();
   initBarriers();
   producer();
   consumers();

@@ -16,7 +16,7 @@ namespace {
 std::int64_t roundUp(std::int64_t value, std::int64_t to) { return (value + to - 1) / to * to; }
 
 constexpr const char* required[] = {"q_tile", "kv_tile", "warps", "stages", "pack_gqa", "split_kv"};
-constexpr const char* roles[] = {"warp_specialized", "overlap", "ping_pong"};
+constexpr const char* roles[] = {"warp_specialized", "overlap", "ping_pong", "persistent"};
 
 } // namespace
 
@@ -24,7 +24,8 @@ std::string toText(const Schedule& s) {
   std::string text = fmt::format("q_tile={} kv_tile={} warps={} stages={} pack_gqa={} split_kv={}", s.q_tile, s.kv_tile,
                                  s.warps, s.stages, int{s.pack_gqa}, int{s.split_kv});
   if (s.warp_specialized)
-    text += fmt::format(" warp_specialized=1 overlap={} ping_pong={}", int{s.overlap}, int{s.ping_pong});
+    text += fmt::format(" warp_specialized=1 overlap={} ping_pong={} persistent={}", int{s.overlap}, int{s.ping_pong},
+                        int{s.persistent});
   return text;
 }
 
@@ -55,7 +56,7 @@ Schedule scheduleFromText(std::string_view text) {
     if (!values.contains(name))
       invalid("schedule \"" + std::string(text) + "\"", name + " is missing",
               "write all fields, such as \"" + toText({}) + "\"");
-  for (const char* flag : {"pack_gqa", "split_kv", "warp_specialized", "overlap", "ping_pong"})
+  for (const char* flag : {"pack_gqa", "split_kv", "warp_specialized", "overlap", "ping_pong", "persistent"})
     if (values[flag] != 0 && values[flag] != 1)
       invalid(fmt::format("{}={}", flag, values[flag]), "it is 0 or 1", "use 1 for yes");
   const Schedule s{.q_tile = values["q_tile"],
@@ -66,7 +67,8 @@ Schedule scheduleFromText(std::string_view text) {
                    .split_kv = values["split_kv"] != 0,
                    .warp_specialized = values["warp_specialized"] != 0,
                    .overlap = values["overlap"] != 0,
-                   .ping_pong = values["ping_pong"] != 0};
+                   .ping_pong = values["ping_pong"] != 0,
+                   .persistent = values["persistent"] != 0};
   if (s.warps < 1 || s.warps > 16)
     invalid(fmt::format("warps={}", s.warps), "a block has 1 to 16 warps", "use 4");
   if (s.q_tile < 16 || s.q_tile > 512 || s.q_tile % (16 * s.warps) != 0)
@@ -76,8 +78,11 @@ Schedule scheduleFromText(std::string_view text) {
     invalid(fmt::format("kv_tile={}", s.kv_tile), "it is a multiple of 16 up to 256", "use 64");
   if (s.stages < 1 || s.stages > 8)
     invalid(fmt::format("stages={}", s.stages), "a ring has 1 to 8 stages", "use 2");
-  if (!s.warp_specialized && (s.overlap || s.ping_pong))
-    invalid(s.overlap ? "overlap=1" : "ping_pong=1", "it is about a kernel with roles", "add warp_specialized=1");
+  if (!s.warp_specialized && (s.overlap || s.ping_pong || s.persistent))
+    invalid(s.overlap     ? "overlap=1"
+            : s.ping_pong ? "ping_pong=1"
+                          : "persistent=1",
+            "it is about a kernel with roles", "add warp_specialized=1");
   if (s.warp_specialized && (s.warps % 4 != 0 || s.warps > 12))
     invalid(fmt::format("warps={}", s.warps), "one to three warpgroups of four warps compute", "use 4, 8 or 12");
   if (s.warp_specialized && s.stages < 2)
@@ -85,6 +90,8 @@ Schedule scheduleFromText(std::string_view text) {
   if (s.warp_specialized && s.q_tile != 16 * s.warps)
     invalid(fmt::format("q_tile={}", s.q_tile), "each warp of a warpgroup owns 16 rows",
             fmt::format("use {}", 16 * s.warps));
+  if (s.persistent && s.split_kv)
+    invalid("persistent=1", "chunks are blocks of their own, and short", "drop it, or split_kv=1");
   if (s.ping_pong && (s.warps < 8 || !s.overlap))
     invalid("ping_pong=1", "two or three warpgroups whose products overlap take turns", "use warps=8 overlap=1");
   return s;
@@ -101,13 +108,22 @@ std::int64_t sharedBytes(std::int64_t head_dim, std::int64_t head_dim_v, const S
   const std::int64_t ring = std::int64_t{2} * s.stages * s.kv_tile * (d + dv);
   if (!s.warp_specialized)
     return std::max(q, o) + ring;
-  // Other warpgroups may still read K and V: O fits in Q's place or has its own. A stage has a barrier for each event
-  // of K and V, and some more for V of tiles that the mask cuts.
-  const std::int64_t barriers = std::int64_t{s.stages} * 8 * 8 + 8;
-  return q + (o > q ? o : 0) + ring + barriers;
+  // Other warpgroups may still read K and V: O fits in Q's place or has its own, which it needs beside the next piece's
+  // Q. A stage has a barrier for each event of K and V, and some more for V of tiles that the mask cuts; Q has two.
+  const std::int64_t barriers = std::int64_t{s.stages} * 8 * 8 + 24;
+  return q + (o > q || s.persistent ? o : 0) + ring + barriers;
 }
 
 namespace {
+
+/// Where blocks stay for several tiles of rows, Q and K of the next fly beside the last product and the store of this
+/// one: for many rows, if O has room of its own. Sequences of unknown lengths are better dealt out by the hardware,
+/// which gives the next tile to who is done. ALiBi's distances leave no registers for a loop around.
+bool staysForMore(const AttentionSpec& spec, const Target& target, Schedule s, std::int64_t rows) {
+  s.persistent = true;
+  return rows > 64 && !s.split_kv && !spec.varlen && spec.alibi == Alibi::None &&
+         sharedBytes(spec, s) <= target.shared_per_block;
+}
 
 /// Roles, for targets with wgmma. Tiles are FlashAttention-3's (hopper/tile_size.h) as far as the registers of RS
 /// products allow; few rows take 64, the least that wgmma has, and as many stages as fit.
@@ -136,6 +152,7 @@ Schedule specialized(const AttentionSpec& spec, const Target& target, Schedule s
       if (sharedBytes(spec, more) > target.shared_per_block)
         break;
     }
+  s.persistent = staysForMore(spec, target, s, rows);
   return s;
 }
 

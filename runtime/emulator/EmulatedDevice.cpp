@@ -112,7 +112,7 @@ public:
     properties_.name = "emulated " + options.target;
     properties_.arch = options.target;
     properties_.emulated = true;
-    properties_.multiprocessors = limits_.multiprocessors;
+    properties_.multiprocessors = options.multiprocessors ? options.multiprocessors : limits_.multiprocessors;
     properties_.shared_per_block = limits_.shared_per_block;
     properties_.shared_per_multiprocessor = limits_.shared_per_multiprocessor;
     properties_.registers_per_multiprocessor = 65536;

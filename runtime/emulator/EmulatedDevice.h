@@ -11,6 +11,7 @@ namespace attune::emulator {
 struct Options {
   std::string target = "sm_80"; ///< whose limits it has, and the newest PTX target that it loads
   std::uint64_t seed = 0;       ///< of poison, of warp order and of when copies land: same seed, same run
+  int multiprocessors = 0;      ///< how many it says it has; 0: the target's
   unsigned threads = 0;         ///< host threads; 0: one per core
   bool random_landing = false;  ///< asynchronous copies land at a random legal moment instead of the latest
   bool counters = true;         ///< account for memory traffic and bank conflicts too; instructions always are

@@ -15,8 +15,8 @@ namespace {
 }
 
 constexpr std::string_view names[] = {
-    "q",    "k",  "v",  "o",     "lse",    "o_partial",  "lse_partial", "cu_seqlens_q", "cu_seqlens_k", "alibi_slopes",
-    "sink", "sq", "sk", "scale", "splits", "split_tiles"};
+    "q",    "k",  "v",  "o",     "lse",    "o_partial",   "lse_partial", "cu_seqlens_q", "cu_seqlens_k", "alibi_slopes",
+    "sink", "sq", "sk", "scale", "splits", "split_tiles", "q_tiles",     "heads",        "section"};
 
 } // namespace
 
@@ -29,7 +29,7 @@ std::vector<BoundParameter> bind(const Manifest& manifest) {
       throw InternalError("kernel " + manifest.name + " has a parameter that nobody knows: " + p.name);
     const auto value = static_cast<Value>(found - std::begin(names));
     const bool map = p.kind == Parameter::Kind::TensorMap;
-    if (map && value != Value::Q && value != Value::K && value != Value::V)
+    if (map && value != Value::Q && value != Value::K && value != Value::V && value != Value::O)
       throw InternalError("kernel " + manifest.name + " wants a tensor map of " + p.name + ", which has none");
     maps += map;
     bound.push_back({value, map ? p.box_rows : 0, map ? p.box_columns : 0});
@@ -137,6 +137,21 @@ void Arguments::setSplits(int splits, std::int64_t split_tiles) {
   split_tiles_ = static_cast<std::int32_t>(split_tiles);
 }
 
+void Arguments::setPieces(const Schedule& schedule) {
+  const std::int64_t group = schedule.pack_gqa ? spec_.q_heads / spec_.kv_heads : 1;
+  const std::int64_t heads = spec_.q_heads / group * problem_.batch;
+  q_tiles_ = static_cast<std::int32_t>((queries() * group + schedule.q_tile - 1) / schedule.q_tile);
+  heads_ = static_cast<std::int32_t>(heads);
+  // A section's keys and values take half of the L2, for Q, O and the next section pass through it too
+  // (FlashAttention-3, hopper/tile_scheduler.hpp). Heads of one group share theirs.
+  const std::int64_t bytes =
+      std::max<std::int64_t>((spec_.varlen ? problem_.kv_len : kv_len_) * (spec_.head_dim + head_dim_v_) * 2, 1);
+  const std::int64_t l2 = static_cast<std::int64_t>(device_.properties().l2_bytes) / 2;
+  const std::int64_t sharing = spec_.q_heads / spec_.kv_heads / group;
+  section_ =
+      static_cast<std::int32_t>(std::clamp<std::int64_t>(l2 / bytes * sharing, sharing, std::max(heads, sharing)));
+}
+
 std::span<void* const> Arguments::of(std::span<const BoundParameter> parameters) {
   map_count_ = 0;
   std::size_t count = 0;
@@ -179,18 +194,25 @@ void* Arguments::address(Value value) {
     return &splits_;
   case Value::SplitTiles:
     return &split_tiles_;
+  case Value::QTiles:
+    return &q_tiles_;
+  case Value::Heads:
+    return &heads_;
+  case Value::Section:
+    return &section_;
   }
   return nullptr;
 }
 
 /// (head_dim, length, heads, batch) in boxes of rows x columns of one head, as gl's coordinates are.
 void* Arguments::map(const BoundParameter& p) {
-  const GlobalTensor& t = p.value == Value::Q ? q_ : p.value == Value::K ? k_ : v_;
-  const int head_dim = p.value == Value::V ? head_dim_v_ : spec_.head_dim;
-  const std::int64_t positions = p.value == Value::Q ? q_len_ : kv_len_;
+  const GlobalTensor& t = p.value == Value::Q ? q_ : p.value == Value::K ? k_ : p.value == Value::V ? v_ : o_;
+  const int head_dim = p.value == Value::V || p.value == Value::O ? head_dim_v_ : spec_.head_dim;
+  const bool of_queries = p.value == Value::Q || p.value == Value::O;
+  const std::int64_t positions = of_queries ? q_len_ : kv_len_;
   // No extent may be zero. Of keys there may be none: then nothing of the box is visible, and any address will do.
   const DevicePtr data = positions > 0 ? t.data : p.value == Value::V ? o_.data : q_.data;
-  const std::int64_t extents[] = {positions > 0 ? positions : 1, p.value == Value::Q ? spec_.q_heads : spec_.kv_heads,
+  const std::int64_t extents[] = {positions > 0 ? positions : 1, of_queries ? spec_.q_heads : spec_.kv_heads,
                                   spec_.varlen ? 1 : problem_.batch};
   const std::int64_t strides[] = {t.row, t.head, t.batch};
   TiledTensor tiled{.element = spec_.dtype == DType::BF16 ? Element::BF16 : Element::F16,

@@ -35,6 +35,9 @@ enum class Value : std::uint8_t {
   Scale,
   Splits,
   SplitTiles,
+  QTiles,
+  Heads,
+  Section,
 };
 
 /// Where a kernel parameter gets its value from: found once, when a plan is made.
@@ -61,6 +64,8 @@ public:
 
   void setWorkspace(DevicePtr o_partial, DevicePtr lse_partial);
   void setSplits(int splits, std::int64_t split_tiles);
+  /// What the blocks of a persistent grid share.
+  void setPieces(const Schedule& schedule);
 
   /// Pointers to the values, in order; they live as long as this object, and until the next call.
   std::span<void* const> of(std::span<const BoundParameter> parameters);
@@ -83,6 +88,7 @@ private:
   GlobalTensor q_, k_, v_, o_, lse_, o_partial_, lse_partial_;
   DevicePtr cu_seqlens_q_ = 0, cu_seqlens_k_ = 0, alibi_slopes_ = 0, sink_ = 0;
   std::int32_t sq_ = 0, sk_ = 0, splits_ = 1, split_tiles_ = 0;
+  std::int32_t q_tiles_ = 0, heads_ = 0, section_ = 0;
   float scale_ = 0;
   std::array<void*, most> pointers_;
   std::size_t map_count_ = 0;

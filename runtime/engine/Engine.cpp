@@ -39,8 +39,8 @@ namespace {
 std::int64_t ceilDiv(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 /// The grid for `queries` per sequence: a block beyond the last of them would have no bounds to keep to.
-LaunchConfig configure(const Manifest& m, const AttentionSpec& spec, const Problem& p, std::int64_t queries,
-                       int splits) {
+LaunchConfig configure(const Manifest& m, const AttentionSpec& spec, const Problem& p, std::int64_t queries, int splits,
+                       const Device& device) {
   const std::int64_t rows = queries * (m.pack_gqa ? spec.q_heads / spec.kv_heads : 1);
   const auto term = [&](GridTerm t) -> std::int64_t {
     switch (t) {
@@ -66,6 +66,8 @@ LaunchConfig configure(const Manifest& m, const AttentionSpec& spec, const Probl
   if (grid[0] > std::numeric_limits<std::int32_t>::max())
     throw UserError(UserError::Kind::Unsupported, fmt::format("q_len {} with {} splits", queries, splits),
                     "a grid has at most 2^31 - 1 blocks in x", "launch parts of the queries");
+  if (m.persistent) // one block each, however many pieces there are
+    grid[0] = std::min<std::int64_t>(grid[0], device.properties().multiprocessors);
   const auto narrow = [](std::int64_t n) { return static_cast<unsigned>(n); };
   return {.grid = {narrow(grid[0]), narrow(grid[1]), narrow(grid[2])},
           .block = {narrow(m.threads), 1, 1},
@@ -99,7 +101,7 @@ const std::vector<PlannedKernel>& Plan::kernels() const {
   const Impl& p = impl();
   std::call_once(p.described, [&p] {
     for (const CompiledAttention::Kernel& k : p.compiled->kernels) {
-      const LaunchConfig config = configure(k.source.manifest, p.spec, p.problem, p.problem.q_len, p.splits);
+      const LaunchConfig config = configure(k.source.manifest, p.spec, p.problem, p.problem.q_len, p.splits, *p.device);
       p.kernels.push_back({k.source.manifest.name, k.source.cuda, config.grid, config.block,
                            k.source.manifest.shared_bytes, k.lower_ms, k.nvrtc_ms});
     }
@@ -174,7 +176,8 @@ Plan Engine::prepare(const AttentionSpec& spec, const Problem& problem, const Pr
     impl->lse_partial = device_->allocate(bytes(1), "lse_partial");
   }
   for (const CompiledAttention::Kernel& k : impl->compiled->kernels) {
-    configure(k.source.manifest, spec, problem, problem.q_len, impl->splits); // refuses a grid that is too large
+    configure(k.source.manifest, spec, problem, problem.q_len, impl->splits,
+              *device_); // refuses a grid that is too large
     impl->parameters.push_back(bind(k.source.manifest));
   }
   Plan plan;
@@ -189,10 +192,12 @@ void Engine::launch(const Plan& plan, const Tensors& tensors, void* stream) {
                     "it is launched by an engine of its own device", "prepare it with this engine");
   Arguments arguments(p.spec, p.problem, tensors, *device_);
   arguments.setSplits(p.splits, p.split_tiles);
+  arguments.setPieces(p.schedule);
   arguments.setWorkspace(p.o_partial, p.lse_partial);
   for (std::size_t n = 0; n < p.parameters.size(); ++n) {
     const CompiledAttention::Kernel& kernel = p.compiled->kernels[n];
-    const LaunchConfig config = configure(kernel.source.manifest, p.spec, p.problem, arguments.queries(), p.splits);
+    const LaunchConfig config =
+        configure(kernel.source.manifest, p.spec, p.problem, arguments.queries(), p.splits, *device_);
     if (config.grid.x == 0 || config.grid.y == 0 || config.grid.z == 0)
       continue; // no query at all
     device_->launch(*kernel.loaded, config, arguments.of(p.parameters[n]), stream);

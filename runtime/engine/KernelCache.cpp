@@ -42,10 +42,11 @@ std::string contentOf(const AttentionSpec& spec, const Schedule& schedule) {
   // scale is an argument, layout is strides; the other two choose a schedule
   static_cast<void>(scale), static_cast<void>(layout);
   static_cast<void>(deterministic), static_cast<void>(batch_invariant);
-  const auto& [q_tile, kv_tile, warps, stages, pack_gqa, split_kv, warp_specialized, overlap, ping_pong] = schedule;
+  const auto& [q_tile, kv_tile, warps, stages, pack_gqa, split_kv, warp_specialized, overlap, ping_pong, persistent] =
+      schedule;
   append(key, q_tile), append(key, kv_tile), append(key, warps), append(key, stages);
   append(key, pack_gqa), append(key, split_kv);
-  append(key, warp_specialized), append(key, overlap), append(key, ping_pong);
+  append(key, warp_specialized), append(key, overlap), append(key, ping_pong), append(key, persistent);
   return key;
 }
 

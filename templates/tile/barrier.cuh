@@ -25,9 +25,9 @@ ATTUNE_DEVICE void init(mbarrier (&barriers)[Stages], int arrivals) {
   for (int i = 0; i < Stages; ++i)
     init(barriers[i], arrivals);
 }
-ATTUNE_DEVICE void init(bool& flag) {
+ATTUNE_DEVICE void init(int& flag) {
   if (threadIdx.x == 0)
-    flag = false;
+    flag = 0;
 }
 ATTUNE_DEVICE void publish() { sm90::fence_mbarrier_init(); }
 

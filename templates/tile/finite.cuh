@@ -4,15 +4,16 @@
 #pragma once
 #include <attune/arch/sm80/math.cuh>
 #include <attune/arch/sm90/barrier.cuh>
+#include <attune/arch/sm90/bulk.cuh>
 #include <attune/tile/tiles.cuh>
 #include <attune/tile/warp.cuh>
 #include <attune/tile/warpgroup.cuh>
 
 namespace attune::warp {
 
-/// Clamps NaN and infinities of a tile to finite values; `found` becomes true if there were any.
+/// Clamps NaN and infinities of a tile to finite values; `found` becomes 1 if there were any.
 template <class T, int Rows, int Cols>
-ATTUNE_DEVICE void make_finite(st<T, Rows, Cols>& tile, bool& found) {
+ATTUNE_DEVICE void make_finite(st<T, Rows, Cols>& tile, int& found) {
   int4* const chunks = reinterpret_cast<int4*>(tile.bytes);
   unsigned sum = 0; // of 0 x: NaN once there was a NaN or an infinity
 #pragma unroll 4
@@ -34,7 +35,7 @@ ATTUNE_DEVICE void make_finite(st<T, Rows, Cols>& tile, bool& found) {
       chunks[i] = chunk;
     }
     if (lane() == 0)
-      found = true;
+      atomicOr(&found, 1);
     sm90::fence_proxy_async();
   }
   __syncwarp();
@@ -48,10 +49,12 @@ namespace attune::warpgroup {
 /// where a row sees the key. `out` is what the warpgroup has just stored: its 64 rows of the block's, which begin at
 /// `first`.
 template <class Out, class View, class Visible>
-ATTUNE_DEVICE void add_nonfinite(const Out& out, bool found, const View& v, int first_key, int last_key, int first,
+ATTUNE_DEVICE void add_nonfinite(const Out& out, int& found, const View& v, int first_key, int last_key, int first,
                                  int limit, const Visible& visible) {
-  if (!found)
+  // The warpgroup decides together, for a later piece of a persistent kernel may raise the flag at any time.
+  if (!sm90::barrier_or(first_warpgroup + index(), 128, warp::lane() == 0 && atomicOr(&found, 0) != 0))
     return;
+  sm90::bulk_wait(); // `out` may have been stored by bulk copies
   sync();
   const int begin = first + index() * 64, end = min(begin + 64, limit);
 #pragma unroll 1

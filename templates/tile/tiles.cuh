@@ -148,10 +148,13 @@ ATTUNE_DEVICE T& at(int offset) {
 }
 } // namespace shared
 
-/// Slots of a ring of Stages tiles, for a loop that counts down from tile `first`.
+/// Slots of a ring of Stages tiles, for a loop that counts down from tile `first`. A ring that goes on from one such
+/// loop to the next begins as {0}; start() and stop() stand before and behind each.
 template <int Stages>
 struct Ring {
-  int first;
+  int first; ///< between loops: tiles so far
+  ATTUNE_DEVICE void start(int from) { first += from; }
+  ATTUNE_DEVICE void stop(int last) { first -= last - 1; }
   ATTUNE_DEVICE int operator()(int j) const { return static_cast<unsigned>(first - j) % Stages; }
   /// How often the slot was used before, as a parity.
   ATTUNE_DEVICE int phase(int j) const { return static_cast<unsigned>(first - j) / Stages % 2; }

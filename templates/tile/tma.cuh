@@ -5,6 +5,7 @@
 #include <attune/arch/sm90/bulk.cuh>
 #include <attune/tile/barrier.cuh>
 #include <attune/tile/tiles.cuh>
+#include <attune/tile/warpgroup.cuh>
 
 namespace attune {
 
@@ -33,6 +34,13 @@ ATTUNE_DEVICE box_view<T, Cols> rows_from(const tensor_map<T, Cols>& map, int fi
 
 namespace tma {
 
+/// One thread asks for tensor maps before they are needed.
+template <class... Maps>
+ATTUNE_DEVICE void prefetch(const Maps&... maps) {
+  if (threadIdx.x == 0)
+    (sm90::prefetch_tensor_map(&maps), ...);
+}
+
 /// One thread starts the copy of rows [first, first + Rows); `full` completes its phase when they are there.
 template <class T, int Rows, int Cols, int Dim>
 ATTUNE_DEVICE void load_async(st<T, Rows, Cols>& dst, const box_view<T, Dim>& src, int first, mbarrier& full) {
@@ -45,4 +53,28 @@ ATTUNE_DEVICE void load_async(st<T, Rows, Cols>& dst, const box_view<T, Dim>& sr
 }
 
 } // namespace tma
+
+namespace warpgroup {
+
+/// Starts the copy of the warpgroup's rows of a tile, as its warps wrote them, to rows `first` and on of `dst`, whose
+/// boxes have 64 rows. wait_for_store() before the tile is written again and before the block ends.
+template <class T, int Dim, int Rows, int Cols>
+ATTUNE_DEVICE void store_async(const box_view<T, Dim>& dst, const st<T, Rows, Cols>& src, int first) {
+  sm90::fence_proxy_async();
+  sync();
+  if (threadIdx.x % 128 / 32 == 0 && sm90::elect()) {
+#pragma unroll
+    for (int column = 0; column < Cols; column += st<T, Rows, Cols>::panel)
+      sm90::bulk_store_tensor(dst.map, column, dst.first + first + index() * 64, dst.head, dst.batch,
+                              src.address(index() * 64, column / 16, 0));
+    sm90::bulk_commit();
+  }
+}
+/// Until the warpgroup's copies have read what they store.
+ATTUNE_DEVICE void wait_for_store() {
+  sm90::bulk_wait_read();
+  sync();
+}
+
+} // namespace warpgroup
 } // namespace attune

@@ -87,7 +87,9 @@ ATTUNE_DEVICE unsigned long long descriptor(const st<T, Rows, Cols>& tile) {
   constexpr unsigned long long between_panels = Rows * panel * 2, between_rows = 8 * panel * 2;
   constexpr unsigned long long swizzle = panel == 64 ? 1 : 2;
   static_assert(sizeof(tile.bytes) % 1024 == 0, "a swizzled tile begins at a multiple of 1024 bytes, in a ring too");
-  return swizzle << 62 | between_rows / 16 << 32 | between_panels / 16 << 16 | (tile.address(0, 0, 0) & 0x3ffff) / 16;
+  // One for the warp: in a loop around loops ptxas does not see it, and moves each descriptor to uniform registers.
+  const unsigned start = __reduce_or_sync(~0u, (tile.address(0, 0, 0) & 0x3ffff) / 16);
+  return swizzle << 62 | between_rows / 16 << 32 | between_panels / 16 << 16 | start;
 }
 } // namespace detail
 

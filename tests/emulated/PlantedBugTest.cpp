@@ -26,7 +26,9 @@ Case pipelined() {
   c.schedule = scheduleFromText("q_tile=64 kv_tile=64 warps=4 stages=2 pack_gqa=0 split_kv=0");
   if (roles()) {
     c.schedule = scheduleFromText(
-        "q_tile=128 kv_tile=32 warps=8 stages=2 pack_gqa=0 split_kv=0 warp_specialized=1 overlap=1 ping_pong=1");
+        "q_tile=128 kv_tile=32 warps=8 stages=2 pack_gqa=0 split_kv=0 warp_specialized=1 overlap=1 ping_pong=1 "
+        "persistent=1");
+    c.multiprocessors = 2; // for 12 pieces
     c.check_races = true;
   }
   return c;
@@ -116,14 +118,15 @@ constexpr Bug hopper_bugs[] = {
     {"NoWaitForKInFullTiles", "bar::wait(k_full[ring(j)], ring.phase(j));", 1, ""},
     {"NoWaitForVInPartialTiles", "bar::wait(v_full[ring(j)], ring.phase(j));", 0, ""},
     {"NoWaitForVInFullTiles", "bar::wait(v_full[ring(j)], ring.phase(j));", 1, ""},
-    {"WrongPhaseOfK", "ring.phase(j));\n    warpgroup::take_turn", 1, "ring.phase(j) ^ 1);\n    warpgroup::take_turn"},
+    {"WrongPhaseOfK", "ring.phase(j));\n      warpgroup::take_turn", 1,
+     "ring.phase(j) ^ 1);\n      warpgroup::take_turn"},
     {"NoWaitForRoomForK", "bar::wait(k_empty[ring(j - 1)], ring.phase(j - 1) ^ 1);", 0, ""},
     {"NoWaitForRoomForV", "bar::wait(v_empty[ring(j)], ring.phase(j) ^ 1);", 0, ""},
     {"KIsNeverGivenBack", "bar::arrive(k_empty[ring(j)]);", 1, ""}, // deadlock
     {"VIsNeverGivenBack", "bar::arrive(v_empty[ring(j + 1)]);", 0, ""},
     {"VIsNeverGivenBackInPartialTiles", "bar::arrive(v_empty[ring(j)]);", 0, ""},
-    {"VIsGivenBackTooEarly", "warpgroup::wait<0>(out);\n    bar::arrive(v_empty[ring(j + 1)]);", 0,
-     "bar::arrive(v_empty[ring(j + 1)]);\n    warpgroup::wait<0>(out);"},
+    {"VIsGivenBackTooEarly", "warpgroup::wait<0>(out);\n      bar::arrive(v_empty[ring(j + 1)]);", 0,
+     "bar::arrive(v_empty[ring(j + 1)]);\n      warpgroup::wait<0>(out);"},
     {"ScoresAreReadTooEarly", "warpgroup::wait<1>(scores);", 0, ""},
     {"CutScoresAreReadTooEarly", "warpgroup::wait<0>(scores);", 0, ""},
     {"PVTwice", "if (j > cut_begin) {", 0, "if (j >= cut_begin) {"},
@@ -136,11 +139,22 @@ constexpr Bug hopper_bugs[] = {
     {"TheCheckerForgetsATile", "for (int j = kv_last; j >= full_end; --j)", 0,
      "for (int j = kv_last; j > full_end; --j)"},
     {"MaskOffByOne", "return key <= query", 0, "return key < query"},
-    {"FirstTileForgotten", "j >= 0; --j) {\n    bar", 0, "j > 0; --j) {\n    bar"},
-    {"QueryBeyondTheEndIsRead", "q_smem, q_rows, q_begin, sq)", 0, "q_smem, q_rows, q_begin, sq + 1)"},
-    {"RowBeyondTheEndIsWritten", "o_smem, q_begin, sq)", 0, "o_smem, q_begin, sq + 1)"},
-    {"TooManyRegisters", "increase_registers<240>", 0, "increase_registers<248>"},
+    {"FirstTileForgotten", "j >= 0; --j) {\n      bar", 0, "j > 0; --j) {\n      bar"},
+    {"LseBeyondTheEndIsWritten", "row_lse, q_begin, sq)", 0, "row_lse, q_begin, sq + 1)"},
+    {"TooManyRegisters", "increase_registers<232>", 0, "increase_registers<248>"},
     {"BarriersOfTooManyArrivals", "bar::init(k_empty, 8)", 0, "bar::init(k_empty, 9)"},
+    // from one piece to the next
+    {"NoWaitForQ", "bar::wait(q_full, q_ring.phase(0));", 0, ""},
+    {"NoWaitForRoomForQ", "bar::wait(q_empty, q_ring.phase(0) ^ 1);", 0, ""},
+    {"QIsNeverGivenBack", "bar::arrive(q_empty);", 0, ""},
+    {"NoWaitForRoomForTheFirstK", "bar::wait(k_empty[ring(kv_last)], ring.phase(kv_last) ^ 1);", 0, ""},
+    {"TheLastVIsNeverGivenBack", "bar::arrive(v_empty[ring(0)]);", 0, ""},
+    {"OIsOverwrittenWhileItIsStored", "warpgroup::wait_for_store(); // of the piece before", 0, ""},
+    {"TheRingBeginsAgain", "\n    ring.stop(0);", 0, "\n    ring = {0};"},
+    {"TheRingOfQBeginsAgain", "\n    q_ring.stop(0);", 0, ""},
+    {"TheCheckersRingBeginsAgain", "cut_ring.stop(min(full_end, kv_last + 1));", 1, "cut_ring = {0};"},
+    {"TheStateIsKept", "softmax::reset(", 0, "if (round == 0) softmax::reset("},
+    {"TheLastPieceIsForgotten", "round < pieces.rounds()", 2, "round < pieces.rounds() - 1"},
 };
 
 std::span<const Bug> planted() { return roles() ? std::span<const Bug>(hopper_bugs) : std::span<const Bug>(bugs); }

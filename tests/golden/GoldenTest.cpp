@@ -46,6 +46,11 @@ const std::vector<Rung>& ladder() {
     s.ping_pong = true;
     return s;
   }();
+  static const Schedule persistent = [] {
+    Schedule s = ping_pong;
+    s.persistent = true;
+    return s;
+  }();
   static const Schedule hopper_split{.q_tile = 64,
                                      .kv_tile = 64,
                                      .warps = 4,
@@ -85,6 +90,7 @@ const std::vector<Rung>& ladder() {
       {"14_ping_pong", llama(), ping_pong, "sm_90a"},
       {"15_hopper_window", with([](auto& s) { s.window.left = 1023; }), ping_pong, "sm_90a"},
       {"16_hopper_decode", llama(), hopper_split, "sm_90a"},
+      {"17_persistent", llama(), persistent, "sm_90a"},
   };
   return rungs;
 }

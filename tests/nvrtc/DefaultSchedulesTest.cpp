@@ -7,9 +7,6 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <fstream>
-#include <iostream>
-#include <sstream>
 #include <string>
 
 namespace attune {
@@ -111,25 +108,6 @@ INSTANTIATE_TEST_SUITE_P(
         R"("causal": true, "chunk": 100)", R"("causal": true, "prefix": 100)", R"("head_dim_v": 64)",
         R"("mask": ["k <= q + sk - sq and k % 2 == 0"])",
         R"("causal": true, "window": {"left": 100}, "softcap": 30, "alibi": true, "sink": true, "varlen": true)"));
-
-/// The Hopper vocabulary, in kernels as the compiler is to print them: no spill, no local memory, and ptxas neither
-/// serialises wgmma nor ignores setmaxnreg.
-class Hopper : public testing::TestWithParam<const char*> {};
-
-TEST_P(Hopper, KernelCompilesClean) {
-  std::ifstream file(std::string(ATTUNE_KERNELS "/") + GetParam() + ".cu");
-  ASSERT_TRUE(file);
-  std::stringstream text;
-  text << file.rdbuf();
-  const Build build = Toolchain::shared()->build(text.str(), "sm_90a", Image::Kind::Cubin, GetParam());
-  ASSERT_TRUE(build.log.resources) << build.log.text;
-  EXPECT_EQ(build.log.resources->spill_bytes, 0);
-  EXPECT_EQ(build.log.resources->local_bytes, 0);
-  EXPECT_TRUE(build.log.warnings.empty()) << build.log.text;
-  std::cout << GetParam() << ": " << build.log.milliseconds << " ms in NVRTC\n";
-}
-
-INSTANTIATE_TEST_SUITE_P(HandWritten, Hopper, testing::Values("sm90_prefill_persistent"));
 
 } // namespace
 } // namespace attune

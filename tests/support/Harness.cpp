@@ -63,8 +63,12 @@ private:
 reference::Tensors tensorsOf(const Case& c) { return reference::randomTensors(c.spec, c.lengths, c.seed); }
 
 Result run(const Case& c, const reference::Tensors& tensors, const Mutation& mutation) {
-  const auto device = std::make_shared<HarnessDevice>(emulator::makeEmulatedDevice(
-      {.target = testTarget(), .seed = c.seed, .random_landing = c.random_landing, .check_races = c.check_races}));
+  const auto device =
+      std::make_shared<HarnessDevice>(emulator::makeEmulatedDevice({.target = testTarget(),
+                                                                    .seed = c.seed,
+                                                                    .multiprocessors = c.multiprocessors,
+                                                                    .random_landing = c.random_landing,
+                                                                    .check_races = c.check_races}));
   Engine engine(device);
   const Plan plan =
       engine.prepare(c.spec, reference::problemOf(c.lengths), {.schedule = c.schedule, .splits = c.splits});

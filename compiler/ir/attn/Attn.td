@@ -63,7 +63,8 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
   let parameters = (ins "int64_t":$q_tile, "int64_t":$kv_tile, "int64_t":$warps, "int64_t":$stages,
                         DefaultValuedParameter<"bool", "false">:$pack_gqa, DefaultValuedParameter<"bool", "false">:$split_kv,
                         DefaultValuedParameter<"bool", "false">:$warp_specialized,
-                        DefaultValuedParameter<"bool", "false">:$overlap, DefaultValuedParameter<"bool", "false">:$ping_pong);
+                        DefaultValuedParameter<"bool", "false">:$overlap, DefaultValuedParameter<"bool", "false">:$ping_pong,
+                        DefaultValuedParameter<"bool", "false">:$persistent);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }

@@ -60,8 +60,8 @@ LogicalResult SpecAttr::verify(function_ref<InFlightDiagnostic()> error, Type dt
 }
 
 LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> error, int64_t q_tile, int64_t kv_tile,
-                                   int64_t warps, int64_t stages, bool, bool, bool warp_specialized, bool overlap,
-                                   bool ping_pong) {
+                                   int64_t warps, int64_t stages, bool, bool split_kv, bool warp_specialized,
+                                   bool overlap, bool ping_pong, bool persistent) {
   if (warps < 1 || warps > 32 || q_tile <= 0 || q_tile % (16 * warps) != 0)
     return error() << "expected q_tile to be a multiple of 16 rows per warp, got " << q_tile << " for " << warps
                    << " warps";
@@ -76,6 +76,8 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> error, int
     return error() << "expected at least 2 stages beside warp_specialized, got " << stages;
   if (!warp_specialized && (overlap || ping_pong))
     return error() << "expected warp_specialized beside overlap and ping_pong, got none";
+  if (persistent && (!warp_specialized || split_kv))
+    return error() << "expected warp_specialized and no split_kv beside persistent";
   return success();
 }
 

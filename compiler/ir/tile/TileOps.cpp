@@ -25,7 +25,7 @@ LogicalResult KernelOp::verify() {
 LogicalResult AllocOp::verify() {
   if (getOffset() && !isa<StType, BarrierType, FlagType>(getType()))
     return emitOpError() << "expected an offset on what lies in shared memory only, got " << getType();
-  std::int64_t alignment = isa<StType>(getType()) ? 128 : isa<BarrierType>(getType()) ? 8 : 1;
+  std::int64_t alignment = isa<StType>(getType()) ? 128 : isa<BarrierType>(getType()) ? 8 : 4;
   if (getOffset() && *getOffset() % alignment)
     return emitOpError() << "expected an offset in multiples of " << alignment << ", got " << *getOffset();
   return success();
@@ -91,6 +91,33 @@ LogicalResult LambdaOp::verify() {
   return success();
 }
 
+LogicalResult WorkOp::verify() {
+  Block& block = getBody().front();
+  if (block.getNumArguments() != 1 || !block.getArgument(0).getType().isIndex())
+    return emitOpError() << "expected one index argument, the round, got " << block.getNumArguments();
+  auto give = block.empty() ? GiveOp() : dyn_cast<GiveOp>(block.back());
+  if (!give || give.getValues().size() != getNames().size())
+    return emitOpError() << "expected a tile.give of " << getNames().size() << " values at the end, got "
+                         << (give ? give.getValues().size() : 0);
+  return success();
+}
+
+WorkOp TakeOp::getDefinition() { return getWork().getDefiningOp<WorkOp>(); }
+
+LogicalResult TakeOp::verify() {
+  auto work = getDefinition();
+  if (!work || work.getNames().size() != getNumResults())
+    return emitOpError() << "expected the " << (work ? work.getNames().size() : 0) << " values of a tile.work, got "
+                         << getNumResults();
+  return success();
+}
+
+void TakeOp::getAsmResultNames(OpAsmSetValueNameFn set_name) {
+  if (auto work = getDefinition())
+    for (auto [value, name] : llvm::zip(getValues(), work.getNames().getAsRange<StringAttr>()))
+      set_name(value, name);
+}
+
 LogicalResult ForOp::verify() {
   if (getBody().getNumArguments() != 1 || !getBody().getArgument(0).getType().isIndex())
     return emitOpError() << "expected one index argument, got " << getBody().getNumArguments();
@@ -140,6 +167,9 @@ LogicalResult TmaLoadAsyncOp::verify() {
   return verifyCopy(*this, getDestination().getType(), getSource().getType());
 }
 LogicalResult WarpgroupLoadOp::verify() { return verifyCopy(*this, getDestination().getType(), getSource().getType()); }
+LogicalResult WarpgroupStoreAsyncOp::verify() {
+  return verifyCopy(*this, getSource().getType(), getDestination().getType());
+}
 LogicalResult WarpgroupStoreOp::verify() {
   return verifyCopy(*this, getSource().getType(), getDestination().getType());
 }

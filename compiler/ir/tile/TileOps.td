@@ -58,6 +58,11 @@ def Tile_ReturnOp : Tile_Op<"return"> {
   let assemblyFormat = "attr-dict";
 }
 
+def Tile_ContinueOp : Tile_Op<"continue"> {
+  let summary = "On to the next visit of the loop.";
+  let assemblyFormat = "attr-dict";
+}
+
 // --- places ---------------------------------------------------------------------------------------------------------
 
 def Tile_AnyPlace : AnyTypeOf<[Tile_StType, Tile_BarrierType, Tile_FlagType, Tile_RtType, Tile_RvType, Tile_RowType, Tile_BoolType]>;
@@ -72,11 +77,23 @@ def Tile_AllocOp : Tile_Named<"alloc"> {
 }
 
 def Tile_RingOp : Tile_Named<"ring", [Pure]> {
-  let summary = "The slots of tiles `first`, `first - 1`, ... in a ring.";
-  let arguments = (ins OptionalAttr<StrAttr>:$label, Index:$first);
+  let summary = "The slots of tiles `first`, `first - 1`, ... in a ring. The loop that fills them ends with `last`, or earlier.";
+  let arguments = (ins OptionalAttr<StrAttr>:$label, Index:$first, Optional<Index>:$last);
   let results = (outs Tile_RingType:$result);
-  let assemblyFormat = "`` custom<ResultLabel>($label) $first attr-dict `:` type($result)";
+  let assemblyFormat = "`` custom<ResultLabel>($label) $first (`to` $last^)? attr-dict `:` type($result)";
 }
+def Tile_RunningRingOp : Tile_Named<"running_ring"> {
+  let summary = "A ring that goes on from one loop to the next: `Ring<2> ring{0};`.";
+  let arguments = (ins OptionalAttr<StrAttr>:$label);
+  let results = (outs Tile_RingType:$result);
+  let assemblyFormat = "`` custom<ResultLabel>($label) attr-dict `:` type($result)";
+}
+class Tile_RingMove<string move> : Tile_Op<"ring." # move> {
+  let arguments = (ins Tile_RingType:$ring, Index:$tile);
+  let assemblyFormat = "$ring `(` $tile `)` attr-dict `:` type($ring)";
+}
+def Tile_RingStartOp : Tile_RingMove<"start"> { let summary = "A loop counts down from this tile: `ring.start(kv_last)`."; }
+def Tile_RingStopOp : Tile_RingMove<"stop"> { let summary = "It has ended with this tile: `ring.stop(kv_begin)`."; }
 
 def Tile_SlotOp : Tile_Op<"slot", [Pure]> {
   let summary = "One stage of a ring of shared tiles or barriers: `k_smem[ring(j)]`.";
@@ -112,6 +129,63 @@ def Tile_BlocksOp : Tile_Op<"blocks", [Pure]> {
   let arguments = (ins Tile_Axis:$axis);
   let results = (outs Index:$result);
   let assemblyFormat = "$axis attr-dict";
+}
+
+// Pieces of work: ops of a straight-line kernel until tile-persist makes it a loop.
+def Tile_PiecesOp : Tile_Named<"pieces", [Pure]> {
+  let summary = "`tiles` of rows for each of `heads`, in sections of heads that share the L2 cache.";
+  let arguments = (ins OptionalAttr<StrAttr>:$label, Index:$tiles, Index:$heads, Index:$section);
+  let results = (outs Tile_PiecesType:$result);
+  let assemblyFormat = "`` custom<ResultLabel>($label) `(` operands `)` attr-dict";
+}
+def Tile_RoundsOp : Tile_Op<"rounds", [Pure]> {
+  let summary = "How many pieces this block gets.";
+  let arguments = (ins Tile_PiecesType:$pieces);
+  let results = (outs Index:$result);
+  let assemblyFormat = "$pieces attr-dict";
+}
+def Tile_RoundOp : Tile_Op<"round", [Pure]> {
+  let summary = "Which of this block's pieces it is: the iterator of the loop that tile-persist makes.";
+  let results = (outs Index:$result);
+  let assemblyFormat = "attr-dict";
+}
+class Tile_Piece<string part> : Tile_Op<"piece." # part, [Pure]> {
+  let arguments = (ins Tile_PiecesType:$pieces, Index:$round);
+  let results = (outs Index:$result);
+  let assemblyFormat = "$pieces `(` $round `)` attr-dict";
+}
+def Tile_PieceTileOp : Tile_Piece<"tile"> { let summary = "Its tile of rows: `pieces.tile(round)`."; }
+def Tile_PieceHeadOp : Tile_Piece<"head"> { let summary = "Its head among those of all sequences: `pieces.head(round)`."; }
+
+def Tile_WorkOp : Tile_Named<"work", [NoTerminator, SingleBlock]> {
+  let summary = "What a piece is, as a function of the round: where its rows begin, which key tiles it visits.";
+  let description = [{
+    ```mlir
+    %work = tile.work ["q_begin", "head"] {
+    ^bb0(%round: index):
+      ...
+      tile.give %q_begin, %head
+    }
+    ```
+  }];
+  let arguments = (ins OptionalAttr<StrAttr>:$label, StrArrayAttr:$names);
+  let results = (outs Tile_LambdaType:$result);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "`` custom<ResultLabel>($label) $names attr-dict-with-keyword $body";
+  let hasVerifier = 1;
+}
+def Tile_GiveOp : Tile_Op<"give", [HasParent<"WorkOp">]> {
+  let summary = "The values of a piece.";
+  let arguments = (ins Variadic<Index>:$values);
+  let assemblyFormat = "$values attr-dict";
+}
+def Tile_TakeOp : Tile_Op<"take", [Pure, DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
+  let summary = "The values of the piece of a round: `const auto [q_begin, head] = work(round);`.";
+  let arguments = (ins Tile_LambdaType:$work, Index:$round);
+  let results = (outs Variadic<Index>:$values);
+  let assemblyFormat = "$work `(` $round `)` attr-dict `:` type($values)";
+  let hasVerifier = 1;
+  let extraClassDeclaration = "WorkOp getDefinition();";
 }
 
 def Tile_Reduce : I32EnumAttr<"Reduce", "how several affine results become one", [

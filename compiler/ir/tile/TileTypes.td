@@ -66,8 +66,8 @@ def Tile_BarrierType : Tile_Type<"Barrier", "barrier"> {
 }
 
 def Tile_FlagType : Tile_Type<"Flag", "flag"> {
-  let summary = "A bool in shared memory.";
-  let extraClassDeclaration = "int64_t bytes() const { return 1; }";
+  let summary = "A truth in shared memory, 0 or 1: what several warps may raise.";
+  let extraClassDeclaration = "int64_t bytes() const { return 4; }";
 }
 
 def Tile_RtType : Tile_Type<"Rt", "rt"> {
@@ -93,6 +93,10 @@ def Tile_RingType : Tile_Type<"Ring", "ring"> {
   let summary = "Maps a key tile to its slot of a ring (`Ring<2>`).";
   let parameters = (ins "int64_t":$stages);
   let assemblyFormat = "`<` $stages `>`";
+}
+
+def Tile_PiecesType : Tile_Type<"Pieces", "pieces"> {
+  let summary = "The work of a persistent grid, in pieces that blocks take turns at.";
 }
 
 def Tile_BoolType : Tile_Type<"Bool", "bool"> {

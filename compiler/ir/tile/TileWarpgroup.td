@@ -34,6 +34,10 @@ def Tile_TmaLoadAsyncOp : Tile_Call<"tma.load_async", "tma::load_async"> {
   let arguments = (ins Tile_StType:$destination, Tile_RowsType:$source, Index:$first, Tile_BarrierType:$full);
   let hasVerifier = 1;
 }
+def Tile_TmaPrefetchOp : Tile_Call<"tma.prefetch", "tma::prefetch"> {
+  let summary = "One thread asks for tensor maps before they are needed.";
+  let arguments = (ins Variadic<Tile_TensorMapType>:$maps);
+}
 def Tile_MakeFiniteOp : Tile_Call<"warp.make_finite", "warp::make_finite"> {
   let summary = "Clamps NaN and infinities of a tile; `found` becomes true if there were any.";
   let arguments = (ins Tile_StType:$tile, Tile_FlagType:$found);
@@ -89,6 +93,19 @@ def Tile_WarpgroupStoreOp : Tile_Call<"warpgroup.store", "warpgroup::store"> {
   let summary = "This warpgroup's rows of a shared tile that are in [first, limit) to global memory.";
   let arguments = (ins Tile_RowsType:$destination, Tile_StType:$source, Index:$first, Index:$limit);
   let hasVerifier = 1;
+}
+def Tile_WarpgroupStoreAsyncOp : Tile_Call<"warpgroup.store_async", "warpgroup::store_async"> {
+  let summary = "Starts copying this warpgroup's rows of a shared tile, which begins at row `first`, through a tensor map; none beyond its bounds.";
+  let arguments = (ins Tile_RowsType:$destination, Tile_StType:$source, Index:$first);
+  let hasVerifier = 1;
+}
+def Tile_WarpgroupWaitForStoreOp : Tile_Call<"warpgroup.wait_for_store", "warpgroup::wait_for_store"> {
+  let summary = "Until what this warpgroup stores has been read from shared memory.";
+  let assemblyFormat = "attr-dict";
+}
+def Tile_WarpgroupSyncOp : Tile_Call<"warpgroup.sync", "warpgroup::sync"> {
+  let summary = "Barrier over this warpgroup.";
+  let assemblyFormat = "attr-dict";
 }
 def Tile_MmABtAsyncOp : Tile_Call<"warpgroup.mm_ABt_async", "warpgroup::mm_ABt_async"> {
   let summary = "Starts result = A B^T for the warpgroup's rows of A.";

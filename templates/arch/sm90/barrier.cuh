@@ -43,6 +43,21 @@ ATTUNE_DEVICE void barrier_sync(int id, int threads) {
   asm volatile("barrier.cta.sync.aligned %0, %1;" ::"r"(id), "r"(threads) : "memory");
 }
 
+// barrier.cta.red.or.aligned.pred any, id, threads, one;   (whether it is true in any of them)
+ATTUNE_DEVICE bool barrier_or(int id, int threads, bool one) {
+  unsigned any;
+  asm volatile("{\n"
+               ".reg .pred p, q;\n"
+               "setp.ne.u32 p, %3, 0;\n"
+               "barrier.cta.red.or.aligned.pred q, %1, %2, p;\n"
+               "selp.u32 %0, 1, 0, q;\n"
+               "}"
+               : "=r"(any)
+               : "r"(id), "r"(threads), "r"(static_cast<unsigned>(one))
+               : "memory");
+  return any != 0;
+}
+
 // barrier.cta.arrive.aligned id, threads;
 ATTUNE_DEVICE void barrier_arrive(int id, int threads) {
   asm volatile("barrier.cta.arrive.aligned %0, %1;" ::"r"(id), "r"(threads) : "memory");

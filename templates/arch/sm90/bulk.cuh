@@ -14,4 +14,26 @@ ATTUNE_DEVICE void bulk_load_tensor(unsigned shared, const void* map, int x, int
                : "memory");
 }
 
+// cp.async.bulk.tensor.4d.global.shared::cta.tile.bulk_group [map, {x, y, z, w}], [shared];   (what lies outside of the
+// tensor is not written)
+ATTUNE_DEVICE void bulk_store_tensor(const void* map, int x, int y, int z, int w, unsigned shared) {
+  asm volatile("cp.async.bulk.tensor.4d.global.shared::cta.tile.bulk_group [%0, {%1, %2, %3, %4}], [%5];" ::"l"(map),
+               "r"(x), "r"(y), "r"(z), "r"(w), "r"(shared)
+               : "memory");
+}
+
+// cp.async.bulk.commit_group;   (of this thread's stores)
+ATTUNE_DEVICE void bulk_commit() { asm volatile("cp.async.bulk.commit_group;" ::: "memory"); }
+
+// cp.async.bulk.wait_group.read 0;   (until this thread's stores have read shared memory)
+ATTUNE_DEVICE void bulk_wait_read() { asm volatile("cp.async.bulk.wait_group.read 0;" ::: "memory"); }
+
+// cp.async.bulk.wait_group 0;   (until they are in global memory)
+ATTUNE_DEVICE void bulk_wait() { asm volatile("cp.async.bulk.wait_group 0;" ::: "memory"); }
+
+// prefetch.tensormap [map];
+ATTUNE_DEVICE void prefetch_tensor_map(const void* map) {
+  asm volatile("prefetch.tensormap [%0];" ::"l"(map) : "memory");
+}
+
 } // namespace attune::sm90

@@ -9,23 +9,25 @@ using namespace attune;
 using block = specialized_block<2>;
 
 extern "C" __global__ void __launch_bounds__(block::threads, 1)
-    attention_forward(const gl<bf16, 128> q, const __grid_constant__ tensor_map<bf16, 128> k_map,
-                      const __grid_constant__ tensor_map<bf16, 128> v_map, const gl<bf16, 128> o,
-                      const gl<float, 1> lse, const int sq, const int sk, const float scale) {
-  auto& q_smem = shared::at<st<bf16, 128, 128>>(131072);
-  auto& k_smem = shared::at<st<bf16, 128, 128>[2]>(0);
-  auto& v_smem = shared::at<st<bf16, 128, 128>[2]>(65536);
-  auto& o_smem = shared::at<st<bf16, 128, 128>>(131072); // q_smem is dead by then
-  auto& k_full = shared::at<mbarrier[2]>(163840);
-  auto& k_empty = shared::at<mbarrier[2]>(163856);
-  auto& v_full = shared::at<mbarrier[2]>(163872);
-  auto& v_empty = shared::at<mbarrier[2]>(163888);
+    attention_forward(const __grid_constant__ tensor_map<bf16, 128> q_map,
+                      const __grid_constant__ tensor_map<bf16, 128> k_map,
+                      const __grid_constant__ tensor_map<bf16, 128> v_map,
+                      const __grid_constant__ tensor_map<bf16, 128> o_map, const gl<float, 1> lse, const int sq,
+                      const int sk, const float scale) {
+  auto& q_smem = shared::at<st<bf16, 128, 128>>(0);
+  auto& k_smem = shared::at<st<bf16, 128, 128>[2]>(32768);
+  auto& v_smem = shared::at<st<bf16, 128, 128>[2]>(98304);
+  auto& o_smem = shared::at<st<bf16, 128, 128>>(0); // q_smem is dead by then
+  auto& q_full = shared::at<mbarrier>(163840);
+  auto& k_full = shared::at<mbarrier[2]>(163848);
+  auto& k_empty = shared::at<mbarrier[2]>(163864);
+  auto& v_full = shared::at<mbarrier[2]>(163880);
+  auto& v_empty = shared::at<mbarrier[2]>(163896);
 
   // one block: 128 queries of one head
   const int q_begin = blockIdx.x * 128;
   const int head = blockIdx.y;
   const int batch = blockIdx.z;
-  const auto q_rows = rows(q, batch, head);
 
   // key tiles [0, kv_end) have a visible pair, of [0, full_end) every pair is visible
   const int kv_end = ceildiv(sk, 128);
@@ -36,6 +38,8 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   const int cut_begin = min(full_end, kv_last);
   const Ring<2> ring{kv_last};
 
+  tma::prefetch(q_map, k_map, v_map, o_map);
+  bar::init(q_full, 1);
   bar::init(k_full, 1);
   bar::init(k_empty, 8); // one arrival of each consumer warp
   bar::init(v_full, 1);
@@ -45,10 +49,12 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
 
   if (block::is_producer()) {
     warpgroup::decrease_registers<24>();
+    const auto q_rows = rows(q_map, batch, head);
     const auto k_rows = rows(k_map, batch, head / 7);
     const auto v_rows = rows(v_map, batch, head / 7);
     if (warpgroup::is_issuer()) { // K is one tile ahead of V, the order in which they are used
       tma::load_async(k_smem[ring(kv_last)], k_rows, kv_last * 128, k_full[ring(kv_last)]);
+      tma::load_async(q_smem, q_rows, q_begin, q_full);
       for (int j = kv_last; j >= 0; --j) {
         if (j > 0) {
           bar::wait(k_empty[ring(j - 1)], ring.phase(j - 1) ^ 1);
@@ -68,7 +74,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   rv<16> row_max, row_sum, rescale;
   softmax::reset(out, row_max, row_sum);
 
-  warpgroup::load(q_smem, q_rows, q_begin, sq);
+  bar::wait(q_full, 0);
 
   // tiles that the mask cuts
   for (int j = kv_last; j >= cut_begin; --j) {
@@ -112,6 +118,6 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   warp::store(rows(lse, batch, head), row_lse, q_begin, sq);
   block::sync_consumers(); // every warp is done with Q
   warpgroup::store(o_smem, out);
-  const auto o_rows = rows(o, batch, head);
-  warpgroup::store(o_rows, o_smem, q_begin, sq);
+  warpgroup::store_async(rows(o_map, batch, head), o_smem, q_begin);
+  warpgroup::wait_for_store();
 }

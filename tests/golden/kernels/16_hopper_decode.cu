@@ -22,7 +22,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   auto& v_full = shared::at<mbarrier[6]>(213088);
   auto& v_empty = shared::at<mbarrier[6]>(213136);
   auto& v_landed = shared::at<mbarrier[6]>(213184); // V of a tile that the mask cuts, before v_full
-  auto& v_nonfinite = shared::at<bool>(213232); // where the mask cuts, V held one: 0 times NaN would be NaN
+  auto& v_nonfinite = shared::at<int>(213232); // where the mask cuts, V held one: 0 times NaN would be NaN
 
   // one block: 64 rows, (query, head of the group) pairs of one kv head, one chunk of their keys
   const int chunk = blockIdx.x % splits;
@@ -52,6 +52,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   const int cut_begin = min(chunk_full_end, kv_last);
   const Ring<6> ring{kv_last};
 
+  tma::prefetch(k_map, v_map);
   bar::init(k_full, 1);
   bar::init(k_empty, 4); // one arrival of each consumer warp
   bar::init(v_full, 1);

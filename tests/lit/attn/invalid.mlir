@@ -52,6 +52,11 @@ attn.forward @mask_space #spec mask [affine_set<(q, k) : (q - k >= 0)>]
 
 // -----
 
+// expected-error @+1 {{expected warp_specialized and no split_kv beside persistent}}
+#schedule = #attn.schedule<q_tile = 64, kv_tile = 64, warps = 4, stages = 2, split_kv = true, warp_specialized = true, persistent = true>
+
+// -----
+
 // expected-error @+1 {{expected 1 to 8 stages, got 0}}
 #schedule = #attn.schedule<q_tile = 64, kv_tile = 64, warps = 4, stages = 0>
 

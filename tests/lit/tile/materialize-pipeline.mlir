@@ -5,7 +5,7 @@
 // CHECK-LABEL: tile.kernel @ring
 //  CHECK-NEXT:   %k_smem = tile.alloc : !tile.st<64, 64, bf16, stages = 2>
 //       CHECK:   %[[LAST:.+]] = tile.index [%tiles - 1]
-//       CHECK:   %ring = tile.ring %[[LAST]] : <2>
+//       CHECK:   %ring = tile.ring %[[LAST]] to %{{.*}} : <2>
 // prologue
 //       CHECK:   tile.if [%tiles - %{{.*}} - 1] {
 //       CHECK:     %[[FIRST:.+]] = tile.slot %k_smem[%ring

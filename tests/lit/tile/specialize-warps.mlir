@@ -3,13 +3,16 @@
 // A producer copies K one tile ahead of V; consumers run S(j) beside P(j + 1) V(j + 1).
 
 // CHECK-LABEL: tile.kernel @causal
+//  CHECK-SAME:   %q_map: !tile.tensor_map<bf16, 64, box = 128>
 //  CHECK-SAME:   %k_map: !tile.tensor_map<bf16, 64, box = 128>
 //  CHECK-SAME:   threads 384
 //       CHECK:   %k_smem = tile.alloc : !tile.st<128, 64, bf16, stages = 2>
+//       CHECK:   %q_full = tile.alloc : !tile.barrier
 //       CHECK:   %k_full = tile.alloc : !tile.barrier<stages = 2>
 // at least one tile is visited, so that the first one needs no condition
 //       CHECK:   %kv_last = tile.index max [%kv_end - 1, %{{.*}}]
 //       CHECK:   %cut_begin = tile.index min [%full_end, %kv_last]
+//       CHECK:   tile.tma.prefetch %q_map, %k_map, %v_map, %o_map
 //       CHECK:   tile.bar.init %k_full
 //       CHECK:   tile.bar.publish
 //  CHECK-NEXT:   tile.block.sync
@@ -17,6 +20,7 @@
 //  CHECK-NEXT:     tile.warpgroup.decrease_registers 24
 //       CHECK:     tile.role issuer
 //       CHECK:       tile.tma.load_async
+//       CHECK:       tile.tma.load_async %q_smem
 //       CHECK:       tile.for %j from
 //       CHECK:         tile.phase before %ring
 // V of a tile that the mask cuts goes to the checker first
@@ -27,7 +31,7 @@
 //  CHECK-NEXT:       tile.bar.arrive %[[FULL]]
 //       CHECK:     tile.return
 //       CHECK:   tile.warpgroup.increase_registers 240
-//       CHECK:   tile.warpgroup.load %q_smem
+//       CHECK:   tile.bar.wait %q_full
 // tiles that the mask cuts, one product after the other
 //       CHECK:   tile.for %j from {{.*}} down to %cut_begin
 //       CHECK:     tile.warpgroup.take_turn 2
@@ -48,7 +52,7 @@
 //   CHECK-NOT:     tile.softmax.mask
 //       CHECK:     tile.warpgroup.wait 0 %out
 // what the checker took away comes back behind the store
-//       CHECK:   tile.warpgroup.store
+//       CHECK:   tile.warpgroup.store_async
 //       CHECK:   tile.warpgroup.add_nonfinite
 attn.forward @causal #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 2, head_dim = 64, head_dim_v = 64, lse = true>
   mask [affine_set<(q, k)[sq, sk] : (q + sk - sq - k >= 0)>]

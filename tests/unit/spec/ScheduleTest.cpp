@@ -49,12 +49,16 @@ TEST(Schedule, Refusals) {
 
 TEST(Schedule, RolesRoundTripAndHaveRules) {
   const std::string hopper = "q_tile=128 kv_tile=128 warps=8 stages=2 pack_gqa=0 split_kv=0 warp_specialized=1 ";
-  EXPECT_EQ(toText(scheduleFromText(hopper + "overlap=1 ping_pong=1")), hopper + "overlap=1 ping_pong=1");
-  EXPECT_EQ(toText(scheduleFromText(hopper)), hopper + "overlap=0 ping_pong=0") << "roles alone";
+  const std::string all = "overlap=1 ping_pong=1 persistent=1";
+  EXPECT_EQ(toText(scheduleFromText(hopper + all)), hopper + all);
+  EXPECT_EQ(toText(scheduleFromText(hopper)), hopper + "overlap=0 ping_pong=0 persistent=0") << "roles alone";
   const std::string portable = "q_tile=128 kv_tile=128 warps=8 stages=2 pack_gqa=0 split_kv=0 ";
   const std::vector<std::pair<std::string, std::string>> cases = {
       {portable + "overlap=1", "invalid: overlap=1: it is about a kernel with roles; add warp_specialized=1"},
       {portable + "ping_pong=1", "invalid: ping_pong=1: it is about a kernel with roles; add warp_specialized=1"},
+      {portable + "persistent=1", "invalid: persistent=1: it is about a kernel with roles; add warp_specialized=1"},
+      {"q_tile=64 kv_tile=64 warps=4 stages=2 pack_gqa=0 split_kv=1 warp_specialized=1 persistent=1",
+       "invalid: persistent=1: chunks are blocks of their own, and short; drop it, or split_kv=1"},
       {hopper + "overlap=2", "invalid: overlap=2: it is 0 or 1; use 1 for yes"},
       {hopper + "ping_pong=1",
        "invalid: ping_pong=1: two or three warpgroups whose products overlap take turns; use warps=8 overlap=1"},

@@ -30,6 +30,7 @@ struct Manifest {
   int q_tile = 0;                ///< rows of a QTiles step; rows are queries, or queries x group when pack_gqa
   int kv_tile = 0;
   bool pack_gqa = false;
+  bool persistent = false;   ///< the grid counts pieces of work, which no more blocks than multiprocessors share
   int threads = 0;           ///< per block
   int shared_bytes = 0;      ///< dynamic
   bool starts_early = false; ///< waits for the kernel before it itself: launch with LaunchConfig::overlaps_predecessor

@@ -6,7 +6,7 @@
 namespace [[gnu::visibility("default")]] attune {
 
 /// The tuner's choice for one kernel. Text form: "q_tile=128 kv_tile=64 warps=4 stages=1 pack_gqa=0 split_kv=0", and
-/// " warp_specialized=1 overlap=1 ping_pong=1" behind it for a kernel with roles.
+/// " warp_specialized=1 overlap=1 ping_pong=1 persistent=1" behind it for a kernel with roles.
 struct Schedule {
   int q_tile = 128;      ///< rows of one block: queries, or (query, head of the group) pairs when pack_gqa
   int kv_tile = 64;      ///< keys of one tile
@@ -20,6 +20,7 @@ struct Schedule {
   bool warp_specialized = false;
   bool overlap = false;   ///< S(j) = Q K(j)^T runs beside P(j + 1) V(j + 1), which runs on beside the softmax of S(j)
   bool ping_pong = false; ///< warpgroups take turns: one's products run beside another's softmax
+  bool persistent = false; ///< as many blocks as multiprocessors take turns at tiles of rows, the longest first
 };
 
 std::string toText(const Schedule& schedule);

@@ -1,0 +1,60 @@
+// RUN: attune-opt %s -pass-pipeline='builtin.module(attn-build-kernel,attn.kernel(attn-classify-blocks),convert-attn-to-tile,tile.kernel(tile-specialize-warps,tile-prettify,tile-persist))' --split-input-file | FileCheck %s
+
+// What a piece is becomes a function of the round; each role is a loop over rounds, and rings go on.
+
+// CHECK-LABEL: tile.kernel @causal
+//  CHECK-SAME:   %q_tiles: index, %heads: index, %section: index
+//  CHECK-SAME:   grid {{\[\[}}"QTiles", "QHeads", "Batch"], [], []]
+//       CHECK:   %pieces = tile.pieces(%q_tiles, %heads, %section)
+//       CHECK:   %work = tile.work ["q_begin", "head", "batch", "kv_end", "full_end", "kv_last", "cut_begin"]
+//       CHECK:     tile.piece.tile %pieces(%[[ROUND:.+]])
+//       CHECK:     tile.give %q_begin, %head, %batch
+//       CHECK:   tile.bar.init %q_empty
+//       CHECK:   tile.role issuer
+//       CHECK:     tile.running_ring : <2>
+//       CHECK:     tile.for %round from
+//       CHECK:       %q_begin, %head, %batch, %kv_end, %full_end, %kv_last, %cut_begin = tile.take %work(%round)
+//       CHECK:       tile.ring.start %ring{{.*}}(%kv_last)
+//       CHECK:       tile.slot %k_empty
+//       CHECK:       tile.tma.load_async
+//       CHECK:       tile.bar.wait %q_empty
+//       CHECK:       tile.tma.load_async %q_smem
+//       CHECK:       tile.ring.stop %ring{{.*}}
+//       CHECK:   tile.role checker
+//       CHECK:     tile.for %round from
+//       CHECK:   tile.warpgroup.begin_turns
+//       CHECK:   tile.for %round from
+//       CHECK:     tile.softmax.reset
+//       CHECK:     tile.bar.wait %q_full
+//       CHECK:     tile.bar.arrive %q_empty
+//       CHECK:     tile.warpgroup.mma_AB_async
+// the store of the piece before has had the time of this one
+//       CHECK:     tile.warpgroup.wait_for_store
+//  CHECK-NEXT:     tile.warpgroup.store_tile
+//       CHECK:     tile.warpgroup.store_async
+//       CHECK:     tile.ring.stop %ring{{.*}}
+//       CHECK:   }
+//  CHECK-NEXT:   tile.warpgroup.wait_for_store
+attn.forward @causal #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 2, head_dim = 64, head_dim_v = 64, lse = true>
+  mask [affine_set<(q, k)[sq, sk] : (q + sk - sq - k >= 0)>]
+  schedule <q_tile = 128, kv_tile = 128, warps = 8, stages = 2, warp_specialized = true, overlap = true, ping_pong = true, persistent = true>
+
+// -----
+
+// Varlen: a piece beyond the end of its sequence is passed over, and O is not stored by boxes, which know no sequences.
+
+// CHECK-LABEL: tile.kernel @varlen
+//   CHECK-NOT:   %o_map
+//       CHECK:   tile.role issuer
+//       CHECK:     tile.take %work
+//  CHECK-NEXT:     tile.if
+//       CHECK:       tile.continue
+//       CHECK:     tile.ring.start
+//       CHECK:   tile.for %round from
+//       CHECK:     tile.continue
+//       CHECK:     tile.warpgroup.sync
+//       CHECK:     tile.warpgroup.store_tile
+//       CHECK:     tile.warpgroup.store
+attn.forward @varlen #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 2, head_dim = 64, head_dim_v = 64, varlen = true>
+  mask [affine_set<(q, k)[sq, sk] : (sk - k - 1 >= 0)>]
+  schedule <q_tile = 64, kv_tile = 128, warps = 4, stages = 2, warp_specialized = true, persistent = true>
