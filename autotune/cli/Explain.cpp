@@ -5,7 +5,7 @@
 
 #include "attune/compiler/Compile.h"
 #include "attune/compiler/DefaultSchedule.h"
-#include "runtime/engine/SplitModel.h"
+#include "runtime/model/Chunks.h"
 #include "runtime/reference/Visibility.h"
 
 #include <algorithm>
@@ -72,7 +72,8 @@ Exit run(const Options& options, bool json) {
   problem.q_total = problem.batch * problem.q_len;
   const ChoiceReport why = explainChoice(spec, problem, device, options.splits);
   const auto& choice = why.chosen;
-  const SplitWork work = splitWork(spec, problem, choice.schedule, device);
+  const model::Cost& cost = why.cost;
+  const std::int64_t key_tiles = model::keyTiles(spec, problem, choice.schedule);
   const CompileResult result = compile(spec, choice.schedule, target(device.arch), {.dump_stages = true});
   const Tiles tiles = countTiles(spec, problem, choice.schedule);
   const std::int64_t shared = sharedBytes(spec, choice.schedule);
@@ -81,9 +82,9 @@ Exit run(const Options& options, bool json) {
     nlohmann::json document = {{"device", device.name},
                                {"schedule", toText(choice.schedule)},
                                {"splits", choice.splits},
-                               {"blocks", work.blocks},
-                               {"slots", work.slots},
-                               {"kv_tiles_per_block", work.kv_tiles},
+                               {"blocks", cost.blocks},
+                               {"slots", cost.slots},
+                               {"kv_tiles_per_block", key_tiles},
                                {"shared_bytes", shared},
                                {"tiles", {{"empty", tiles.empty}, {"partial", tiles.partial}, {"full", tiles.full}}},
                                {"remarks", result.remarks},
@@ -103,11 +104,8 @@ Exit run(const Options& options, bool json) {
                                       : "",
              shared, device.shared_per_block, device.name);
   heading("splits");
-  fmt::print("  {}: {} blocks for {} slots ({:.2f} waves), up to {} key tiles each{}\n", choice.splits, work.blocks,
-             work.slots,
-             static_cast<double>(work.blocks * choice.splits) /
-                 static_cast<double>(std::max<std::int64_t>(work.slots, 1)),
-             work.kv_tiles, options.splits ? "; asked for" : "");
+  fmt::print("  {}: {} blocks for {} slots ({:.2f} waves), up to {} key tiles each before they are cut{}\n",
+             choice.splits, cost.blocks, cost.slots, cost.waves, key_tiles, options.splits ? "; asked for" : "");
   print(why);
   heading("key tiles of one head of one sequence");
   fmt::print("  {} full (no mask), {} partial, {} empty (never visited)\n", tiles.full, tiles.partial, tiles.empty);

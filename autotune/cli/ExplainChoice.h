@@ -1,6 +1,6 @@
 #pragma once
 
-#include "autotune/model/CostModel.h"
+#include "autotune/search/Rank.h"
 #include "autotune/store/Record.h"
 
 #include <map>

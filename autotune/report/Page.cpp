@@ -2,7 +2,7 @@
 
 #include "autotune/report/Charts.h"
 #include "autotune/report/Template.h"
-#include "autotune/space/Resources.h"
+#include "runtime/model/Resources.h"
 
 #include <algorithm>
 #include <cmath>

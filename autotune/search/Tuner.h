@@ -1,8 +1,8 @@
 #pragma once
 
 #include "autotune/measure/Timer.h"
-#include "autotune/model/CostModel.h"
 #include "autotune/search/Screen.h"
+#include "runtime/model/CostModel.h"
 
 #include <functional>
 #include <map>

@@ -1,8 +1,7 @@
-#include "autotune/space/Resources.h"
 #include "autotune/space/Space.h"
+#include "runtime/model/Resources.h"
 
 #include "attune/compiler/DefaultSchedule.h"
-#include "runtime/engine/SplitModel.h"
 
 #include <algorithm>
 
@@ -23,7 +22,7 @@ std::int64_t rows(const Subject& s, const Schedule& schedule) {
 }
 
 std::int64_t keyTiles(const Subject& s, const Schedule& schedule) {
-  return attune::keyTiles(s.spec, s.problem, schedule);
+  return model::keyTiles(s.spec, s.problem, schedule);
 }
 
 Broken brokenFragments(const Subject&, const Schedule& s) {
@@ -195,19 +194,6 @@ const std::vector<Rule>& rules() {
       {"nothing-to-split", "one key tile makes one chunk, and the combine kernel would copy it", true, brokenSplit},
   };
   return all;
-}
-
-std::vector<int> splitCounts(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule) {
-  if (!schedule.split_kv)
-    return {1};
-  const std::int64_t tiles = attune::keyTiles(spec, problem, schedule);
-  std::vector<int> counts;
-  if (spec.batch_invariant)
-    return {cut(spec, tiles, 1).splits};
-  for (int n = 1; n <= std::min<std::int64_t>(tiles, 256); ++n)
-    if (cut(spec, tiles, n).splits == n)
-      counts.push_back(n);
-  return counts;
 }
 
 } // namespace attune::autotune

@@ -2,6 +2,8 @@
 
 #include "attune/attune.hpp"
 #include "attune/compiler/Target.h"
+#include "runtime/model/Chunks.h"
+#include "runtime/model/Work.h"
 
 #include <optional>
 #include <string>
@@ -9,8 +11,8 @@
 
 namespace attune::autotune {
 
-/// A choice of the tuner: a schedule, and the chunks of the keys if it splits. ScheduleProvider::Choice with a text.
-using Candidate = ScheduleProvider::Choice;
+using namespace model; // the tuner speaks of machines, costs and chunks as the cost model does
+
 std::string toText(const Candidate& candidate); ///< toText(Schedule) + " splits=4"
 /// Throws UserError, as scheduleFromText does.
 Candidate candidateFromText(std::string_view text);
@@ -57,8 +59,5 @@ struct Space {
   std::vector<Rejection> rejected;
 };
 Space enumerate(const Subject& subject);
-
-/// Chunk counts of a problem under a schedule: those where no chunk is empty, ascending. {1} if it does not split.
-std::vector<int> splitCounts(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule);
 
 } // namespace attune::autotune

@@ -3,7 +3,8 @@
 #include "attune/compiler/Compile.h"
 #include "runtime/engine/Arguments.h"
 #include "runtime/engine/KernelCache.h"
-#include "runtime/engine/SplitModel.h"
+#include "runtime/engine/Untuned.h"
+#include "runtime/model/Chunks.h"
 
 #include <algorithm>
 #include <limits>
@@ -164,7 +165,7 @@ Plan Engine::prepare(const AttentionSpec& spec, const Problem& problem, const Pr
   impl->splits = choice.splits;
   impl->compiled = cache_->get(spec, choice.schedule, options.cache_only);
   if (choice.schedule.split_kv) {
-    const Chunks chunks = cut(spec, splitWork(spec, problem, choice.schedule, device).kv_tiles, choice.splits);
+    const model::Chunks chunks = model::cut(spec, model::keyTiles(spec, problem, choice.schedule), choice.splits);
     impl->splits = chunks.splits;
     impl->split_tiles = chunks.split_tiles;
     const std::int64_t rows = spec.varlen ? problem.q_total : problem.batch * problem.q_len;

@@ -1,56 +1,12 @@
 #include "runtime/engine/KernelCache.h"
 
 #include "runtime/cache/Paths.h"
+#include "runtime/engine/Content.h"
 #include "runtime/engine/KernelStore.h"
 
 #include <future>
 
 namespace attune {
-
-namespace {
-
-/// Appends a value's bytes; of an optional one, whether it is there too.
-template <class T>
-void append(std::string& bytes, const T& value) {
-  static_assert(std::is_arithmetic_v<T> || std::is_enum_v<T>);
-  bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
-template <class T>
-void append(std::string& bytes, const std::optional<T>& value) {
-  append(bytes, value.has_value());
-  append(bytes, value.value_or(T{}));
-}
-void append(std::string& bytes, const std::string& value) {
-  append(bytes, value.size());
-  bytes.append(value);
-}
-
-/// What the text of the kernels depends on. The bindings name every field: one that is added does not compile here
-/// until it is decided whether it counts.
-std::string contentOf(const AttentionSpec& spec, const Schedule& schedule) {
-  std::string key;
-  key.reserve(192);
-  const auto& [dtype, q_heads, kv_heads, head_dim, head_dim_v, causal, window, chunk, prefix, mask, softcap, alibi,
-               sink, scale, layout, varlen, lse, deterministic, batch_invariant] = spec;
-  append(key, dtype), append(key, q_heads), append(key, kv_heads), append(key, head_dim);
-  append(key, head_dim_v ? head_dim_v : head_dim);
-  append(key, causal), append(key, window.left), append(key, window.right), append(key, chunk), append(key, prefix);
-  append(key, mask.size());
-  for (const std::string& set : mask)
-    append(key, set);
-  append(key, softcap), append(key, alibi), append(key, sink), append(key, varlen), append(key, lse);
-  // scale is an argument, layout is strides; the other two choose a schedule
-  static_cast<void>(scale), static_cast<void>(layout);
-  static_cast<void>(deterministic), static_cast<void>(batch_invariant);
-  const auto& [q_tile, kv_tile, warps, stages, pack_gqa, split_kv, warp_specialized, overlap, ping_pong, persistent] =
-      schedule;
-  append(key, q_tile), append(key, kv_tile), append(key, warps), append(key, stages);
-  append(key, pack_gqa), append(key, split_kv);
-  append(key, warp_specialized), append(key, overlap), append(key, ping_pong), append(key, persistent);
-  return key;
-}
-
-} // namespace
 
 std::shared_ptr<const CompiledAttention> KernelCache::find(const AttentionSpec& spec, const Schedule& schedule) {
   const std::string content = contentOf(spec, schedule);

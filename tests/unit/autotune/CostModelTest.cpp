@@ -1,7 +1,7 @@
-#include "autotune/model/CostModel.h"
+#include "autotune/search/Rank.h"
 
 #include "attune/compiler/DefaultSchedule.h"
-#include "runtime/engine/SplitModel.h"
+#include "runtime/model/Chunks.h"
 
 #include <gtest/gtest.h>
 
@@ -121,32 +121,6 @@ TEST(CostModel, MoreWorkTakesLonger) {
     EXPECT_GT(us, before);
     before = us;
   }
-}
-
-// The engine chooses without knowing the device's figures; by this model's it must not be far off.
-TEST(CostModel, TheEnginesOwnChoiceIsCloseByThisModel) {
-  double log_sum = 0, worst = 1;
-  int shapes = 0;
-  for (const char* arch : {"sm_80", "sm_90a"})
-    for (const int head_dim : {64, 128})
-      for (const std::int64_t batch : {1, 8, 64})
-        for (const std::int64_t n : {512, 2048, 8192, 32768})
-          for (const bool is_decode : {true, false}) {
-            if (!is_decode && batch * n > 65536)
-              continue;
-            const Machine machine = machineFor(arch);
-            const AttentionSpec spec = gqa(head_dim);
-            const Problem problem = is_decode ? decode(batch, n) : prefill(batch, n);
-            const Candidate engine = costModel()->choose(spec, problem, machine.device, 0);
-            const double best = predict(spec, problem, chosen(spec, problem, machine), machine).us;
-            const double ratio = predict(spec, problem, engine, machine).us / best;
-            log_sum += std::log(ratio), ++shapes, worst = std::max(worst, ratio);
-          }
-  RecordProperty("geometric_mean", std::to_string(std::exp(log_sum / shapes)));
-  RecordProperty("worst", std::to_string(worst));
-  std::printf("engine's choice over the model's best: geometric mean %.3f, worst %.3f, %d shapes\n",
-              std::exp(log_sum / shapes), worst, shapes);
-  EXPECT_LT(std::exp(log_sum / shapes), 1.25);
 }
 
 TEST(Machine, KnownProductsAndTheNewestOfAnArchitecture) {

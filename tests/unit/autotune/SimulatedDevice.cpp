@@ -40,8 +40,11 @@ double SimulatedDevice::truth(const Candidate& candidate) const {
     }
     return std::exp(log_time);
   }
+  const double modelled = predict(spec_, problem_, candidate, machine_).us;
+  if (surface_ == Surface::Figures)
+    return modelled;
   const double size = surface_ == Surface::Rugged ? 1.5 : 1;
-  log_time = std::log(predict(spec_, problem_, candidate, machine_).us);
+  log_time = std::log(modelled);
   for (std::size_t i = 0; i < at.size(); ++i) {
     log_time += effect(1000 * (i + 1) + cell[i], 0.06 * size);
     for (std::size_t j = 0; j < i; ++j)

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "autotune/measure/Timer.h"
-#include "autotune/model/CostModel.h"
+#include "runtime/model/CostModel.h"
 
 #include <cstdint>
 #include <random>
@@ -12,6 +12,7 @@ namespace attune::autotune {
 class SimulatedDevice final : public Timer {
 public:
   enum class Surface {
+    Figures, ///< the cost model's, with figures that are a quarter off
     Model,  ///< the cost model's, with other figures, and effects of each field and pair of fields that it knows not of
     Rugged, ///< the same, larger, and every candidate a little different for no reason
     Foreign, ///< no relation to the model: a bowl around a random optimum, which the model may put last

@@ -1,6 +1,6 @@
 #include "autotune/space/Space.h"
 
-#include "autotune/space/Resources.h"
+#include "runtime/model/Resources.h"
 
 #include "attune/compiler/Compile.h"
 #include "attune/compiler/DefaultSchedule.h"

@@ -1,6 +1,6 @@
 #include "autotune/store/TunedSchedules.h"
 
-#include "autotune/space/Resources.h"
+#include "runtime/model/Resources.h"
 #include "tests/support/TemporaryFolder.h"
 #include "tests/unit/autotune/SimulatedDevice.h"
 
@@ -70,7 +70,7 @@ TEST(Buckets, RegretBetweenBucketsIsBounded) {
   const auto any = [&](double low, double high) {
     return std::lround(std::exp(std::uniform_real_distribution<double>(std::log(low), std::log(high))(random)));
   };
-  for (int i = 0; i < 15; ++i) {
+  for (int i = 0; i < 24; ++i) {
     const std::int64_t length = any(100, i % 3 ? 20000 : 3000), batch = any(1, i % 3 ? 100 : 6);
     Problem problem{.batch = batch, .q_len = i % 3 ? 1 : length, .kv_len = length};
     problem.q_total = problem.batch * problem.q_len;

@@ -1,6 +1,7 @@
 #include "autotune/search/Tuner.h"
 
 #include "autotune/search/Parallel.h"
+#include "autotune/search/Rank.h"
 #include "tests/unit/autotune/SimulatedDevice.h"
 
 #include <gtest/gtest.h>

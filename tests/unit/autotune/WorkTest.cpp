@@ -1,12 +1,12 @@
 // The closed forms of the cost model against what the emulated device counts.
-#include "autotune/model/Work.h"
+#include "runtime/model/Work.h"
 #include "tests/support/Harness.h"
 
 #include "attune/compiler/DefaultSchedule.h"
 
 #include <gtest/gtest.h>
 
-namespace attune::autotune {
+namespace attune::model {
 namespace {
 
 using reference::Lengths;
@@ -59,4 +59,4 @@ TEST(Work, OfSplitAndPackedKernels) {
 }
 
 } // namespace
-} // namespace attune::autotune
+} // namespace attune::model

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace attune::autotune {
+namespace attune::model {
 
 /// What a device can do, as the cost model needs it. Rates are per multiprocessor and clock.
 struct Figures {
@@ -41,4 +41,4 @@ Machine machineFor(std::string_view arch);
 /// What a tuned choice is good for: product, architecture, multiprocessors, L2. Equal text, same class.
 std::string deviceClass(const DeviceProperties& device);
 
-} // namespace attune::autotune
+} // namespace attune::model

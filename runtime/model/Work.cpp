@@ -1,11 +1,11 @@
-#include "autotune/model/Work.h"
+#include "runtime/model/Work.h"
 
-#include "runtime/engine/SplitModel.h"
+#include "runtime/model/Chunks.h"
 
 #include <algorithm>
 #include <limits>
 
-namespace attune::autotune {
+namespace attune::model {
 
 namespace {
 
@@ -155,4 +155,4 @@ Work workOf(const AttentionSpec& spec, const Problem& problem, const Candidate& 
   return work;
 }
 
-} // namespace attune::autotune
+} // namespace attune::model

@@ -1,14 +1,15 @@
-#include "autotune/model/CostModel.h"
+#include "runtime/model/CostModel.h"
 
 #include "attune/compiler/Error.h"
-#include "autotune/space/Resources.h"
+#include "runtime/model/Chunks.h"
+#include "runtime/model/Resources.h"
 
 #include <algorithm>
 #include <cmath>
 #include <functional>
 #include <queue>
 
-namespace attune::autotune {
+namespace attune::model {
 
 namespace {
 
@@ -98,13 +99,14 @@ Cost predict(const AttentionSpec& spec, const Problem& problem, const Candidate&
   const Target& limits = target(machine.device.arch);
   const int fit = blocksPerMultiprocessor(resourcesOf(spec, s, limits), limits);
   if (fit < 1)
-    throw InternalError("the cost model was asked for a schedule that does not fit: " + toText(candidate));
+    throw InternalError("the cost model was asked for a schedule that does not fit: " + toText(s));
   const Work work = workOf(spec, problem, candidate);
   const std::int64_t multiprocessors = machine.device.multiprocessors;
   Cost cost;
   cost.blocks_per_multiprocessor =
       static_cast<int>(std::clamp<std::int64_t>(ceilDiv(work.blocks, multiprocessors), 1, fit));
   const std::int64_t slots = multiprocessors * cost.blocks_per_multiprocessor;
+  cost.blocks = work.blocks, cost.slots = slots;
   cost.waves = static_cast<double>(work.blocks) / static_cast<double>(slots);
 
   double tiles = 0;
@@ -191,20 +193,4 @@ Candidate bestSplits(const AttentionSpec& spec, const Problem& problem, const Sc
   return best;
 }
 
-std::vector<Predicted> rank(const AttentionSpec& spec, const Problem& problem, const std::vector<Schedule>& schedules,
-                            const Machine& machine) {
-  std::vector<std::pair<std::string, Predicted>> all;
-  for (const Schedule& schedule : schedules) {
-    const Candidate best = bestSplits(spec, problem, schedule, machine);
-    all.push_back({toText(best), {best, predict(spec, problem, best, machine).us}});
-  }
-  std::ranges::sort(all, [](const auto& a, const auto& b) {
-    return a.second.us != b.second.us ? a.second.us < b.second.us : a.first < b.first;
-  });
-  std::vector<Predicted> ranked;
-  for (auto& [text, predicted] : all)
-    ranked.push_back(predicted);
-  return ranked;
-}
-
-} // namespace attune::autotune
+} // namespace attune::model

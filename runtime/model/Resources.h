@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-namespace attune::autotune {
+namespace attune::model {
 
 /// What a block of a schedule takes of its multiprocessor.
 struct Resources {
@@ -22,4 +22,4 @@ Resources resourcesOf(const AttentionSpec& spec, const Schedule& schedule, const
 /// Blocks of a kernel that one multiprocessor of the target holds at once; 0 if it holds none.
 int blocksPerMultiprocessor(const Resources& resources, const Target& target);
 
-} // namespace attune::autotune
+} // namespace attune::model

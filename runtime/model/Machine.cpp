@@ -1,4 +1,4 @@
-#include "autotune/model/Machine.h"
+#include "runtime/model/Machine.h"
 
 #include "attune/compiler/Error.h"
 #include "attune/compiler/Target.h"
@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-namespace attune::autotune {
+namespace attune::model {
 
 namespace {
 
@@ -84,4 +84,4 @@ std::string deviceClass(const DeviceProperties& d) {
   return fmt::format("{}, {}, {} multiprocessors, {} MiB L2", d.name, d.arch, d.multiprocessors, d.l2_bytes >> 20);
 }
 
-} // namespace attune::autotune
+} // namespace attune::model

@@ -1,11 +1,14 @@
 #pragma once
 
-#include "autotune/space/Space.h"
+#include "attune/attune.hpp"
 
 #include <cstdint>
 #include <vector>
 
-namespace attune::autotune {
+namespace attune::model {
+
+/// What is chosen for one launch: a schedule, and the chunks of the keys if it splits.
+using Candidate = ScheduleProvider::Choice;
 
 /// Blocks that fold the same number of key tiles.
 struct Task {
@@ -42,4 +45,4 @@ struct Work {
 /// A custom mask is taken to hide nothing; a varlen problem to have sequences of its longest ones' lengths.
 Work workOf(const AttentionSpec& spec, const Problem& problem, const Candidate& candidate);
 
-} // namespace attune::autotune
+} // namespace attune::model

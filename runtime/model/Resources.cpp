@@ -1,10 +1,10 @@
-#include "autotune/space/Resources.h"
+#include "runtime/model/Resources.h"
 
 #include "attune/compiler/DefaultSchedule.h"
 
 #include <algorithm>
 
-namespace attune::autotune {
+namespace attune::model {
 
 Resources resourcesOf(const AttentionSpec& spec, const Schedule& schedule, const Target& target) {
   Resources r;
@@ -42,4 +42,4 @@ int blocksPerMultiprocessor(const Resources& r, const Target& target) {
   return static_cast<int>(std::min({by_shared, by_registers, by_threads, std::int64_t{32}}));
 }
 
-} // namespace attune::autotune
+} // namespace attune::model

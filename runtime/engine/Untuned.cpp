@@ -1,0 +1,92 @@
+#include "runtime/engine/Untuned.h"
+
+#include "attune/compiler/DefaultSchedule.h"
+#include "runtime/engine/Content.h"
+#include "runtime/model/Chunks.h"
+#include "runtime/model/CostModel.h"
+#include "runtime/model/Resources.h"
+
+#include <algorithm>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+namespace attune {
+
+namespace {
+
+using Choice = ScheduleProvider::Choice;
+
+/// A schedule with as many chunks as it would get for `wanted`; 0: as many as the cost model wants.
+Choice withSplits(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule, int wanted,
+                  const DeviceProperties& device) {
+  const std::int64_t tiles = model::keyTiles(spec, problem, schedule);
+  if (wanted > 0 || spec.batch_invariant)
+    return {schedule, model::cut(spec, tiles, wanted).splits};
+  return model::bestSplits(spec, problem, schedule, model::machineOf(device));
+}
+
+Choice untuned(const AttentionSpec& spec, const Problem& problem, const DeviceProperties& device, int splits) {
+  const Target& where = target(device.arch);
+  if (spec.batch_invariant) // one way to compute a row, whatever the batch: that of decode, with as many chunks as it
+                            // takes
+    return withSplits(spec, problem, defaultSchedule(spec, where, 1, true), 0, device);
+  const Choice whole{defaultSchedule(spec, where, problem.q_len, false), 1};
+  if (splits == 1)
+    return whole;
+  const Choice chunks = withSplits(spec, problem, defaultSchedule(spec, where, problem.q_len, true), splits, device);
+  if (chunks.splits == 1)
+    return whole;
+  if (splits > 1)
+    return chunks;
+  const model::Machine machine = model::machineOf(device);
+  return model::predict(spec, problem, chunks, machine).us < model::predict(spec, problem, whole, machine).us ? chunks
+                                                                                                              : whole;
+}
+
+/// The cost model, asked once per request: a prediction takes longer than all else of a prepare() that hits.
+class CostModel final : public ScheduleProvider {
+public:
+  Choice choose(const AttentionSpec& spec, const Problem& problem, const DeviceProperties& device,
+                int splits) const override {
+    std::string key = contentOf(spec);
+    append(key, spec.batch_invariant), append(key, splits);
+    append(key, problem.batch), append(key, problem.q_len), append(key, problem.kv_len), append(key, problem.q_total);
+    append(key, device.name), append(key, device.arch), append(key, device.multiprocessors);
+    {
+      const std::scoped_lock lock(mutex_);
+      if (const auto known = known_.find(key); known != known_.end())
+        return known->second;
+    }
+    const Choice choice = untuned(spec, problem, device, splits);
+    constexpr std::size_t most = 4096; // a process that decodes asks for ever new lengths
+    const std::scoped_lock lock(mutex_);
+    if (known_.size() >= most)
+      known_.clear();
+    known_.emplace(std::move(key), choice);
+    return choice;
+  }
+
+private:
+  mutable std::mutex mutex_;
+  mutable std::unordered_map<std::string, Choice> known_; ///< by all that decides
+};
+
+} // namespace
+
+ScheduleProvider::Choice pinned(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule, int splits,
+                                const DeviceProperties& device) {
+  scheduleFromText(toText(schedule)); // a struct can say what no text could
+  if (!schedule.split_kv && splits > 1)
+    throw UserError(UserError::Kind::Invalid, "splits " + std::to_string(splits), "the schedule does not split",
+                    "use a schedule with split_kv=1, or none");
+  if (!schedule.split_kv)
+    return {schedule, 1};
+  const Target& where = target(device.arch);
+  const bool fits = model::blocksPerMultiprocessor(model::resourcesOf(spec, schedule, where), where) > 0;
+  return withSplits(spec, problem, schedule, fits ? splits : std::max(splits, 1), device); // compile() says why not
+}
+
+std::shared_ptr<const ScheduleProvider> costModel() { return std::make_shared<CostModel>(); }
+
+} // namespace attune
