@@ -25,18 +25,18 @@ void append(std::string& bytes, std::string_view part) {
   bytes += part;
 }
 
-[[noreturn]] void damaged(const std::filesystem::path& file, const std::string& why) {
-  throw UserError(UserError::Kind::Invalid, "bundle '" + file.string() + "'", why,
+[[noreturn]] void damaged(std::string_view name, const std::string& why) {
+  throw UserError(UserError::Kind::Invalid, "bundle '" + std::string(name) + "'", why,
                   "export it again, or copy it again from where it came from");
 }
 
-std::string_view take(std::string_view& bytes, const std::filesystem::path& file) {
+std::string_view take(std::string_view& bytes, std::string_view name) {
   const std::size_t line = bytes.substr(0, 20).find('\n');
   std::size_t length = 0;
   for (const char c : bytes.substr(0, std::min(line, std::size_t{19})))
     length = c >= '0' && c <= '9' ? length * 10 + static_cast<std::size_t>(c - '0') : bytes.size();
   if (line == std::string_view::npos || length > bytes.size() - line - 1)
-    damaged(file, "its lengths do not add up");
+    damaged(name, "its lengths do not add up");
   const std::string_view part = bytes.substr(line + 1, length);
   bytes.remove_prefix(line + 1 + length);
   return part;
@@ -44,20 +44,24 @@ std::string_view take(std::string_view& bytes, const std::filesystem::path& file
 
 } // namespace
 
+void BundleWriter::add(const EntryStore& store, Key key, std::string payload) {
+  append(payload_, label(store));
+  append(payload_, encode({std::move(key.text), std::move(key.variant), std::move(payload)}));
+  ++entries_;
+}
+
+std::string BundleWriter::finish() && { return encode({std::string(bundle_key), "", std::move(payload_)}); }
+
 BundleReport exportBundle(std::span<EntryStore* const> stores, const std::filesystem::path& file) {
-  BundleReport report;
-  std::string payload;
+  BundleWriter bundle;
   for (const EntryStore* store : stores) {
     std::set<std::pair<std::string, std::string>> seen;
-    for (EntryInfo& entry : store->list(true)) {
-      if (!entry.damage.empty() || !seen.emplace(entry.key.text, entry.key.variant).second)
-        continue;
-      append(payload, label(*store));
-      append(payload, encode({std::move(entry.key.text), std::move(entry.key.variant), std::move(entry.payload)}));
-      ++report.entries;
-    }
+    for (EntryInfo& entry : store->list(true))
+      if (entry.damage.empty() && seen.emplace(entry.key.text, entry.key.variant).second)
+        bundle.add(*store, std::move(entry.key), std::move(entry.payload));
   }
-  const std::string bytes = encode({std::string(bundle_key), "", std::move(payload)});
+  const BundleReport report{.entries = bundle.entries()};
+  const std::string bytes = std::move(bundle).finish();
   const std::span<const std::byte> parts[] = {std::as_bytes(std::span(bytes))};
   writeWhole(file, parts);
   return report;
@@ -66,19 +70,24 @@ BundleReport exportBundle(std::span<EntryStore* const> stores, const std::filesy
 BundleReport importBundle(std::span<EntryStore* const> stores, const std::filesystem::path& file,
                           const std::function<void(const EntryStore&, const EntryInfo&)>& check) {
   const std::vector<std::byte> bytes = readWhole(file);
+  return importBundle(stores, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file.string(), check);
+}
+
+BundleReport importBundle(std::span<EntryStore* const> stores, std::string_view bytes, std::string_view name,
+                          const std::function<void(const EntryStore&, const EntryInfo&)>& check) {
   std::string why;
-  const auto bundle = decode({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, why);
+  const auto bundle = decode(bytes, why);
   if (!bundle)
-    damaged(file, why);
+    damaged(name, why);
   if (bundle->key != bundle_key)
-    damaged(file, "it is no bundle");
+    damaged(name, "it is no bundle");
   BundleReport report;
   std::vector<std::pair<EntryStore*, EntryInfo>> entries;
   for (std::string_view rest = bundle->payload; !rest.empty();) {
-    const std::string_view kind = take(rest, file);
-    auto entry = decode(take(rest, file), why);
+    const std::string_view kind = take(rest, name);
+    auto entry = decode(take(rest, name), why);
     if (!entry)
-      damaged(file, "an entry: " + why);
+      damaged(name, "an entry: " + why);
     const auto store = std::ranges::find_if(stores, [&](const EntryStore* s) { return label(*s) == kind; });
     if (store == stores.end()) {
       ++report.foreign;

@@ -13,9 +13,26 @@ struct BundleReport {
   std::size_t foreign = 0; ///< import: of a kind or schema that no store has
 };
 
+/// A bundle that is being written, in memory.
+class BundleWriter {
+public:
+  void add(const EntryStore& store, Key key, std::string payload);
+  std::size_t entries() const { return entries_; }
+  std::string finish() &&;
+
+private:
+  std::string payload_;
+  std::size_t entries_ = 0;
+};
+
 /// Every sound entry of the stores, of all tiers (user before system), in one file to ship (".attune"). Throws
 /// UserError if it cannot be written.
 BundleReport exportBundle(std::span<EntryStore* const> stores, const std::filesystem::path& file);
+
+/// Puts the entries of a bundle in memory into the stores of their kinds, as importBundle(file) does. `name` is what
+/// messages call it.
+BundleReport importBundle(std::span<EntryStore* const> stores, std::string_view bytes, std::string_view name,
+                          const std::function<void(const EntryStore&, const EntryInfo&)>& check = {});
 
 /// Puts the entries of a bundle into the stores of their kinds; `check` may refuse one by throwing. The whole file is
 /// checked before the first entry is taken. Throws UserError if it is damaged or no bundle, and what `check` throws.

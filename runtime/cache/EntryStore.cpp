@@ -71,7 +71,7 @@ std::optional<std::string> EntryStore::find(const Key& key) {
   {
     const std::scoped_lock lock(mutex_);
     if (const auto kept = memory_.find(name); kept != memory_.end())
-      return kept->second;
+      return kept->second.payload;
   }
   std::optional<std::string> payload;
   if (user_)
@@ -105,6 +105,16 @@ std::optional<std::string> EntryStore::getAny(const Key& key, std::string& varia
       payload = std::move(best->payload);
     }
   };
+  if (!payload) {
+    const std::string prefix = prefixOf(key);
+    const std::scoped_lock lock(mutex_);
+    const Kept* best = nullptr;
+    for (auto at = memory_.lower_bound(prefix); at != memory_.end() && at->first.starts_with(prefix); ++at)
+      if (!best || at->second.variant > best->variant)
+        best = &at->second;
+    if (best)
+      variant = best->variant, payload = best->payload;
+  }
   if (!payload && user_)
     search(*user_);
   for (std::size_t n = 0; !payload && n < system_.size(); ++n)
@@ -129,7 +139,7 @@ bool EntryStore::put(const Key& key, std::string_view payload) {
              "cache folder " + user_->path().string() + " takes no entries: " + why + "; they stay in memory");
   }
   const std::scoped_lock lock(mutex_);
-  memory_.insert_or_assign(name, std::string(payload));
+  memory_.insert_or_assign(name, Kept{key.variant, std::string(payload)});
   return false;
 }
 

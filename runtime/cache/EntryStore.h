@@ -86,6 +86,9 @@ public:
   StoreCounters counters() const;
 
 private:
+  struct Kept {
+    std::string variant, payload;
+  };
   std::optional<std::string> find(const Key& key);
   std::optional<std::string> read(const Folder& folder, const std::string& name, const Key& key, Tier tier);
   void makeRoom(std::uint64_t added);
@@ -96,7 +99,7 @@ private:
   std::vector<std::unique_ptr<Folder>> system_;
   mutable std::mutex mutex_;
   mutable std::map<std::string, bool, std::less<>> warned_; ///< by subject
-  std::map<std::string, std::string> memory_;               ///< by name: what could not be written
+  std::map<std::string, Kept> memory_;                      ///< by name: what could not be written
   StoreCounters counters_;
   std::optional<std::uint64_t> size_; ///< of the user tier, as far as this process knows
 };

@@ -24,6 +24,20 @@ Element element(std::string_view name, const attune_tensor& t) {
 
 } // namespace
 
+PrepareMode mode(std::int32_t given) {
+  switch (given) {
+  case ATTUNE_BLOCKING:
+    return PrepareMode::Blocking;
+  case ATTUNE_CACHE_ONLY:
+    return PrepareMode::CacheOnly;
+  case ATTUNE_BACKGROUND:
+    return PrepareMode::Background;
+  default:
+    throw UserError(UserError::Kind::Invalid, "attune_plan_options.mode " + std::to_string(given),
+                    "it is one of attune_mode", "use ATTUNE_BLOCKING, ATTUNE_CACHE_ONLY or ATTUNE_BACKGROUND");
+  }
+}
+
 Tensor tensor(std::string_view name, const attune_tensor* given) {
   if (given == nullptr)
     return {};

@@ -37,6 +37,9 @@ T sized(const T* given, std::string_view name) {
   return known;
 }
 
+/// Throws UserError for a number that is no attune_mode.
+PrepareMode mode(std::int32_t given);
+
 /// An absent tensor is one without data: the engine says whether it is needed.
 Tensor tensor(std::string_view name, const attune_tensor* given);
 

@@ -103,16 +103,61 @@ attune_status attune_plan_create(attune_engine* engine, const char* spec, const 
     const auto options = capi::sized(given, "attune_plan_options");
     const std::string_view text = spec;
     const AttentionSpec parsed = text.find('{') == std::string_view::npos ? preset(text) : specFromJson(text);
-    PrepareOptions prepare{.splits = options.splits, .cache_only = options.cache_only != 0};
+    PrepareOptions prepare{.splits = options.splits, .mode = capi::mode(options.mode)};
     if (options.schedule)
       prepare.schedule = scheduleFromText(options.schedule);
-    *plan = new attune_plan{engine->engine.prepare(
-        parsed, {.batch = options.batch, .q_len = options.q_len, .kv_len = options.kv_len, .q_total = options.q_total},
-        prepare)};
+    *plan = new attune_plan{engine->engine.prepare(parsed,
+                                                   {.batch = options.batch ? options.batch : 1,
+                                                    .q_len = options.q_len,
+                                                    .kv_len = options.kv_len,
+                                                    .q_total = options.q_total},
+                                                   prepare)};
   });
 }
 void attune_plan_destroy(attune_plan* plan) { delete plan; }
 int32_t attune_plan_splits(const attune_plan* plan) { return plan ? plan->plan.splits() : 0; }
+int32_t attune_plan_specialized(const attune_plan* plan) { return plan && plan->plan.specialized(); }
+void attune_plan_wait(const attune_plan* plan) {
+  if (plan)
+    plan->plan.wait();
+}
+
+attune_status attune_engine_counters(const attune_engine* engine, attune_counters* given) {
+  return guarded([&] {
+    capi::present(engine, "engine"), capi::present(given, "counters");
+    capi::sized(given, "attune_counters"); // its size is one that we know
+    const CacheCounters c = engine->engine.cacheCounters();
+    const attune_counters all{.struct_size = given->struct_size,
+                              .hits = c.hits,
+                              .loads = c.loads,
+                              .compiles = c.compiles,
+                              .waits = c.waits,
+                              .general = c.general,
+                              .specialized = c.specialized,
+                              .failed = c.failed};
+    std::memcpy(given, &all, std::min(given->struct_size, sizeof all));
+  });
+}
+
+attune_status attune_cache_export(const attune_engine* engine, void** data, size_t* bytes) {
+  return guarded([&] {
+    capi::present(engine, "engine"), capi::present(data, "data"), capi::present(bytes, "bytes");
+    const std::string blob = engine->engine.exportCache();
+    auto copy = std::make_unique<char[]>(blob.size());
+    std::memcpy(copy.get(), blob.data(), blob.size());
+    *bytes = blob.size();
+    *data = copy.release();
+  });
+}
+void attune_cache_release(void* data) { delete[] static_cast<char*>(data); }
+attune_status attune_cache_import(attune_engine* engine, const void* data, size_t bytes, size_t* taken) {
+  return guarded([&] {
+    capi::present(engine, "engine"), capi::present(data, "data");
+    const std::size_t entries = engine->engine.importCache({static_cast<const char*>(data), bytes});
+    if (taken)
+      *taken = entries;
+  });
+}
 
 attune_status attune_launch(attune_engine* engine, const attune_plan* plan, const attune_tensors* given, void* stream) {
   return guarded([&] {

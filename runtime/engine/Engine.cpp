@@ -1,39 +1,19 @@
 #include "attune/attune.hpp"
 
 #include "attune/compiler/Compile.h"
-#include "runtime/engine/Arguments.h"
-#include "runtime/engine/KernelCache.h"
+#include "runtime/engine/Background.h"
+#include "runtime/engine/PlanImpl.h"
 #include "runtime/engine/Untuned.h"
 #include "runtime/model/Chunks.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <limits>
-#include <mutex>
+#include <set>
 
 #include <fmt/format.h>
 
 namespace attune {
-
-struct Plan::Impl {
-  std::shared_ptr<Device> device;
-  AttentionSpec spec;
-  Problem problem;
-  Schedule schedule;
-  int splits = 1;
-  std::int64_t split_tiles = 0;
-  std::shared_ptr<const CompiledAttention> compiled;
-  std::vector<std::vector<BoundParameter>> parameters; ///< of compiled->kernels
-  mutable std::once_flag described;
-  mutable std::vector<PlannedKernel> kernels; ///< made when somebody looks
-  DevicePtr o_partial = 0, lse_partial = 0;
-
-  ~Impl() {
-    if (o_partial)
-      device->release(o_partial);
-    if (lse_partial)
-      device->release(lse_partial);
-  }
-};
 
 namespace {
 
@@ -96,30 +76,61 @@ const Plan::Impl& Plan::impl() const {
 }
 const AttentionSpec& Plan::spec() const { return impl().spec; }
 const Problem& Plan::problem() const { return impl().problem; }
-const Schedule& Plan::schedule() const { return impl().schedule; }
-int Plan::splits() const { return impl().splits; }
+const Schedule& Plan::schedule() const { return impl().current.load()->schedule; }
+int Plan::splits() const { return impl().current.load()->splits; }
 const std::vector<PlannedKernel>& Plan::kernels() const {
   const Impl& p = impl();
-  std::call_once(p.described, [&p] {
-    for (const CompiledAttention::Kernel& k : p.compiled->kernels) {
-      const LaunchConfig config = configure(k.source.manifest, p.spec, p.problem, p.problem.q_len, p.splits, *p.device);
-      p.kernels.push_back({k.source.manifest.name, k.source.cuda, config.grid, config.block,
+  const Variant& v = *p.current.load();
+  std::call_once(v.described, [&] {
+    for (const CompiledAttention::Kernel& k : v.compiled->kernels) {
+      const LaunchConfig config = configure(k.source.manifest, p.spec, p.problem, p.problem.q_len, v.splits, *p.device);
+      v.kernels.push_back({k.source.manifest.name, k.source.cuda, config.grid, config.block,
                            k.source.manifest.shared_bytes, k.lower_ms, k.nvrtc_ms});
     }
   });
-  return p.kernels;
+  return v.kernels;
 }
+bool Plan::specialized() const { return impl().current.load() == impl().own.get(); }
+void Plan::wait() const { impl().pending.wait(true); }
 
-struct Engine::Cache : KernelCache {
-  using KernelCache::KernelCache;
+struct Engine::State {
+  State(std::shared_ptr<Device> device, CacheOptions options)
+      : warn(options.warn), kernels(std::move(device), std::move(options)) {}
+
+  /// Once per text: without NVRTC every plan would say the same.
+  void warnOnce(const std::string& text) {
+    {
+      const std::scoped_lock lock(mutex);
+      if (!warned.insert(text).second)
+        return;
+    }
+    if (warn)
+      warn(text);
+    else
+      std::fprintf(stderr, "attune: %s\n", text.c_str());
+  }
+
+  std::function<void(std::string_view)> warn;
+  KernelCache kernels;
+  std::atomic<std::uint64_t> general = 0, specialized = 0, failed = 0;
+  std::mutex mutex;
+  std::set<std::string> warned;
+  Background background; ///< last: its thread uses the others
 };
 
 Engine::Engine(std::shared_ptr<Device> device, std::shared_ptr<const ScheduleProvider> provider, CacheOptions cache)
     : device_(std::move(device)), provider_(std::move(provider)),
-      cache_(std::make_unique<Cache>(device_, std::move(cache))) {}
+      state_(std::make_unique<State>(device_, std::move(cache))) {}
 Engine::~Engine() = default;
 
-CacheCounters Engine::cacheCounters() const { return cache_->counters(); }
+CacheCounters Engine::cacheCounters() const {
+  CacheCounters counters = state_->kernels.counters();
+  counters.general = state_->general, counters.specialized = state_->specialized, counters.failed = state_->failed;
+  return counters;
+}
+
+std::string Engine::exportCache() const { return state_->kernels.bundled(); }
+std::size_t Engine::importCache(std::string_view blob) { return state_->kernels.take(blob); }
 
 namespace {
 
@@ -141,45 +152,108 @@ void check(const AttentionSpec& spec, const Problem& p) {
             "give the last entry of cu_seqlens_q");
 }
 
+/// Kernels under a choice, with the chunks that these shapes get. Throws UserError for a grid that is too large.
+std::unique_ptr<const Variant> variant(const AttentionSpec& spec, const Problem& problem,
+                                       const ScheduleProvider::Choice& choice,
+                                       std::shared_ptr<const CompiledAttention> compiled, const Device& device) {
+  auto v = std::make_unique<Variant>();
+  v->schedule = choice.schedule;
+  v->splits = choice.splits;
+  v->compiled = std::move(compiled);
+  if (choice.schedule.split_kv) {
+    const model::Chunks chunks = model::cut(spec, model::keyTiles(spec, problem, choice.schedule), choice.splits);
+    v->splits = chunks.splits;
+    v->split_tiles = chunks.split_tiles;
+  }
+  for (const CompiledAttention::Kernel& k : v->compiled->kernels) {
+    configure(k.source.manifest, spec, problem, problem.q_len, v->splits, device);
+    v->parameters.push_back(bind(k.source.manifest));
+  }
+  return v;
+}
+
+/// Chunks that need a workspace.
+std::int64_t partials(const AttentionSpec& spec, const Problem& problem, const ScheduleProvider::Choice& choice) {
+  return choice.schedule.split_kv
+             ? model::cut(spec, model::keyTiles(spec, problem, choice.schedule), choice.splits).splits
+             : 0;
+}
+
+void check(const AttentionSpec& spec, const PrepareOptions& options) {
+  const auto invalid = [](const std::string& value, const std::string& rule, const std::string& remedy) {
+    throw UserError(UserError::Kind::Invalid, value, rule, remedy);
+  };
+  if (options.splits < 0)
+    invalid("splits " + std::to_string(options.splits), "it is a positive number, or 0 for the cost model's choice",
+            "leave it out");
+  if (spec.batch_invariant && options.splits > 0)
+    invalid("splits " + std::to_string(options.splits),
+            "a batch_invariant spec fixes the size of a chunk, whatever their number", "leave it out");
+  if (options.mode == PrepareMode::Background && (spec.deterministic || spec.batch_invariant))
+    invalid(spec.batch_invariant ? "a batch_invariant spec in background mode"
+                                 : "a deterministic spec in background mode",
+            "its bits would change when its own kernels are done",
+            "prepare it blocking, or set deterministic and batch_invariant to false");
+}
+
 } // namespace
 
 Plan Engine::prepare(const AttentionSpec& spec, const Problem& problem, const PrepareOptions& options) {
   validate(spec);
   check(spec, problem);
+  check(spec, options);
   const DeviceProperties& device = device_->properties();
-  if (options.splits < 0)
-    throw UserError(UserError::Kind::Invalid, "splits " + std::to_string(options.splits),
-                    "it is a positive number, or 0 for the cost model's choice", "leave it out");
-  if (spec.batch_invariant && options.splits > 0)
-    throw UserError(UserError::Kind::Invalid, "splits " + std::to_string(options.splits),
-                    "a batch_invariant spec fixes the size of a chunk, whatever their number", "leave it out");
-
+  KernelCache& kernels = state_->kernels;
   const ScheduleProvider::Choice choice = options.schedule
                                               ? pinned(spec, problem, *options.schedule, options.splits, device)
                                               : provider_->choose(spec, problem, device, options.splits);
+  std::optional<ScheduleProvider::Choice> general;
+  std::shared_ptr<const CompiledAttention> compiled;
+  if (options.mode == PrepareMode::Background && !(compiled = kernels.find(spec, choice.schedule)))
+    general = fastest(spec, problem, kernels.schedules(spec), options.splits, device);
+  if (!compiled) // what is general is loaded: get() neither misses nor compiles
+    compiled = kernels.get(spec, general ? general->schedule : choice.schedule, options.mode == PrepareMode::CacheOnly);
+
   auto impl = std::make_shared<Plan::Impl>();
   impl->device = device_;
   impl->spec = spec;
   impl->problem = problem;
-  impl->schedule = choice.schedule;
-  impl->splits = choice.splits;
-  impl->compiled = cache_->get(spec, choice.schedule, options.cache_only);
-  if (choice.schedule.split_kv) {
-    const model::Chunks chunks = model::cut(spec, model::keyTiles(spec, problem, choice.schedule), choice.splits);
-    impl->splits = chunks.splits;
-    impl->split_tiles = chunks.split_tiles;
+  if (general) {
+    impl->general = variant(spec, problem, *general, std::move(compiled), *device_);
+    impl->current = impl->general.get();
+  } else {
+    impl->take(variant(spec, problem, choice, std::move(compiled), *device_));
+  }
+  // For both, so that the switch needs no memory.
+  const std::int64_t most = std::max(partials(spec, problem, choice), general ? partials(spec, problem, *general) : 0);
+  if (most > 0) {
     const std::int64_t rows = spec.varlen ? problem.q_total : problem.batch * problem.q_len;
     const int head_dim_v = spec.head_dim_v ? spec.head_dim_v : spec.head_dim;
     const auto bytes = [&](std::int64_t columns) {
-      return product({rows, spec.q_heads, impl->splits, columns, 4}, "the workspace");
+      return product({rows, spec.q_heads, most, columns, 4}, "the workspace");
     };
     impl->o_partial = device_->allocate(bytes(head_dim_v), "o_partial");
     impl->lse_partial = device_->allocate(bytes(1), "lse_partial");
   }
-  for (const CompiledAttention::Kernel& k : impl->compiled->kernels) {
-    configure(k.source.manifest, spec, problem, problem.q_len, impl->splits,
-              *device_); // refuses a grid that is too large
-    impl->parameters.push_back(bind(k.source.manifest));
+  if (general) {
+    ++state_->general;
+    impl->pending = true;
+    const std::weak_ptr<Plan::Impl> weak = impl;
+    const auto specialize = [state = state_.get(), weak, spec, problem, choice] {
+      try {
+        auto own = state->kernels.get(spec, choice.schedule, false); // also if the plan is gone: its like will come
+        if (const auto plan = weak.lock())
+          plan->take(variant(spec, problem, choice, std::move(own), *plan->device));
+        ++state->specialized;
+      } catch (const std::exception& error) {
+        ++state->failed;
+        state->warnOnce(std::string("a plan keeps its general kernel, for its own failed: ") + error.what());
+      }
+    };
+    state_->background.add({specialize, [weak] {
+                              if (const auto plan = weak.lock())
+                                plan->settle();
+                            }});
   }
   Plan plan;
   plan.impl_ = std::move(impl);
@@ -191,17 +265,18 @@ void Engine::launch(const Plan& plan, const Tensors& tensors, void* stream) {
   if (p.device != device_)
     throw UserError(UserError::Kind::Invalid, "a plan for " + p.device->properties().name,
                     "it is launched by an engine of its own device", "prepare it with this engine");
+  const Variant& v = *p.current.load(std::memory_order_acquire);
   Arguments arguments(p.spec, p.problem, tensors, *device_);
-  arguments.setSplits(p.splits, p.split_tiles);
-  arguments.setPieces(p.schedule);
+  arguments.setSplits(v.splits, v.split_tiles);
+  arguments.setPieces(v.schedule);
   arguments.setWorkspace(p.o_partial, p.lse_partial);
-  for (std::size_t n = 0; n < p.parameters.size(); ++n) {
-    const CompiledAttention::Kernel& kernel = p.compiled->kernels[n];
+  for (std::size_t n = 0; n < v.parameters.size(); ++n) {
+    const CompiledAttention::Kernel& kernel = v.compiled->kernels[n];
     const LaunchConfig config =
-        configure(kernel.source.manifest, p.spec, p.problem, arguments.queries(), p.splits, *device_);
+        configure(kernel.source.manifest, p.spec, p.problem, arguments.queries(), v.splits, *device_);
     if (config.grid.x == 0 || config.grid.y == 0 || config.grid.z == 0)
       continue; // no query at all
-    device_->launch(*kernel.loaded, config, arguments.of(p.parameters[n]), stream);
+    device_->launch(*kernel.loaded, config, arguments.of(v.parameters[n]), stream);
   }
 }
 

@@ -1,5 +1,6 @@
 #include "runtime/engine/KernelCache.h"
 
+#include "runtime/cache/Bundle.h"
 #include "runtime/cache/Paths.h"
 #include "runtime/engine/Content.h"
 #include "runtime/engine/KernelStore.h"
@@ -35,13 +36,25 @@ std::shared_ptr<const CompiledAttention> KernelCache::get(const AttentionSpec& s
   const bool waited = !making.owns_lock();
   if (waited)
     making.lock();
-  if (!entry->value)
+  if (!entry->value) {
     entry->value = build(spec, schedule, cache_only); // if it throws, the next one to ask tries again
-  else if (waited) {
+    const std::scoped_lock lock(mutex_);
+    loaded_.push_back({contentOf(spec), schedule});
+  } else if (waited) {
     const std::scoped_lock lock(mutex_);
     ++counters_.waits;
   }
   return entry->value;
+}
+
+std::vector<Schedule> KernelCache::schedules(const AttentionSpec& spec) const {
+  const std::string content = contentOf(spec);
+  std::vector<Schedule> schedules;
+  const std::scoped_lock lock(mutex_);
+  for (const Loaded& loaded : loaded_)
+    if (loaded.spec == content)
+      schedules.push_back(loaded.schedule);
+  return schedules;
 }
 
 std::shared_ptr<const CompiledAttention> KernelCache::build(const AttentionSpec& spec, const Schedule& schedule,
@@ -67,11 +80,12 @@ std::shared_ptr<const CompiledAttention> KernelCache::build(const AttentionSpec&
 CompiledAttention::Kernel KernelCache::make(KernelSource source, bool cache_only) {
   const DeviceProperties& device = device_->properties();
   const std::string& name = source.manifest.name;
-  const auto [build, compiled] = buildThrough(store(), source.cuda, name, device.arch,
-                                              device.emulated ? Image::Kind::Ptx : Image::Kind::Cubin, cache_only);
+  auto [build, key, compiled] = buildThrough(store(), source.cuda, name, device.arch,
+                                             device.emulated ? Image::Kind::Ptx : Image::Kind::Cubin, cache_only);
   {
     const std::scoped_lock lock(mutex_);
     ++(compiled ? counters_.compiles : counters_.loads);
+    made_.insert_or_assign(std::move(key.text), std::move(key.variant));
   }
   auto loaded = device_->load(build.image, name);
   return {std::move(source), std::move(loaded), 0, compiled ? build.log.milliseconds : 0};
@@ -86,6 +100,31 @@ cache::EntryStore& KernelCache::store() {
     store_ = std::make_unique<cache::EntryStore>(std::move(options));
   }
   return *store_;
+}
+
+std::string KernelCache::bundled() {
+  std::map<std::string, std::string> made;
+  {
+    const std::scoped_lock lock(mutex_);
+    made = made_;
+  }
+  cache::BundleWriter bundle;
+  for (auto& [text, variant] : made) {
+    cache::Key key{text, variant};
+    if (auto payload = store().get(key)) // else somebody has cleared the cache since
+      bundle.add(store(), std::move(key), *std::move(payload));
+  }
+  return std::move(bundle).finish();
+}
+
+std::size_t KernelCache::take(std::string_view bundle) {
+  cache::EntryStore* const stores[] = {&store()};
+  const auto check = [](const cache::EntryStore&, const cache::EntryInfo& entry) {
+    if (!fromPayload(entry.payload))
+      throw UserError(UserError::Kind::Invalid, "a bundle in memory", "it has a kernel that cannot be read",
+                      "export it again, by the same version of Attune");
+  };
+  return cache::importBundle(stores, bundle, "in memory", check).entries;
 }
 
 CacheCounters KernelCache::counters() const {

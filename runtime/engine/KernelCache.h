@@ -33,15 +33,26 @@ public:
 
   /// Null if it was not loaded before. Costs well below a microsecond, and counts as a hit if there is one.
   std::shared_ptr<const CompiledAttention> find(const AttentionSpec& spec, const Schedule& schedule);
+  /// Those under which find() has something for a spec, now or in a moment; in no order.
+  std::vector<Schedule> schedules(const AttentionSpec& spec) const;
   /// Throws as compile() and Toolchain do, and CacheMiss if `cache_only` and a kernel is on no disk.
   std::shared_ptr<const CompiledAttention> get(const AttentionSpec& spec, const Schedule& schedule, bool cache_only);
 
   CacheCounters counters() const;
 
+  /// A bundle of all kernels that this cache has made or loaded. runtime/cache/Bundle.h.
+  std::string bundled();
+  /// Throws UserError for a damaged bundle, and for one with a kernel that is none. Returns how many were new.
+  std::size_t take(std::string_view bundle);
+
 private:
   struct Entry {
     std::mutex mutex; ///< held while it is made
     std::shared_ptr<const CompiledAttention> value;
+  };
+  struct Loaded {
+    std::string spec; ///< what its kernels' text depends on
+    Schedule schedule;
   };
   std::shared_ptr<const CompiledAttention> build(const AttentionSpec& spec, const Schedule& schedule, bool cache_only);
   CompiledAttention::Kernel make(KernelSource source, bool cache_only);
@@ -51,8 +62,10 @@ private:
   CacheOptions options_;
   mutable std::mutex mutex_;                                        ///< of what follows
   std::unordered_map<std::string, std::shared_ptr<Entry>> entries_; ///< by what the text depends on
+  std::vector<Loaded> loaded_;                                      ///< entries that have a value
   CacheCounters counters_;
   std::unique_ptr<cache::EntryStore> store_; ///< opened on the first miss
+  std::map<std::string, std::string> made_;  ///< binaries that were made or loaded: key and variant
 };
 
 } // namespace attune

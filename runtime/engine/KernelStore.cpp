@@ -37,7 +37,7 @@ StoredBuild buildThrough(cache::EntryStore& store, std::string_view cuda, std::s
   } catch (const DeviceError& error) {
     why_no_toolchain = error.what();
   }
-  const cache::Key key = keyOf(cuda, name, arch, kind, toolchain ? toolchain->compiler() : "");
+  cache::Key key = keyOf(cuda, name, arch, kind, toolchain ? toolchain->compiler() : "");
   std::optional<Build> built;
   std::optional<std::string> payload;
   if (toolchain && !cache_only) {
@@ -48,16 +48,17 @@ StoredBuild buildThrough(cache::EntryStore& store, std::string_view cuda, std::s
   } else {
     std::string variant;
     payload = store.getAny(key, variant);
+    key.variant = variant;
   }
   if (built)
-    return {std::move(*built), true};
+    return {std::move(*built), std::move(key), true};
   if (payload)
     if (auto entry = fromPayload(*payload))
-      return {std::move(entry->build), false};
+      return {std::move(entry->build), std::move(key), false};
   if (toolchain && !cache_only) { // whole, but of another format: a miss like any other
     Build fresh = toolchain->build(cuda, arch, kind, name);
     store.put(key, toPayload({std::string(name), std::string(arch), fresh}));
-    return {std::move(fresh), true};
+    return {std::move(fresh), std::move(key), true};
   }
   if (cache_only)
     throw CacheMiss(

@@ -22,6 +22,7 @@ cache::StoreOptions kernelStore(const std::filesystem::path& folder);
 
 struct StoredBuild {
   Build build;
+  cache::Key key;        ///< what the store has it under
   bool compiled = false; ///< now; else it was found, and the log is that of when it was compiled
 };
 

@@ -87,6 +87,22 @@ ScheduleProvider::Choice pinned(const AttentionSpec& spec, const Problem& proble
   return withSplits(spec, problem, schedule, fits ? splits : std::max(splits, 1), device); // compile() says why not
 }
 
+std::optional<Choice> fastest(const AttentionSpec& spec, const Problem& problem, std::span<const Schedule> schedules,
+                              int splits, const DeviceProperties& device) {
+  const model::Machine machine = model::machineOf(device);
+  std::optional<Choice> best;
+  double least = 0;
+  for (const Schedule& schedule : schedules) {
+    if (splits > 0 && schedule.split_kv != (splits > 1))
+      continue;
+    const Choice choice = pinned(spec, problem, schedule, splits, device);
+    const double us = model::predict(spec, problem, choice, machine).us;
+    if (!best || us < least)
+      best = choice, least = us;
+  }
+  return best;
+}
+
 std::shared_ptr<const ScheduleProvider> costModel() { return std::make_shared<CostModel>(); }
 
 } // namespace attune

@@ -25,7 +25,7 @@ typedef enum attune_status {
   ATTUNE_OK = 0,
   ATTUNE_INVALID_ARGUMENT = 1, /* no system could do it: 28 q heads on 5 kv heads, a tensor of another shape */
   ATTUNE_UNSUPPORTED = 2,      /* well-formed, but beyond a stated limit: decline, and take another kernel */
-  ATTUNE_NOT_FOUND = 3,        /* cache_only, and a kernel is in no cache */
+  ATTUNE_NOT_FOUND = 3,        /* ATTUNE_CACHE_ONLY, and a kernel is in no cache */
   ATTUNE_UNAVAILABLE = 4,      /* the machine: no driver, no NVRTC, no memory, a kernel that failed */
   ATTUNE_INTERNAL = 5          /* a bug of Attune */
 } attune_status;
@@ -58,14 +58,25 @@ ATTUNE_API const char* attune_engine_device(const attune_engine* engine);
  * plan that splits the keys must not overlap. */
 typedef struct attune_plan attune_plan;
 
+/* What attune_plan_create does about kernels that are not loaded. */
+typedef enum attune_mode {
+  ATTUNE_BLOCKING = 0,   /* loads or compiles them */
+  ATTUNE_CACHE_ONLY = 1, /* loads them, or returns ATTUNE_NOT_FOUND */
+  /* Returns at once with a plan that launches other kernels of the spec, if some are loaded: all serve any lengths,
+   * with another schedule only slower. A thread of the engine makes the plan's own, and launches take those from then
+   * on. Blocks if none is loaded: create one plan per spec while starting. Bits may change when kernels do, so the spec
+   * must say "deterministic": false. */
+  ATTUNE_BACKGROUND = 2
+} attune_mode;
+
 typedef struct attune_plan_options {
   size_t struct_size;
-  int64_t batch;
+  int64_t batch;         /* 0: 1 */
   int64_t q_len, kv_len; /* positions per sequence; varlen: of the longest one. A plan serves shorter ones too */
   int64_t q_total;       /* varlen: rows of Q */
   const char* schedule;  /* NULL: chosen. "q_tile=128 kv_tile=64 warps=4 stages=1 pack_gqa=0 split_kv=0" */
   int32_t splits;        /* chunks of the keys; 0: chosen */
-  int32_t cache_only;    /* not 0: ATTUNE_NOT_FOUND instead of compiling */
+  int32_t mode;          /* attune_mode */
 } attune_plan_options;
 
 /* Compiles, loads and allocates whatever launches need. `spec`: JSON, {"q_heads": 28, "kv_heads": 4, "head_dim": 128,
@@ -74,6 +85,27 @@ ATTUNE_API attune_status attune_plan_create(attune_engine* engine, const char* s
                                             attune_plan** plan);
 ATTUNE_API void attune_plan_destroy(attune_plan* plan);
 ATTUNE_API int32_t attune_plan_splits(const attune_plan* plan);
+/* 0 while it launches kernels of another schedule (ATTUNE_BACKGROUND). */
+ATTUNE_API int32_t attune_plan_specialized(const attune_plan* plan);
+/* Waits until it has its own kernels, or will not get them. To be called before a graph captures a launch, since a
+ * graph keeps the kernels that it has seen. */
+ATTUNE_API void attune_plan_wait(const attune_plan* plan);
+
+/* What became of an engine's requests for kernels; attune.hpp's CacheCounters says what each counts. */
+typedef struct attune_counters {
+  size_t struct_size;
+  uint64_t hits, loads, compiles, waits;
+  uint64_t general, specialized, failed; /* plans in background mode */
+} attune_counters;
+ATTUNE_API attune_status attune_engine_counters(const attune_engine* engine, attune_counters* counters);
+
+/* The kernels that an engine has made or loaded, as one block of memory, so that one process compiles and others load:
+ * they import it and create plans with ATTUNE_CACHE_ONLY. A file of it is what `attune cache import` takes. */
+ATTUNE_API attune_status attune_cache_export(const attune_engine* engine, void** data, size_t* bytes);
+ATTUNE_API void attune_cache_release(void* data);
+/* Checks all of it before it takes anything; `taken` (or NULL) says how many entries were new. Kernels are code: import
+ * only what a process that you trust has exported. */
+ATTUNE_API attune_status attune_cache_import(attune_engine* engine, const void* data, size_t bytes, size_t* taken);
 
 /* A tensor in device memory that the caller owns. The layout is DLPack's DLTensor: a DLTensor* may be cast. Types: code
  * 4 with 16 bits is bf16; code 2 with 16 or 32 bits fp16 or fp32; code 0 with 32 bits int32. The device is not looked
@@ -98,7 +130,7 @@ typedef struct attune_tensors {
 } attune_tensors;
 
 /* Starts the plan's kernels on `stream` (a CUstream or cudaStream_t, or NULL). It does not compile, load, allocate or
- * synchronise, and may be captured in a graph. */
+ * synchronise, and may be captured in a graph, which plan and tensors must then outlive. */
 ATTUNE_API attune_status attune_launch(attune_engine* engine, const attune_plan* plan, const attune_tensors* tensors,
                                        void* stream);
 

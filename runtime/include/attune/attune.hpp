@@ -63,10 +63,21 @@ struct Problem {
   std::int64_t q_total = 0; ///< varlen: rows of Q, the last entry of cu_seqlens_q
 };
 
+/// What prepare() does about kernels that are not loaded.
+enum class PrepareMode {
+  Blocking,  ///< load or compile them
+  CacheOnly, ///< load them, or throw CacheMiss
+  /// Return at once with a plan that launches other kernels of the spec, if some are loaded: all of them serve any
+  /// lengths, with another schedule only slower. A thread of the engine loads or compiles the plan's own, and launches
+  /// take those from then on. Blocks if none is loaded: prepare one per spec while starting. Bits may change when the
+  /// kernels do, so it is refused for a deterministic or batch_invariant spec.
+  Background,
+};
+
 struct PrepareOptions {
   std::optional<Schedule> schedule; ///< default: the ScheduleProvider's choice
   int splits = 0;                   ///< chunks of the keys; 0: the cost model's choice, 1: none
-  bool cache_only = false;          ///< throw CacheMiss instead of compiling
+  PrepareMode mode = PrepareMode::Blocking;
 };
 
 /// prepare() was to take kernels from the cache alone, and one is not there.
@@ -88,6 +99,11 @@ struct CacheCounters {
   std::uint64_t loads = 0;    ///< binaries that were found on disk
   std::uint64_t compiles = 0; ///< binaries that were not
   std::uint64_t waits = 0;    ///< for another thread or process that compiled the same
+
+  // Of plans in background mode:
+  std::uint64_t general = 0;     ///< began with kernels of another schedule
+  std::uint64_t specialized = 0; ///< of those, got their own since
+  std::uint64_t failed = 0;      ///< of those, stay as they are: `warn` was told why
 };
 
 /// What a launch reads and writes. Shapes follow spec.layout: bshd and strided (batch, length, heads, dim), bhsd
@@ -111,15 +127,23 @@ struct PlannedKernel {
 };
 
 /// Compiled, loaded kernels for one spec and shapes, with their workspace. A default-made one is empty: all it does is
-/// throw UserError. Launches of one plan must not overlap if it
-/// splits.
+/// throw UserError. Copies share kernels and workspace. Launches of one plan must not overlap if it splits; one that
+/// was prepared in the background may come to.
 class Plan {
 public:
   const AttentionSpec& spec() const;
   const Problem& problem() const;
+
+  // Of the kernels that a launch takes now. References stay valid as long as the plan.
   const Schedule& schedule() const;
   int splits() const;
   const std::vector<PlannedKernel>& kernels() const;
+
+  /// False while it launches kernels of another schedule (PrepareMode::Background).
+  bool specialized() const;
+  /// Until it has its own kernels, or will not get them: they failed to compile, or the engine is gone. To be called
+  /// before a graph captures a launch, since a graph keeps the kernels that it has seen.
+  void wait() const;
 
 private:
   friend class Engine;
@@ -157,20 +181,29 @@ public:
   Plan prepare(const AttentionSpec& spec, const Problem& problem, const PrepareOptions& options = {});
 
   /// Starts the plan's kernels on `stream` (a CUstream, or null). Checks the tensors, and throws UserError with value,
-  /// rule and remedy. Does not compile, load, allocate or synchronise. Contents of cu_seqlens are the caller's to check
-  /// (checkOffsets).
+  /// rule and remedy. Does not compile, load, allocate or synchronise, so a graph may capture it: the graph then holds
+  /// the tensors' addresses, and the plan and the tensors must outlive it. Contents of cu_seqlens are the caller's to
+  /// check (checkOffsets).
   void launch(const Plan& plan, const Tensors& tensors, void* stream = nullptr);
 
   CacheCounters cacheCounters() const;
+
+  /// The kernels that this engine has made or loaded, as one blob: one rank compiles, and the others load. A file of it
+  /// is a bundle, which `attune cache import` takes.
+  std::string exportCache() const;
+  /// Puts a blob's kernels into this engine's cache, on disk or, if it has no folder, in memory. Says how many were
+  /// new. Everything is checked before anything is taken: throws UserError for a damaged blob. Kernels are code: import
+  /// only what a process that you trust has exported.
+  std::size_t importCache(std::string_view blob);
 
   Device& device() { return *device_; }
   const std::shared_ptr<Device>& sharedDevice() const { return device_; }
 
 private:
-  struct Cache;
+  struct State;
   std::shared_ptr<Device> device_;
   std::shared_ptr<const ScheduleProvider> provider_;
-  std::unique_ptr<Cache> cache_;
+  std::unique_ptr<State> state_;
 };
 
 /// Throws UserError unless `offsets` (cu_seqlens, in host memory) start at 0, never decrease, and end at `total`.

@@ -80,7 +80,9 @@ int flashInfer(const Decode& d) { // batch decode: the smallest chunk, 128 keys 
   return static_cast<int>(ceilDiv(d.keys, chunk));
 }
 
-int flexDecoding(const Decode& d) { return static_cast<int>(std::max<std::int64_t>(d.multiprocessors / d.blocks * 2, 1)); }
+int flexDecoding(const Decode& d) {
+  return static_cast<int>(std::max<std::int64_t>(d.multiprocessors / d.blocks * 2, 1));
+}
 
 TEST(Untuned, IsWithinATenthOfTuned) {
   Regret all, prefill, decode, fa2, flash_infer, flex;
@@ -103,8 +105,10 @@ TEST(Untuned, IsWithinATenthOfTuned) {
             if (!one_query)
               continue;
             const Decode d{batch * spec.kv_heads, n, machine.device.multiprocessors, head_dim};
-            const Schedule split = defaultSchedule(spec, target(arch), 1, true), whole = defaultSchedule(spec, target(arch), 1, false);
-            for (const auto& [formula, regret] : {std::pair{&flashAttention2, &fa2}, {&flashInfer, &flash_infer}, {&flexDecoding, &flex}}) {
+            const Schedule split = defaultSchedule(spec, target(arch), 1, true),
+                           whole = defaultSchedule(spec, target(arch), 1, false);
+            for (const auto& [formula, regret] :
+                 {std::pair{&flashAttention2, &fa2}, {&flashInfer, &flash_infer}, {&flexDecoding, &flex}}) {
               const int splits = cut(spec, keyTiles(spec, problem, split), formula(d)).splits;
               regret->add(device.truth({splits > 1 ? split : whole, splits}) / best);
             }

@@ -100,10 +100,52 @@ int main(void) {
   EXPECT_REFUSED(attune_plan_create(engine, "qwen2.5-8b", &shapes, &other), ATTUNE_INVALID_ARGUMENT, "qwen2.5-7b");
   EXPECT_REFUSED(attune_plan_create(engine, "{\"q_heads\": 2, \"head_dim\": 512}", &shapes, &other), ATTUNE_UNSUPPORTED,
                  "512");
-  shapes.cache_only = 1;
+  shapes.mode = ATTUNE_CACHE_ONLY;
   EXPECT_REFUSED(attune_plan_create(engine, "{\"q_heads\": 2, \"head_dim\": 24, \"softcap\": 12.25}", &shapes, &other),
                  ATTUNE_NOT_FOUND, "attune precompute");
+  shapes.mode = 7;
+  EXPECT_REFUSED(attune_plan_create(engine, spec, &shapes, &other), ATTUNE_INVALID_ARGUMENT, "attune_mode");
+  shapes.mode = ATTUNE_BACKGROUND;
+  EXPECT_REFUSED(attune_plan_create(engine, spec, &shapes, &other), ATTUNE_INVALID_ARGUMENT, "deterministic");
   EXPECT(other == NULL);
+
+  /* a plan that launches at once, under another schedule than its own */
+  const char* free_spec = "{\"q_heads\": 2, \"kv_heads\": 1, \"head_dim\": 16, \"causal\": true, \"deterministic\": false}";
+  shapes.batch = 0; /* the default: one */
+  shapes.schedule = "q_tile=64 kv_tile=32 warps=4 stages=1 pack_gqa=0 split_kv=0";
+  EXPECT(attune_plan_create(engine, free_spec, &shapes, &other) == ATTUNE_OK);
+  o_tensor = bf16(o, q_shape);
+  tensors.struct_size = sizeof tensors, tensors.lse = &lse_tensor;
+  EXPECT(attune_launch(engine, other, &tensors, NULL) == ATTUNE_OK);
+  attune_plan_wait(other);
+  EXPECT(attune_plan_specialized(other) == 1);
+  EXPECT(attune_launch(engine, other, &tensors, NULL) == ATTUNE_OK);
+  attune_plan_destroy(other), other = NULL;
+  shapes.batch = 1, shapes.schedule = NULL;
+  attune_counters counters = {0};
+  counters.struct_size = sizeof counters;
+  EXPECT(attune_engine_counters(engine, &counters) == ATTUNE_OK);
+  EXPECT(counters.general == 1 && counters.specialized == 1 && counters.failed == 0);
+  EXPECT(counters.compiles + counters.loads == 2);
+
+  /* kernels for another process, by way of memory */
+  void* blob = NULL;
+  size_t blob_bytes = 0, taken = 0;
+  EXPECT(attune_cache_export(engine, &blob, &blob_bytes) == ATTUNE_OK);
+  attune_engine* rank = NULL;
+  engine_options.cache_folder = "";
+  EXPECT(attune_engine_create(&engine_options, &rank) == ATTUNE_OK);
+  shapes.mode = ATTUNE_CACHE_ONLY;
+  EXPECT(attune_plan_create(rank, spec, &shapes, &other) == ATTUNE_NOT_FOUND);
+  EXPECT(attune_cache_import(rank, blob, blob_bytes, &taken) == ATTUNE_OK);
+  EXPECT(taken == 2);
+  EXPECT(attune_plan_create(rank, spec, &shapes, &other) == ATTUNE_OK);
+  EXPECT_REFUSED(attune_cache_import(rank, blob, blob_bytes - 1, NULL), ATTUNE_INVALID_ARGUMENT, "bundle");
+  attune_plan_destroy(other), other = NULL;
+  attune_engine_destroy(rank);
+  attune_cache_release(blob);
+  attune_cache_release(NULL);
+
   attune_engine* nowhere = NULL;
   engine_options.device = "cuda:77";
   EXPECT(attune_engine_create(&engine_options, &nowhere) == ATTUNE_UNAVAILABLE);
@@ -131,6 +173,7 @@ int main(void) {
   attune_engine_destroy(engine);
   attune_plan_destroy(plan); /* it may outlive its engine */
   attune_plan_destroy(NULL);
+  attune_plan_wait(NULL);
   attune_engine_destroy(NULL);
   attune_free(NULL, NULL);
   if (failures == 0)

@@ -18,8 +18,8 @@ struct Schedule {
   /// Roles, on targets with wgmma: a producer copies K and V by TMA, and warpgroups of four of `warps`, 16 rows per
   /// warp, compute.
   bool warp_specialized = false;
-  bool overlap = false;   ///< S(j) = Q K(j)^T runs beside P(j + 1) V(j + 1), which runs on beside the softmax of S(j)
-  bool ping_pong = false; ///< warpgroups take turns: one's products run beside another's softmax
+  bool overlap = false;    ///< S(j) = Q K(j)^T runs beside P(j + 1) V(j + 1), which runs on beside the softmax of S(j)
+  bool ping_pong = false;  ///< warpgroups take turns: one's products run beside another's softmax
   bool persistent = false; ///< as many blocks as multiprocessors take turns at tiles of rows, the longest first
 };
 

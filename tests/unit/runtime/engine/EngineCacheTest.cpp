@@ -5,6 +5,8 @@
 #include "runtime/toolchain/Toolchain.h"
 
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 
 namespace attune {
 namespace {
@@ -33,7 +35,7 @@ TEST_F(EngineCache, TheNextProcessCompilesNothing) {
   const CacheCounters next = run();
   EXPECT_EQ(next.compiles, 0U);
   EXPECT_EQ(next.loads, 2U);
-  EXPECT_EQ(run({.splits = 3, .cache_only = true}).loads, 2U);
+  EXPECT_EQ(run({.splits = 3, .mode = PrepareMode::CacheOnly}).loads, 2U);
   EXPECT_THAT(warnings, testing::IsEmpty());
 }
 
@@ -57,7 +59,7 @@ TEST_F(EngineCache, EntriesSayWhatTheyAre) {
 TEST_F(EngineCache, AMissIsTypedAndSaysWhatToDo) {
   Engine engine(device, costModel(), cache());
   try {
-    engine.prepare(small(), problem, {.cache_only = true});
+    engine.prepare(small(), problem, {.mode = PrepareMode::CacheOnly});
     FAIL() << "it found a kernel";
   } catch (const CacheMiss& miss) {
     EXPECT_THAT(miss.what(),
@@ -113,7 +115,7 @@ TEST_F(EngineCache, WithoutNvrtcKernelsThatAreThereStillRun) {
 TEST_F(EngineCache, DISABLED_LoadsEverything) {
   const CacheOptions environment{.folder = std::getenv("ATTUNE_CACHE_DIR")};
   EXPECT_EQ(run({.splits = 3}, environment).loads, 2U);
-  EXPECT_EQ(run({.splits = 3, .cache_only = true}, environment).loads, 2U);
+  EXPECT_EQ(run({.splits = 3, .mode = PrepareMode::CacheOnly}, environment).loads, 2U);
 }
 
 TEST_F(EngineCache, WithoutNvrtcTheMessageSaysHowToGetIt) {
@@ -126,7 +128,44 @@ TEST_F(EngineCache, DISABLED_SaysHowToGetIt) {
         [&] { engine.prepare(small(), problem); },
         testing::ThrowsMessage<DeviceError>(AllOf(HasSubstr("pip install nvidia-cuda-nvrtc"), HasSubstr("ATTUNE_NVRTC"),
                                                   HasSubstr("/nowhere/libnvrtc.so"))));
-  EXPECT_THROW(engine.prepare(small(), problem, {.cache_only = true}), CacheMiss);
+  EXPECT_THROW(engine.prepare(small(), problem, {.mode = PrepareMode::CacheOnly}), CacheMiss);
+}
+
+// Rank 0 compiles; the others have no NVRTC, no cache folder, and no wish to compile.
+TEST_F(EngineCache, ABlobTakesKernelsToAnotherProcess) {
+  Engine engine(device, costModel(), {.folder = ""});
+  engine.prepare(small(), problem, {.splits = 3});
+  const std::string blob = engine.exportCache();
+  std::ofstream(folder / "blob", std::ios::binary) << blob;
+  EXPECT_TRUE(withoutNvrtc("EngineCache.DISABLED_TakesABlob", folder.path().string()));
+  EXPECT_EQ(engine.importCache(blob), 0U) << "it has them all";
+}
+TEST_F(EngineCache, DISABLED_TakesABlob) {
+  std::ifstream file(std::filesystem::path(std::getenv("ATTUNE_CACHE_DIR")) / "blob", std::ios::binary);
+  const std::string blob{std::istreambuf_iterator<char>(file), {}};
+  Engine engine(device, costModel(), {.folder = ""});
+  const PrepareOptions only{.splits = 3, .mode = PrepareMode::CacheOnly};
+  EXPECT_THROW(engine.prepare(small(), problem, only), CacheMiss);
+  EXPECT_EQ(engine.importCache(blob), 2U);
+  const Launchable tensors(device, small(), 1, 1, 300);
+  engine.launch(engine.prepare(small(), problem, only), tensors.tensors());
+  EXPECT_TRUE(tensors.right());
+  EXPECT_EQ(engine.cacheCounters().loads, 2U);
+}
+
+TEST_F(EngineCache, ADamagedBlobIsRefusedWhole) {
+  Engine engine(device, costModel(), cache());
+  engine.prepare(small(), problem, {.splits = 3});
+  const std::string blob = engine.exportCache();
+  Engine other(device, costModel(), {.folder = ""});
+  for (const std::size_t at : {std::size_t{0}, blob.size() / 2, blob.size() - 1}) {
+    std::string damaged = blob;
+    damaged[at] ^= 1;
+    EXPECT_THAT(refusal([&] { other.importCache(damaged); }), HasSubstr("bundle 'in memory'")) << at;
+  }
+  EXPECT_THAT(refusal([&] { other.importCache(std::string_view(blob).substr(0, blob.size() - 1)); }),
+              HasSubstr("bundle 'in memory'"));
+  EXPECT_THROW(other.prepare(small(), problem, {.splits = 3, .mode = PrepareMode::CacheOnly}), CacheMiss);
 }
 
 } // namespace

@@ -77,7 +77,7 @@ TEST_F(EngineTest, AFailedPrepareLeavesTheEngineAsItWas) {
   EXPECT_THROW(engine.prepare(small(), {.q_len = -1, .kv_len = 8}), UserError);
   EXPECT_THROW(engine.prepare(small(), {.q_len = 8, .kv_len = 8}, {.schedule = Schedule{.q_tile = 7}}), UserError);
   EXPECT_THROW(engine.prepare(small(), {.q_len = 8, .kv_len = 8}, {.splits = -2}), UserError);
-  EXPECT_THROW(engine.prepare(small(), {.q_len = 8, .kv_len = 8}, {.cache_only = true}), CacheMiss);
+  EXPECT_THROW(engine.prepare(small(), {.q_len = 8, .kv_len = 8}, {.mode = PrepareMode::CacheOnly}), CacheMiss);
   const Launchable tensors(device, small(), 1, 8, 8);
   engine.launch(engine.prepare(small(), {.q_len = 8, .kv_len = 8}), tensors.tensors());
   EXPECT_TRUE(tensors.right());

@@ -1,0 +1,54 @@
+#pragma once
+
+#include "attune/attune.hpp"
+#include "runtime/engine/Arguments.h"
+#include "runtime/engine/KernelCache.h"
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace attune {
+
+/// Loaded kernels under one schedule, with what launches of them need. It does not change once it is made.
+struct Variant {
+  Schedule schedule;
+  int splits = 1;
+  std::int64_t split_tiles = 0;
+  std::shared_ptr<const CompiledAttention> compiled;
+  std::vector<std::vector<BoundParameter>> parameters; ///< of compiled->kernels
+  mutable std::once_flag described;
+  mutable std::vector<PlannedKernel> kernels; ///< made when somebody looks
+};
+
+struct Plan::Impl {
+  std::shared_ptr<Device> device;
+  AttentionSpec spec;
+  Problem problem;
+  DevicePtr o_partial = 0, lse_partial = 0; ///< large enough for both variants
+
+  /// Both live as long as the plan: launches may be under way, and graphs keep what they captured.
+  std::unique_ptr<const Variant> general, own;
+  std::atomic<const Variant*> current = nullptr; ///< what launches take: one load, whatever the background does
+  std::atomic<bool> pending = false;             ///< `own` may still come
+
+  /// The switch. `own` is written before launches can see it, and never again.
+  void take(std::unique_ptr<const Variant> variant) {
+    own = std::move(variant);
+    current.store(own.get(), std::memory_order_release);
+  }
+  void settle() {
+    pending.store(false, std::memory_order_release);
+    pending.notify_all();
+  }
+
+  ~Impl() {
+    if (o_partial)
+      device->release(o_partial);
+    if (lse_partial)
+      device->release(lse_partial);
+  }
+};
+
+} // namespace attune
