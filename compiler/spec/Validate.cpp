@@ -21,7 +21,7 @@ void heads(const AttentionSpec& s) {
     invalid(fmt::format("q_heads {}", s.q_heads), "there are 1 to 65535 q heads", "give the number of query heads");
   if (s.kv_heads < 1)
     invalid(fmt::format("kv_heads {}", s.kv_heads), "there is at least one kv head",
-            "give the number of key/value heads");
+            "give the number of key/value heads: that of the q heads if each has its own");
   if (s.q_heads % s.kv_heads == 0)
     return;
   int near = 1;

@@ -35,6 +35,7 @@ public:
 
   DevicePtr allocate(std::size_t bytes, std::string_view name) override {
     const Current current(*d_, context_, who_);
+    const BesideCaptures beside(*d_);
     DevicePtr pointer = 0;
     d_->check(d_->cuMemAlloc_v2(&pointer, bytes ? bytes : 1), "cuMemAlloc",
               fmt::format("{}: buffer '{}' of {} bytes", who_, name, bytes));
@@ -42,6 +43,7 @@ public:
   }
   void release(DevicePtr pointer) noexcept override {
     Context previous = nullptr;
+    const BesideCaptures beside(*d_);
     if (d_->cuCtxPushCurrent_v2(context_) == Success) {
       d_->cuMemFree_v2(pointer);
       d_->cuCtxPopCurrent_v2(&previous);
@@ -62,6 +64,7 @@ public:
 
   std::shared_ptr<DeviceKernel> load(const Image& image, std::string_view kernel_name) override {
     const Current current(*d_, context_, who_);
+    const BesideCaptures beside(*d_);
     return std::make_shared<Kernel>(d_, device_, image, kernel_name, properties_.shared_per_block);
   }
 

@@ -112,6 +112,7 @@ struct LaunchDescription {
   X(cuStreamDestroy_v2, (Stream stream))                                                                               \
   X(cuStreamBeginCapture_v2, (Stream stream, int mode))                                                                \
   X(cuStreamEndCapture, (Stream stream, Graph * graph))                                                                \
+  X(cuThreadExchangeStreamCaptureMode, (int* mode))                                                                    \
   X(cuGraphInstantiateWithFlags, (GraphExec * executable, Graph graph, unsigned long long flags))                      \
   X(cuGraphLaunch, (GraphExec executable, Stream stream))                                                              \
   X(cuGraphExecDestroy, (GraphExec executable))                                                                        \

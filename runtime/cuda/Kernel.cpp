@@ -48,7 +48,10 @@ Kernel::Kernel(std::shared_ptr<const Driver> driver, DeviceOrdinal device, const
   }
 }
 
-Kernel::~Kernel() { d_->cuLibraryUnload(library_); }
+Kernel::~Kernel() {
+  const BesideCaptures beside(*d_);
+  d_->cuLibraryUnload(library_);
+}
 
 void Kernel::launch(const LaunchConfig& c, std::span<void* const> arguments, Stream stream) const {
   std::array<LaunchAttribute, 2> attributes;

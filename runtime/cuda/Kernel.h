@@ -26,6 +26,21 @@ private:
   const Driver& d_;
 };
 
+/// While it lives, this thread may load and allocate though somebody captures a graph. Captures of the usual, global
+/// mode forbid that to all threads, and one that tries ruins the capture; but what we load and allocate is in no graph,
+/// and an engine's background thread must not have to know what others are doing.
+class BesideCaptures {
+public:
+  explicit BesideCaptures(const Driver& driver) : d_(driver) { d_.cuThreadExchangeStreamCaptureMode(&mode_); }
+  ~BesideCaptures() { d_.cuThreadExchangeStreamCaptureMode(&mode_); }
+  BesideCaptures(const BesideCaptures&) = delete;
+  BesideCaptures& operator=(const BesideCaptures&) = delete;
+
+private:
+  const Driver& d_;
+  int mode_ = 2; ///< CU_STREAM_CAPTURE_MODE_RELAXED; then what it was
+};
+
 /// One kernel in the context that was current when it was made.
 class Kernel final : public DeviceKernel {
 public:

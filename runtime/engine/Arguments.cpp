@@ -68,6 +68,7 @@ Arguments::Arguments(const AttentionSpec& spec, const Problem& problem, const Te
 }
 
 std::int64_t Arguments::length(std::string_view name, const Tensor& t, std::int64_t most_positions) const {
+  checkGiven(name, t);
   if (t.shape.size() != (spec_.varlen ? 3U : 4U))
     invalid(fmt::format("{} of shape ({})", name, fmt::join(t.shape, ", ")),
             spec_.varlen                   ? "a varlen tensor is (total, heads, head_dim)"
@@ -83,6 +84,7 @@ std::int64_t Arguments::length(std::string_view name, const Tensor& t, std::int6
 
 GlobalTensor Arguments::attention(std::string_view name, const Tensor& t, std::int64_t positions, int heads,
                                   int head_dim, bool output) const {
+  checkGiven(name, t);
   checkElement(name, t, spec_.dtype == DType::BF16 ? Element::BF16 : Element::F16);
   const bool heads_first = spec_.layout == Layout::Bhsd;
   const Strides s = spec_.varlen  ? checkShape(name, t, {positions, heads, head_dim})
@@ -98,6 +100,7 @@ GlobalTensor Arguments::attention(std::string_view name, const Tensor& t, std::i
 }
 
 GlobalTensor Arguments::lse(const Tensor& t) const {
+  checkGiven("lse", t);
   checkElement("lse", t, Element::F32);
   const Strides s = spec_.varlen ? checkShape("lse", t, {spec_.q_heads, problem_.q_total})
                                  : checkShape("lse", t, {problem_.batch, spec_.q_heads, q_len_});
@@ -110,8 +113,7 @@ GlobalTensor Arguments::lse(const Tensor& t) const {
 
 DevicePtr Arguments::vector(std::string_view name, const Tensor& t, Element element,
                             std::initializer_list<std::int64_t> shape) const {
-  if (t.data == 0)
-    invalid(fmt::format("no {}", name), "the spec calls for it", "pass it to launch");
+  checkGiven(name, t);
   checkElement(name, t, element);
   const Strides s = checkShape(name, t, shape);
   checkPlace(name, t, 4, device_);

@@ -37,9 +37,12 @@ std::string listed(const Tensor& t, const Strides& strides) {
 
 } // namespace
 
-void checkPlace(std::string_view name, const Tensor& t, std::size_t alignment, const Device& device) {
+void checkGiven(std::string_view name, const Tensor& t) {
   if (t.data == 0 && std::ranges::find(t.shape, 0) == t.shape.end())
     invalid(fmt::format("no {}", name), "the spec calls for it", "pass it to launch");
+}
+
+void checkPlace(std::string_view name, const Tensor& t, std::size_t alignment, const Device& device) {
   if (t.data % alignment != 0)
     invalid(fmt::format("{} at address {:#x}", name, t.data), fmt::format("it is aligned to {} bytes", alignment),
             "start the view at an aligned element");

@@ -14,7 +14,10 @@ using Strides = std::array<std::int64_t, 4>;
 
 // What a tensor must be like to be launched on. All throw UserError: value, rule, remedy; the text is made only then.
 
-/// Its address (it may be null if the tensor is empty) and its alignment in bytes, and the device if that is known.
+/// There is one: an address, or an extent of zero. First of all, so that nobody is told about the shape of a tensor
+/// that was forgotten.
+void checkGiven(std::string_view name, const Tensor& tensor);
+/// Its address' alignment in bytes, and the device if that is known.
 void checkPlace(std::string_view name, const Tensor& tensor, std::size_t alignment, const Device& device);
 void checkElement(std::string_view name, const Tensor& tensor, Element expected);
 /// Shape, and one stride per dimension if there are any. Returns the strides, those of a contiguous tensor if it has

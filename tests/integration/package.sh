@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the project, then builds and runs an example as another project would, with find_package(attune).
+# Installs the project, then builds and runs programs as another project would, with find_package(attune); and compiles one that has it as a
+# subdirectory.
 # usage: package.sh BUILD SOURCE
 set -euo pipefail
 build=$1 source=$2
@@ -8,9 +9,12 @@ trap 'rm -rf "$scratch"' EXIT
 cmake --install "$build" --prefix "$scratch/prefix" --strip >/dev/null
 library=$(find "$scratch/prefix" -name libattune.so)
 
-if ldd "$library" | grep -q 'libLLVM\|libMLIR'; then
-  echo "libattune.so needs a shared LLVM"; exit 1
-fi
+for each in "$library" "$(dirname "$library")/libattune_c.so"; do
+  needed=$(readelf -d "$each" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -vE '^(libstdc\+\+|libm|libgcc_s|libc|libdl|libpthread|ld-linux.*)\.so' || true)
+  if [[ -n $needed ]]; then
+    echo "$each needs more than C++'s own libraries: $needed"; exit 1
+  fi
+done
 foreign=$(nm -DC --defined-only "$library" | grep -vE '^[0-9a-f]+ [A-Z] (attune|typeinfo (name )?for attune|vtable for attune|non-virtual thunk to attune|std::|void std::)' || true)
 if [[ -n $foreign ]]; then
   echo "libattune.so exports what is not Attune's:"; head -n 5 <<<"$foreign"; exit 1
@@ -20,7 +24,15 @@ if ((size > 8 << 20)); then
   echo "libattune.so has $size bytes, more than 8 MiB"; exit 1
 fi
 
-cmake -S "$source/tests/integration/consumer" -B "$scratch/build" -DCMAKE_PREFIX_PATH="$scratch/prefix" \
-  -DEXAMPLE="$source/runtime/examples/04_varlen.cpp" -DCMAKE_BUILD_TYPE=Release >/dev/null
-cmake --build "$scratch/build" >/dev/null
-"$scratch/build/consumer"
+# The README's program and an example, with a user's warnings on.
+sed -n '/^```cpp$/,/^```$/p' "$source/README.md" | sed '/^```/d' >"$scratch/readme.cpp"
+grep -q 'int main' "$scratch/readme.cpp"
+for example in "$scratch/readme.cpp" "$source/runtime/examples/04_varlen.cpp"; do
+  cmake -S "$source/tests/integration/consumer" -B "$scratch/build" -DCMAKE_PREFIX_PATH="$scratch/prefix" \
+    -DEXAMPLE="$example" -DCMAKE_BUILD_TYPE=Release >/dev/null
+  cmake --build "$scratch/build" >/dev/null
+  "$scratch/build/consumer"
+done
+
+cmake -G Ninja -S "$source/tests/integration/subdirectory" -B "$scratch/sub" -DATTUNE="$source" -DEXAMPLE="$scratch/readme.cpp" >/dev/null
+cmake --build "$scratch/sub" --target consumer >/dev/null

@@ -28,9 +28,9 @@ std::shared_ptr<Device> openDevice(std::string_view name = "auto", std::string* 
 struct Tensor {
   DevicePtr data = 0;
   Element element = Element::BF16;
-  std::vector<std::int64_t> shape;
-  std::vector<std::int64_t> strides; ///< in elements; empty: contiguous
-  const Device* device = nullptr;    ///< that it lies on, where that is known: a Buffer says so
+  std::vector<std::int64_t> shape{};
+  std::vector<std::int64_t> strides{}; ///< in elements; empty: contiguous
+  const Device* device = nullptr;      ///< that it lies on, where that is known: a Buffer says so
 };
 
 /// A tensor in device memory, released with the object.
@@ -75,8 +75,8 @@ enum class PrepareMode {
 };
 
 struct PrepareOptions {
-  std::optional<Schedule> schedule; ///< default: the ScheduleProvider's choice
-  int splits = 0;                   ///< chunks of the keys; 0: the cost model's choice, 1: none
+  std::optional<Schedule> schedule{}; ///< default: the ScheduleProvider's choice
+  int splits = 0;                     ///< chunks of the keys; 0: the cost model's choice, 1: none
   PrepareMode mode = PrepareMode::Blocking;
 };
 
@@ -89,8 +89,8 @@ public:
 /// Where compiled kernels are kept between processes. runtime/cache/README.md says what it promises.
 struct CacheOptions {
   /// Default: $ATTUNE_CACHE_DIR, else $XDG_CACHE_HOME/attune, else ~/.cache/attune. "": nowhere.
-  std::optional<std::string> folder;
-  std::function<void(std::string_view)> warn; ///< default: a line on stderr
+  std::optional<std::string> folder{};
+  std::function<void(std::string_view)> warn{}; ///< default: a line on stderr
 };
 
 /// What became of an engine's requests for kernels (a kernel is all that one spec and schedule launch).
@@ -109,11 +109,11 @@ struct CacheCounters {
 /// What a launch reads and writes. Shapes follow spec.layout: bshd and strided (batch, length, heads, dim), bhsd
 /// (batch, heads, length, dim); varlen: (total, heads, dim).
 struct Tensors {
-  Tensor q, k, v, o;
-  Tensor lse;                        ///< fp32 (batch, q_heads, q_len); varlen: (q_heads, q_total). Only if spec.lse
-  Tensor cu_seqlens_q, cu_seqlens_k; ///< int32 (batch + 1). Only if spec.varlen
-  Tensor alibi_slopes;               ///< fp32 (q_heads) or (batch, q_heads). Only if spec.alibi
-  Tensor sink;                       ///< fp32 (q_heads). Only if spec.sink
+  Tensor q{}, k{}, v{}, o{};
+  Tensor lse{};                          ///< fp32 (batch, q_heads, q_len); varlen: (q_heads, q_total). Only if spec.lse
+  Tensor cu_seqlens_q{}, cu_seqlens_k{}; ///< int32 (batch + 1). Only if spec.varlen
+  Tensor alibi_slopes{};                 ///< fp32 (q_heads) or (batch, q_heads). Only if spec.alibi
+  Tensor sink{};                         ///< fp32 (q_heads). Only if spec.sink
 };
 
 /// One kernel of a plan, for those who want to look.

@@ -16,11 +16,13 @@ enum class Causal {
   TopLeft,     ///< p = i: the first query sees the first key
 };
 
+// Members have initialisers, `{}` too, so that -Wextra has nothing to say about designated ones that leave some out.
+
 /// Inclusive distances: a query at aligned position p sees keys in [p - left, p + right]; an absent side is unlimited.
 /// A model that "sees W keys including itself" has left = W - 1. Negative distances are legal.
 struct Window {
-  std::optional<std::int64_t> left;
-  std::optional<std::int64_t> right;
+  std::optional<std::int64_t> left{};
+  std::optional<std::int64_t> right{};
 };
 
 enum class Alibi {
@@ -37,23 +39,23 @@ enum class Layout { Bshd, Bhsd, Strided };
 struct AttentionSpec {
   DType dtype = DType::BF16;
   int q_heads = 0;
-  int kv_heads = 0;
+  int kv_heads = 0;   ///< a divisor of q_heads; q_heads for multi-head attention. It has no default: 0 is refused
   int head_dim = 0;   ///< of Q and K: a multiple of 8 from 8 to 256
   int head_dim_v = 0; ///< of V and O: likewise; 0 means head_dim
 
   // A pair (q, k) is visible if causal, window and chunk all allow it, or if k < prefix.
   Causal causal = Causal::None;
-  Window window;
-  std::optional<std::int64_t> chunk;  ///< chunked-local: floor(p / chunk) == floor(k / chunk)
-  std::optional<std::int64_t> prefix; ///< prefix-LM: keys below it are visible to every query
+  Window window{};
+  std::optional<std::int64_t> chunk{};  ///< chunked-local: floor(p / chunk) == floor(k / chunk)
+  std::optional<std::int64_t> prefix{}; ///< prefix-LM: keys below it are visible to every query
   /// A union of conjunctions of affine constraints in q, k, sq, sk, e.g. {"k <= q + sk - sq and k % 2 == 0"}. Excludes
   /// the four above.
-  std::vector<std::string> mask;
+  std::vector<std::string> mask{};
 
   double softcap = 0; ///< 0: none
   Alibi alibi = Alibi::None;
-  bool sink = false;           ///< one more logit per q head, input of shape (q_heads), fp32
-  std::optional<double> scale; ///< default 1/sqrt(head_dim); > 0
+  bool sink = false;             ///< one more logit per q head, input of shape (q_heads), fp32
+  std::optional<double> scale{}; ///< default 1/sqrt(head_dim); > 0
 
   Layout layout = Layout::Bshd;
   bool varlen =

@@ -38,10 +38,11 @@ protected:
     return "it threw nothing";
   }
 
-  /// The names of the calls since `begin`, without those that set the context.
+  /// The names of the calls since `begin`, without those that set the context or the thread's capture mode.
   std::vector<std::string> calls(std::size_t begin = 0) const {
     std::vector<std::string> names(gpu.calls.begin() + static_cast<std::ptrdiff_t>(begin), gpu.calls.end());
-    std::erase_if(names, [](const std::string& name) { return name.starts_with("cuCtxP"); });
+    std::erase_if(names,
+                  [](const std::string& name) { return name.starts_with("cuCtxP") || name.starts_with("cuThread"); });
     return names;
   }
 

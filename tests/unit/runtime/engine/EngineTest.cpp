@@ -142,6 +142,14 @@ TEST_F(Refusals, AddressesThatAreNotAligned) {
   EXPECT_THAT(with([](Tensors& t) { t.o.data = 0; }), HasSubstr("no o: the spec calls for it"));
 }
 
+TEST_F(Refusals, TensorsThatWereForgotten) {
+  EXPECT_EQ(with([](Tensors& t) { t.q = {}; }), "invalid: no q: the spec calls for it; pass it to launch");
+  EXPECT_THAT(with([](Tensors& t) { t.k = {}; }), HasSubstr("no k: "));
+  EXPECT_THAT(with([](Tensors& t) { t.v = {}; }), HasSubstr("no v: "));
+  EXPECT_THAT(with([](Tensors& t) { t.o = {}; }), HasSubstr("no o: "));
+  EXPECT_THAT(with([](Tensors& t) { t.lse = {}; }), HasSubstr("no lse: "));
+}
+
 TEST_F(Refusals, ShapesAndStrides) {
   EXPECT_THAT(with([](Tensors& t) { t.q.shape = {2, 9, 2, 16}; }), HasSubstr("the plan was prepared for at most 8"));
   EXPECT_THAT(with([](Tensors& t) { t.k.shape = {2, 17, 1, 16}; }), HasSubstr("the plan was prepared for at most 16"));

@@ -9,6 +9,7 @@ namespace {
 
 std::unique_ptr<State> current_state = std::make_unique<State>();
 thread_local std::vector<cuda::Context> contexts; ///< the stack of this thread
+thread_local int capture_mode = 0;                ///< of this thread: global
 
 constexpr cuda::Result invalid_value = 1, invalid_context = 201, not_found = 500, invalid_handle = 400;
 constexpr int limit = 227 << 10; // opt-in shared memory of a block
@@ -25,6 +26,18 @@ Handle handle(const void* object) {
 
 bool contextIsCurrent() {
   return !contexts.empty() && state().gpus.at(static_cast<std::size_t>(gpuOf(contexts.back()))).retained > 0;
+}
+
+/// For what may synchronise or otherwise get between a capture and its stream. Called with the lock held.
+bool forbiddenByCapture() {
+  auto& capture = state().capture;
+  if (!capture)
+    return false;
+  const bool mine = capture->thread == std::this_thread::get_id();
+  const bool forbidden = (capture_mode == 0 && ((mine && capture->mode != 2) || (!mine && capture->mode == 0))) ||
+                         (capture_mode == 1 && mine && capture->mode != 2);
+  capture->ruined = capture->ruined || forbidden;
+  return forbidden;
 }
 
 struct Kept {
@@ -66,6 +79,9 @@ using namespace attune::fake;
   state().calls.emplace_back(#name);                                                                                   \
   if (const auto failure = state().failures.find(#name); failure != state().failures.end())                            \
     return failure->second;
+#define NOT_IN_CAPTURE                                                                                                 \
+  if (forbiddenByCapture())                                                                                            \
+    return 900;
 #define ENTRY_WITH_CONTEXT(name)                                                                                       \
   ENTRY(name)                                                                                                          \
   if (!contextIsCurrent())                                                                                             \
@@ -149,10 +165,12 @@ Result cuCtxPopCurrent_v2(Context* context) {
 }
 Result cuCtxSynchronize() {
   ENTRY_WITH_CONTEXT(cuCtxSynchronize)
+  NOT_IN_CAPTURE
   return Success;
 }
 Result cuMemAlloc_v2(std::uint64_t* pointer, std::size_t bytes) {
   ENTRY_WITH_CONTEXT(cuMemAlloc_v2)
+  NOT_IN_CAPTURE
   if (bytes == 0)
     return invalid_value;
   auto block = std::make_unique<std::byte[]>(bytes + 256);
@@ -162,15 +180,18 @@ Result cuMemAlloc_v2(std::uint64_t* pointer, std::size_t bytes) {
 }
 Result cuMemFree_v2(std::uint64_t pointer) {
   ENTRY_WITH_CONTEXT(cuMemFree_v2)
+  NOT_IN_CAPTURE
   return state().memory.erase(pointer) == 1 ? Success : invalid_value;
 }
 Result cuMemcpyHtoD_v2(std::uint64_t to, const void* from, std::size_t bytes) {
   ENTRY_WITH_CONTEXT(cuMemcpyHtoD_v2)
+  NOT_IN_CAPTURE
   std::memcpy(reinterpret_cast<void*>(to), from, bytes);
   return Success;
 }
 Result cuMemcpyDtoH_v2(void* to, std::uint64_t from, std::size_t bytes) {
   ENTRY_WITH_CONTEXT(cuMemcpyDtoH_v2)
+  NOT_IN_CAPTURE
   std::memcpy(to, reinterpret_cast<const void*>(from), bytes);
   return Success;
 }
@@ -185,6 +206,7 @@ Result cuLibraryLoadData(Library* library, const void* code, int* options, void*
   if (!jit_log.empty() && count == 2 && options[0] == 5) // CU_JIT_ERROR_LOG_BUFFER, and its size
     std::strncpy(static_cast<char*>(values[0]), jit_log.c_str(), reinterpret_cast<std::size_t>(values[1]));
   ENTRY(cuLibraryLoadData)
+  NOT_IN_CAPTURE
   if (code == nullptr)
     return invalid_value;
   make(library);
@@ -192,6 +214,7 @@ Result cuLibraryLoadData(Library* library, const void* code, int* options, void*
 }
 Result cuLibraryUnload(Library library) {
   ENTRY(cuLibraryUnload)
+  NOT_IN_CAPTURE
   return destroy(library);
 }
 Result cuLibraryGetKernel(KernelHandle* kernel, Library, const char* name) {
@@ -209,6 +232,7 @@ Result cuKernelGetFunction(Function* function, KernelHandle kernel) {
 }
 Result cuFuncLoad(Function function) {
   ENTRY_WITH_CONTEXT(cuFuncLoad)
+  NOT_IN_CAPTURE
   reinterpret_cast<Kernel*>(function)->loaded = true;
   return Success;
 }
@@ -257,6 +281,12 @@ Result cuLaunchKernelEx(const LaunchDescription* description, Function function,
     const auto* bytes = static_cast<const std::byte*>(arguments[n]);
     launch.arguments.emplace_back(bytes, bytes + state().parameter_bytes[n]);
   }
+  if (auto& capture = state().capture; capture && capture->stream == d.stream)
+    ++capture->launches;
+  else if (capture && d.stream == nullptr && capture->mode != 2) { // it would wait for the stream that is captured
+    capture->ruined = true;
+    return 906; // STREAM_CAPTURE_IMPLICIT
+  }
   state().launches.push_back(std::move(launch));
   return Success;
 }
@@ -293,6 +323,7 @@ Result cuEventRecord(Event event, Stream) {
 }
 Result cuEventSynchronize(Event event) {
   ENTRY(cuEventSynchronize)
+  NOT_IN_CAPTURE
   return event ? Success : invalid_handle;
 }
 Result cuEventElapsedTime(float* milliseconds, Event, Event) {
@@ -309,13 +340,27 @@ Result cuStreamDestroy_v2(Stream stream) {
   ENTRY(cuStreamDestroy_v2)
   return destroy(stream);
 }
-Result cuStreamBeginCapture_v2(Stream stream, int) {
+Result cuStreamBeginCapture_v2(Stream stream, int mode) {
   ENTRY(cuStreamBeginCapture_v2)
-  return stream ? Success : 900; // the legacy stream cannot be captured
+  if (stream == nullptr) // the legacy stream cannot be captured
+    return 900;
+  state().capture = Capture{stream, mode, std::this_thread::get_id()};
+  return Success;
 }
-Result cuStreamEndCapture(Stream, Graph* graph) {
+Result cuStreamEndCapture(Stream stream, Graph* graph) {
   ENTRY(cuStreamEndCapture)
+  if (!state().capture || state().capture->stream != stream)
+    return invalid_value;
+  const bool ruined = state().capture->ruined;
+  state().capture.reset();
+  if (ruined)
+    return 901; // STREAM_CAPTURE_INVALIDATED
   make(graph);
+  return Success;
+}
+Result cuThreadExchangeStreamCaptureMode(int* mode) {
+  ENTRY(cuThreadExchangeStreamCaptureMode)
+  std::swap(*mode, capture_mode);
   return Success;
 }
 Result cuGraphInstantiateWithFlags(GraphExec* executable, Graph, unsigned long long) {

@@ -6,7 +6,9 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 /// A libcuda.so without a GPU: memory is the host's, kernels do nothing. It holds callers to the driver API's rules
@@ -33,6 +35,16 @@ struct Launch {
   std::vector<std::vector<std::byte>> arguments;
 };
 
+/// A stream that is being captured. While it is, calls that are not allowed fail and ruin it, as the driver API
+/// documents for cuStreamBeginCapture and cuThreadExchangeStreamCaptureMode.
+struct Capture {
+  cuda::Stream stream;
+  int mode; ///< 0 global, 1 thread-local, 2 relaxed
+  std::thread::id thread;
+  bool ruined = false;
+  int launches = 0; ///< that went into the graph
+};
+
 struct State {
   int version = 12040;
   std::vector<Gpu> gpus{2};
@@ -43,6 +55,7 @@ struct State {
 
   std::vector<std::string> calls; ///< names, in order
   std::vector<Launch> launches;
+  std::optional<Capture> capture; ///< under way
   std::map<std::uint64_t, std::unique_ptr<std::byte[]>> memory;
   int pushed = 0; ///< contexts, less those popped
   int live = 0;   ///< libraries, events, streams, graphs that were not destroyed
