@@ -1,5 +1,5 @@
-// The compiled part of fmt, instantiated here: what its own library holds, so that ours needs no libfmt.so at run time. It is hidden, like all
-// that is private.
+// The compiled part of fmt, instantiated here: what its own library holds, so that ours needs no libfmt.so at run time.
+// It is hidden, like all that is private.
 #include <fmt/format-inl.h>
 
 FMT_BEGIN_NAMESPACE

@@ -28,8 +28,8 @@ TEST(Validate, EveryRuleNamesValueRuleAndRemedy) {
        "invalid: q_heads 0: there are 1 to 65535 q heads; give the number of query heads"},
       {[](auto& s) { s.q_heads = 65536; },
        "invalid: q_heads 65536: there are 1 to 65535 q heads; give the number of query heads"},
-      {[](auto& s) { s.kv_heads = -1; },
-       "invalid: kv_heads -1: there is at least one kv head; give the number of key/value heads"},
+      {[](auto& s) { s.kv_heads = -1; }, "invalid: kv_heads -1: there is at least one kv head; give the number of "
+                                         "key/value heads: that of the q heads if each has its own"},
       {[](auto& s) { s.kv_heads = 5; }, "invalid: 28 q heads on 5 kv heads: q_heads must be a multiple of kv_heads; "
                                         "use a kv_heads that divides 28, such as 4"},
       {[](auto& s) { s.kv_heads = 56; }, "invalid: 28 q heads on 56 kv heads: q_heads must be a multiple of kv_heads; "
