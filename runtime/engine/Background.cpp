@@ -1,5 +1,9 @@
 #include "runtime/engine/Background.h"
 
+#include "attune/compiler/Error.h"
+
+#include <string>
+#include <system_error>
 #include <utility>
 
 namespace attune {
@@ -21,9 +25,14 @@ Background::~Background() {
 void Background::add(Task task) {
   {
     const std::scoped_lock lock(mutex_);
+    try {
+      if (!thread_.joinable())
+        thread_ = std::thread([this] { run(); });
+    } catch (const std::system_error& error) {
+      throw DeviceError(std::string("no thread for background work: ") + error.what() +
+                        ". Raise the limit of processes, or prepare blocking");
+    }
     tasks_.push_back(std::move(task));
-    if (!thread_.joinable())
-      thread_ = std::thread([this] { run(); });
   }
   changed_.notify_one();
 }

@@ -22,6 +22,7 @@ public:
   Background(const Background&) = delete;
   Background& operator=(const Background&) = delete;
 
+  /// Throws DeviceError, and takes nothing, if the system has no thread to give.
   void add(Task task);
 
 private:

@@ -90,7 +90,7 @@ const std::vector<PlannedKernel>& Plan::kernels() const {
   });
   return v.kernels;
 }
-bool Plan::specialized() const { return impl().current.load() == impl().own.get(); }
+bool Plan::specialized() const { return impl().current.load() != impl().general.get(); }
 void Plan::wait() const { impl().pending.wait(true); }
 
 struct Engine::State {

@@ -90,7 +90,7 @@ public:
 struct CacheOptions {
   /// Default: $ATTUNE_CACHE_DIR, else $XDG_CACHE_HOME/attune, else ~/.cache/attune. "": nowhere.
   std::optional<std::string> folder{};
-  std::function<void(std::string_view)> warn{}; ///< default: a line on stderr
+  std::function<void(std::string_view)> warn{}; ///< default: a line on stderr. Called from any thread; must not throw
 };
 
 /// What became of an engine's requests for kernels (a kernel is all that one spec and schedule launch).
