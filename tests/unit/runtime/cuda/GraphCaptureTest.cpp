@@ -3,14 +3,12 @@
 #include "tests/unit/runtime/cuda/Fixture.h"
 
 #include "attune/attune.hpp"
-
-#include <optional>
+#include "runtime/cuda/Kernel.h"
 
 namespace attune::cuda {
 namespace {
 
 using testing::Each;
-using testing::ElementsAre;
 
 class GraphCapture : public FakeGpus {
 protected:
@@ -45,8 +43,8 @@ protected:
     return result;
   }
 
-  struct Tensors1 {
-    explicit Tensors1(const std::shared_ptr<Device>& d)
+  struct Attention {
+    explicit Attention(const std::shared_ptr<Device>& d)
         : q(d, Element::BF16, {1, 1, 8, 128}, "q"), k(d, Element::BF16, {1, 4096, 2, 128}, "k"),
           v(d, Element::BF16, {1, 4096, 2, 128}, "v"), o(d, Element::BF16, {1, 1, 8, 128}, "o"),
           lse(d, Element::F32, {1, 8, 1}, "lse") {}
@@ -65,7 +63,7 @@ protected:
 
 TEST_F(GraphCapture, LaunchMakesNoCallThatACaptureForbids) {
   Engine engine(device, costModel(), nowhere);
-  const Tensors1 tensors(device);
+  const Attention tensors(device);
   for (const int splits : {1, 4}) {
     const Plan plan = engine.prepare(spec, decode, {.splits = splits});
     ASSERT_TRUE(plan.schedule().warp_specialized) << "with tensor maps";
@@ -84,7 +82,7 @@ TEST_F(GraphCapture, LaunchMakesNoCallThatACaptureForbids) {
 
 TEST_F(GraphCapture, WhatTheEngineLoadsInTheBackgroundDoesNotRuinIt) {
   Engine engine(device, costModel(), nowhere);
-  const Tensors1 tensors(device);
+  const Attention tensors(device);
   const Schedule general = engine.prepare(spec, decode, {.splits = 1}).schedule();
   Schedule special = general;
   special.split_kv = true;
@@ -109,7 +107,7 @@ TEST_F(GraphCapture, TheFakeDriverKnowsWhatRuinsACapture) { // or the tests abov
               EXPECT_EQ(driver->cuMemAlloc_v2(&pointer, 16), 900) << "without the engine's guard";
             }),
             901);
-  const Tensors1 tensors(device);
+  const Attention tensors(device);
   const Plan plan = engine.prepare(spec, decode, {.splits = 1});
   EXPECT_EQ(captured([&] { EXPECT_THROW(engine.launch(plan, tensors), DeviceError) << "on the legacy stream"; }), 901);
 }
