@@ -41,7 +41,9 @@ Parameter parameter(mlir::Type type, llvm::StringRef name) {
   auto map = mlir::dyn_cast<tile::TensorMapType>(type);
   if (!map)
     return {parameterKind(type), name.str()};
-  const int columns = llvm::alignTo(map.getCols(), 32) % 64 == 0 ? 64 : 32;
+  const int per_block = 256 / static_cast<int>(map.getElement().getIntOrFloatBitWidth()); // columns in 32 bytes
+  const int blocks = static_cast<int>(llvm::alignTo(map.getCols(), 32)) / per_block;
+  const int columns = per_block * (blocks % 4 == 0 ? 4 : blocks % 2 == 0 ? 2 : 1);
   return {Parameter::Kind::TensorMap, name.drop_back(4).str(), static_cast<int>(map.getBoxRows()), columns};
 }
 
@@ -77,6 +79,14 @@ void checkFits(attn::ForwardOp forward, const Schedule& schedule, const Target& 
     throw UserError(UserError::Kind::Unsupported, "warp_specialized=1",
                     target.name + " has no warpgroup products and no TMA: roles need sm_90a",
                     "compile for sm_90a, or drop it");
+  const auto dtype = forward.getSpec().getDtype();
+  const bool bytes = dtype.getIntOrFloatBitWidth() == 8;
+  if (bytes && !schedule.warp_specialized)
+    throw UserError(UserError::Kind::Unsupported, "warp_specialized=0 with dtype fp8_e4m3",
+                    "only warpgroups multiply 8-bit floats", "add warp_specialized=1");
+  if (bytes && schedule.kv_tile % 32 != 0)
+    throw UserError(UserError::Kind::Unsupported, fmt::format("kv_tile={} with dtype fp8_e4m3", schedule.kv_tile),
+                    "a product over keys takes 32 at a time", "use a multiple of 32");
   auto least = tile::sharedBytes(forward.getSpec(), *forward.getSchedule(), tile::leastStages(*forward.getSchedule()));
   if (least > target.shared_per_block)
     throw UserError(UserError::Kind::Unsupported,
@@ -85,9 +95,11 @@ void checkFits(attn::ForwardOp forward, const Schedule& schedule, const Target& 
                     fmt::format("a block needs {} bytes of shared memory and {} has {}", least, target.name,
                                 target.shared_per_block),
                     "use smaller tiles");
-  // Accumulators of O and of the scores, and the weights in half of theirs: without the rest, which needs some too.
+  // Accumulators of O and of the scores, and the weights in half of theirs or a quarter: without the rest, which needs
+  // some too.
   const int rows = schedule.q_tile / schedule.warps;
-  const auto registers = rows * (forward.getSpec().getHeadDimV() + schedule.kv_tile * 3 / 2) / 32;
+  const auto weights = schedule.kv_tile * dtype.getIntOrFloatBitWidth() / 32;
+  const auto registers = rows * (forward.getSpec().getHeadDimV() + schedule.kv_tile + weights) / 32;
   if (registers > 255)
     throw UserError(UserError::Kind::Unsupported,
                     fmt::format("q_tile {}, kv_tile {} and {} warps with head dim {}", schedule.q_tile,
@@ -101,6 +113,7 @@ void checkFits(attn::ForwardOp forward, const Schedule& schedule, const Target& 
 CompileResult compile(const AttentionSpec& spec, const Schedule& schedule, const Target& target,
                       const CompileOptions& options) {
   auto start = std::chrono::steady_clock::now();
+  checkSupported(spec.dtype, target);
   CompileResult result;
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED); // own context per call: nothing is shared
   context.loadDialect<attn::AttnDialect, tile::TileDialect>();

@@ -5,4 +5,5 @@
 #include <attune/tile/finite.cuh>
 #include <attune/tile/pieces.cuh>
 #include <attune/tile/tma.cuh>
+#include <attune/tile/transpose.cuh>
 #include <attune/tile/warpgroup.cuh>

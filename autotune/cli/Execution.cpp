@@ -5,6 +5,7 @@
 #include "autotune/cli/Stores.h"
 #include "runtime/reference/DeviceTensors.h"
 #include "runtime/reference/Visibility.h"
+#include "runtime/support/Elements.h"
 
 #include <algorithm>
 #include <chrono>
@@ -19,7 +20,9 @@ namespace attune::cli {
 
 RunOptions::RunOptions(CLI::App& app) : spec(app), app_(&app) {
   const auto lengths = CLI::Range(0, 1 << 24);
-  app.add_option("--inputs", inputs, "safetensors file with q, k, v (cu_seqlens_q, cu_seqlens_k, alibi_slopes, sink)");
+  app.add_option("--inputs", inputs,
+                 "safetensors file with q, k, v (cu_seqlens_q, cu_seqlens_k, alibi_slopes, sink, q_descale, k_descale, "
+                 "v_descale)");
   app.add_option("--device", device, "emulated, emulated:sm_90, cuda:0; auto: a GPU if there is one")
       ->capture_default_str();
   app.add_option("--splits", splits, "chunks of the keys; 0: the cost model's choice")
@@ -123,10 +126,11 @@ double flops(const Workload& workload) {
 }
 
 double bytes(const Workload& workload) {
-  const auto& [q, k, v, slopes, sink] = workload.tensors;
-  const double o = static_cast<double>(q.size()) / workload.spec.head_dim *
+  const reference::Tensors& t = workload.tensors;
+  const double o = static_cast<double>(t.q.size()) / workload.spec.head_dim *
                    (workload.spec.head_dim_v ? workload.spec.head_dim_v : workload.spec.head_dim);
-  return 2 * (static_cast<double>(q.size() + k.size() + v.size()) + o);
+  const auto element = static_cast<double>(bytesOf(elementOf(workload.spec.dtype)));
+  return element * static_cast<double>(t.q.size() + t.k.size() + t.v.size()) + 2 * o;
 }
 
 } // namespace attune::cli

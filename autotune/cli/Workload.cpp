@@ -3,7 +3,7 @@
 #include "attune/attune.hpp"
 #include "runtime/io/Safetensors.h"
 #include "runtime/reference/Random.h"
-#include "runtime/support/Half.h"
+#include "runtime/support/Elements.h"
 
 #include <cstring>
 
@@ -14,7 +14,7 @@ namespace attune::cli {
 
 namespace {
 
-const char* dtypeName(DType dtype) { return dtype == DType::BF16 ? "BF16" : "F16"; }
+const char* dtypeName(DType dtype) { return dtype == DType::E4M3 ? "F8_E4M3" : dtype == DType::BF16 ? "BF16" : "F16"; }
 
 [[noreturn]] void invalid(const StoredTensor& tensor, const std::string& rule, const std::string& remedy) {
   throw UserError(UserError::Kind::Invalid,
@@ -57,17 +57,15 @@ const StoredTensor& checked(const SafetensorsFile& file, const AttentionSpec& sp
 
 std::vector<float> packed(const AttentionSpec& spec, const StoredTensor& tensor, const FileShape& shape, int heads,
                           int head_dim) {
-  std::vector<float> values(tensor.bytes.size() / 2);
+  const std::size_t bytes = bytesOf(elementOf(spec.dtype));
+  std::vector<float> values(tensor.bytes.size() / bytes);
   std::size_t at = 0;
   for (std::int64_t b = 0; b < shape.batch; ++b)
     for (std::int64_t i = 0; i < shape.length; ++i)
       for (int h = 0; h < heads; ++h) {
         const std::size_t row = fileRow(spec, shape, heads, b, i, h) * head_dim;
-        for (int c = 0; c < head_dim; ++c) {
-          std::uint16_t bits = 0;
-          std::memcpy(&bits, tensor.bytes.data() + (row + c) * 2, 2);
-          values[at++] = fromHalf(spec.dtype, bits);
-        }
+        for (int c = 0; c < head_dim; ++c)
+          values[at++] = readElement(spec.dtype, tensor.bytes.data() + (row + c) * bytes);
       }
   return values;
 }
@@ -137,6 +135,12 @@ Workload loadWorkload(const AttentionSpec& spec, const std::filesystem::path& pa
     workload.tensors.alibi_slopes = plain<float>(file, "alibi_slopes", "F32", {workload.lengths.batch(), spec.q_heads});
   if (spec.sink)
     workload.tensors.sink = plain<float>(file, "sink", "F32", {spec.q_heads});
+  if (spec.dtype == DType::E4M3) {
+    const std::vector<std::int64_t> shape_of_descales{workload.lengths.batch(), spec.kv_heads};
+    workload.tensors.q_descale = plain<float>(file, "q_descale", "F32", shape_of_descales);
+    workload.tensors.k_descale = plain<float>(file, "k_descale", "F32", shape_of_descales);
+    workload.tensors.v_descale = plain<float>(file, "v_descale", "F32", shape_of_descales);
+  }
   return workload;
 }
 
@@ -146,20 +150,24 @@ void saveResult(const Workload& workload, const std::vector<float>& o, const std
   const int head_dim_v = spec.head_dim_v ? spec.head_dim_v : spec.head_dim;
   const std::int64_t total = workload.lengths.cu_seqlens_q.back(), batch = workload.lengths.batch();
   const FileShape shape{spec.varlen ? 1 : batch, spec.varlen ? total : total / std::max<std::int64_t>(batch, 1)};
-  std::vector<std::uint16_t> elements(o.size());
+  const DType dtype = outputType(spec.dtype);
+  std::vector<std::byte> elements(o.size() * bytesOf(elementOf(dtype)));
   std::size_t at = 0;
   for (std::int64_t b = 0; b < shape.batch; ++b)
     for (std::int64_t i = 0; i < shape.length; ++i)
       for (int h = 0; h < spec.q_heads; ++h)
         for (int c = 0; c < head_dim_v; ++c)
-          elements[fileRow(spec, shape, spec.q_heads, b, i, h) * head_dim_v + c] = toHalf(spec.dtype, o[at++]);
+          writeElement(
+              dtype,
+              &elements[(fileRow(spec, shape, spec.q_heads, b, i, h) * head_dim_v + c) * bytesOf(elementOf(dtype))],
+              o[at++]);
   std::vector<std::int64_t> o_shape{shape.batch, shape.length, spec.q_heads, head_dim_v},
       lse_shape{batch, spec.q_heads, shape.length};
   if (spec.varlen)
     o_shape = {total, spec.q_heads, head_dim_v}, lse_shape = {spec.q_heads, total};
   else if (spec.layout == Layout::Bhsd)
     o_shape = {shape.batch, spec.q_heads, shape.length, head_dim_v};
-  std::vector<StoredTensor> tensors{{"o", dtypeName(spec.dtype), o_shape, std::as_bytes(std::span(elements))}};
+  std::vector<StoredTensor> tensors{{"o", dtypeName(dtype), o_shape, elements}};
   if (spec.lse)
     tensors.push_back({"lse", "F32", lse_shape, std::as_bytes(std::span(lse))});
   writeSafetensors(path, tensors);

@@ -1,6 +1,6 @@
 #include "autotune/measure/Inputs.h"
 
-#include "runtime/support/Half.h"
+#include "runtime/support/Elements.h"
 
 #include <algorithm>
 #include <numeric>
@@ -18,16 +18,23 @@ std::int64_t count(const std::vector<std::int64_t>& shape) {
 std::int64_t totalKeys(const Problem& problem) { return problem.batch * problem.kv_len; }
 
 /// Normally distributed values of a type: a prime number of them, so that rows do not repeat.
-const std::vector<std::uint16_t>& pattern(DType dtype) {
-  static const auto make = [](DType which) {
+template <DType Type>
+const std::vector<std::byte>& pattern() {
+  static const auto values = [] {
     std::mt19937 random(1);
     std::normal_distribution<float> normal;
-    std::vector<std::uint16_t> values(4194301);
-    std::ranges::generate(values, [&] { return toHalf(which, normal(random)); });
-    return values;
-  };
-  static const std::vector<std::uint16_t> bf16 = make(DType::BF16), f16 = make(DType::F16);
-  return dtype == DType::BF16 ? bf16 : f16;
+    constexpr std::size_t bytes = attune::bytesOf(elementOf(Type));
+    std::vector<std::byte> some(4194301 * bytes);
+    for (std::size_t at = 0; at < some.size(); at += bytes)
+      writeElement(Type, &some[at], normal(random));
+    return some;
+  }();
+  return values;
+}
+const std::vector<std::byte>& pattern(DType dtype) {
+  return dtype == DType::E4M3   ? pattern<DType::E4M3>()
+         : dtype == DType::BF16 ? pattern<DType::BF16>()
+                                : pattern<DType::F16>();
 }
 
 std::vector<std::int32_t> equalParts(std::int64_t batch, std::int64_t total) {
@@ -42,13 +49,15 @@ std::vector<std::int32_t> equalParts(std::int64_t batch, std::int64_t total) {
 std::size_t bytesOf(const AttentionSpec& spec, const Problem& problem) {
   const std::int64_t head_dim_v = spec.head_dim_v ? spec.head_dim_v : spec.head_dim;
   const std::int64_t rows = spec.varlen ? problem.q_total : problem.batch * problem.q_len;
-  return static_cast<std::size_t>(2 * (spec.head_dim + head_dim_v) *
-                                  (rows * spec.q_heads + totalKeys(problem) * spec.kv_heads));
+  const auto in = static_cast<std::int64_t>(attune::bytesOf(elementOf(spec.dtype)));
+  return static_cast<std::size_t>(
+      in * (spec.head_dim * rows * spec.q_heads + (spec.head_dim + head_dim_v) * totalKeys(problem) * spec.kv_heads) +
+      2 * head_dim_v * rows * spec.q_heads);
 }
 
 Inputs::Inputs(std::shared_ptr<Device> device, const AttentionSpec& spec, const Problem& problem,
                const reference::Lengths* lengths)
-    : device_(std::move(device)), element_(spec.dtype == DType::BF16 ? Element::BF16 : Element::F16) {
+    : device_(std::move(device)) {
   const std::int64_t head_dim_v = spec.head_dim_v ? spec.head_dim_v : spec.head_dim;
   const std::int64_t keys = lengths ? lengths->cu_seqlens_k.back() : totalKeys(problem);
   const auto shape = [&](std::int64_t total, std::int64_t length, std::int64_t heads, std::int64_t dim) {
@@ -58,10 +67,10 @@ Inputs::Inputs(std::shared_ptr<Device> device, const AttentionSpec& spec, const 
       return std::vector<std::int64_t>{problem.batch, heads, length, dim};
     return std::vector<std::int64_t>{problem.batch, length, heads, dim};
   };
-  tensors_.q = halves(shape(problem.q_total, problem.q_len, spec.q_heads, spec.head_dim), "q");
-  tensors_.k = halves(shape(keys, problem.kv_len, spec.kv_heads, spec.head_dim), "k");
-  tensors_.v = halves(shape(keys, problem.kv_len, spec.kv_heads, head_dim_v), "v");
-  tensors_.o = halves(shape(problem.q_total, problem.q_len, spec.q_heads, head_dim_v), "o");
+  tensors_.q = values(spec.dtype, shape(problem.q_total, problem.q_len, spec.q_heads, spec.head_dim), "q");
+  tensors_.k = values(spec.dtype, shape(keys, problem.kv_len, spec.kv_heads, spec.head_dim), "k");
+  tensors_.v = values(spec.dtype, shape(keys, problem.kv_len, spec.kv_heads, head_dim_v), "v");
+  tensors_.o = values(outputType(spec.dtype), shape(problem.q_total, problem.q_len, spec.q_heads, head_dim_v), "o");
   if (spec.lse)
     tensors_.lse = floats(spec.varlen ? std::vector<std::int64_t>{spec.q_heads, problem.q_total}
                                       : std::vector<std::int64_t>{problem.batch, spec.q_heads, problem.q_len},
@@ -77,13 +86,17 @@ Inputs::Inputs(std::shared_ptr<Device> device, const AttentionSpec& spec, const 
     tensors_.alibi_slopes = floats({problem.batch, spec.q_heads}, "alibi_slopes");
   if (spec.sink)
     tensors_.sink = floats({spec.q_heads}, "sink");
+  if (spec.dtype == DType::E4M3) {
+    tensors_.q_descale = floats({problem.batch, spec.kv_heads}, "q_descale");
+    tensors_.k_descale = floats({problem.batch, spec.kv_heads}, "k_descale");
+    tensors_.v_descale = floats({problem.batch, spec.kv_heads}, "v_descale");
+  }
 }
 
-Tensor Inputs::halves(std::vector<std::int64_t> shape, const char* name) {
-  const std::vector<std::uint16_t>& values = pattern(element_ == Element::BF16 ? DType::BF16 : DType::F16);
-  buffers_.push_back(std::make_unique<Buffer>(device_, element_, std::move(shape), name));
+Tensor Inputs::values(DType dtype, std::vector<std::int64_t> shape, const char* name) {
+  const std::span<const std::byte> bytes = pattern(dtype);
+  buffers_.push_back(std::make_unique<Buffer>(device_, elementOf(dtype), std::move(shape), name));
   const Tensor& tensor = buffers_.back()->tensor();
-  const std::span<const std::byte> bytes = std::as_bytes(std::span(values));
   for (std::size_t at = 0, end = buffers_.back()->bytes(); at < end; at += bytes.size()) // no second copy on the host
     device_->copyToDevice(tensor.data + at, bytes.first(std::min(bytes.size(), end - at)));
   return tensor;

@@ -20,12 +20,11 @@ public:
   const Tensors& tensors() const { return tensors_; }
 
 private:
-  Tensor halves(std::vector<std::int64_t> shape, const char* name);
+  Tensor values(DType dtype, std::vector<std::int64_t> shape, const char* name);
   Tensor floats(std::vector<std::int64_t> shape, const char* name);
   Tensor offsets(const std::vector<std::int32_t>& host, const char* name);
 
   std::shared_ptr<Device> device_;
-  Element element_;
   std::vector<std::unique_ptr<Buffer>> buffers_;
   Tensors tensors_;
 };

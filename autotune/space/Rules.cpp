@@ -55,6 +55,12 @@ Broken brokenRings(const Subject&, const Schedule& s) {
   return fmt::format("{} stage", s.stages);
 }
 
+Broken brokenEightBits(const Subject& subject, const Schedule& s) {
+  if (subject.spec.dtype != DType::E4M3 || (s.warp_specialized && s.kv_tile % 32 == 0))
+    return {};
+  return s.warp_specialized ? fmt::format("{} keys", s.kv_tile) : "no roles";
+}
+
 Broken brokenShared(const Subject& subject, const Schedule& s) {
   const std::int64_t bytes = sharedBytes(subject.spec, s);
   if (bytes <= subject.target.shared_per_block)
@@ -106,7 +112,8 @@ Broken brokenRows(const Subject& subject, const Schedule& s) {
 }
 
 Broken brokenKeys(const Subject& subject, const Schedule& s) {
-  const std::int64_t needed = std::max<std::int64_t>(16, ceilDiv(subject.problem.kv_len, 16) * 16);
+  const std::int64_t step = subject.spec.dtype == DType::E4M3 ? 32 : 16;
+  const std::int64_t needed = std::max(step, ceilDiv(subject.problem.kv_len, step) * step);
   if (s.kv_tile <= needed)
     return {};
   return fmt::format("{} keys in a tile of {}", subject.problem.kv_len, s.kv_tile);
@@ -179,6 +186,7 @@ const std::vector<Rule>& rules() {
       {"warpgroups", "one to three warpgroups compute, with 16 rows for each warp", false, brokenWarpgroups},
       {"turns", "ping-pong takes two warpgroups", false, brokenTurns},
       {"rings", "a producer runs ahead of those who compute, in rings of two stages or more", false, brokenRings},
+      {"eight-bits", "products of 8-bit elements are wgmma's, and take 32 keys at a time", false, brokenEightBits},
       {"pack-needs-group", "packing puts the q heads of one kv head into a tile, and there is one", false, brokenGroup},
       {"batch-invariant", "a row's bits may depend on the spec alone, so the spec alone fixes the schedule", false,
        brokenInvariance},

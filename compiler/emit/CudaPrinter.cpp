@@ -19,6 +19,8 @@ std::string element(Type type) {
     return "bf16";
   if (type.isF16())
     return "f16";
+  if (isa<Float8E4M3FNType>(type))
+    return "e4m3";
   return type.isF32() ? "float" : "int";
 }
 
@@ -275,6 +277,8 @@ std::string roleCondition(tile::Role role) {
     return "warpgroup::is_issuer()";
   case tile::Role::Checker:
     return "warpgroup::is_checker()";
+  case tile::Role::Transposer:
+    return "warpgroup::is_transposer()";
   }
   return "";
 }
@@ -375,6 +379,7 @@ llvm::FailureOr<std::string> CudaPrinter::print(tile::KernelOp kernel) {
   auto warpgroups = std::int64_t(kernel.getWarpgroups().value_or(0));
   llvm::SmallSetVector<std::int64_t, 4> widths; // of wgmma: each is a header, for parsing all takes its time
   kernel.walk([&](tile::MmABtAsyncOp op) { widths.insert(op.getResultTile().getType().getCols()); });
+  kernel.walk([&](tile::MmaABtAsyncOp op) { widths.insert(op.getResultTile().getType().getCols()); });
   kernel.walk([&](tile::MmaABAsyncOp op) { widths.insert(op.getResultTile().getType().getCols()); });
   for (auto width : widths)
     out_.line("#include <attune/arch/sm90/wgmma_" + std::to_string(width) + ".cuh>");

@@ -101,7 +101,9 @@ attn::ForwardOp buildForward(OpBuilder& builder, Location loc, const AttentionSp
   for (const std::string& text : spec.mask)
     custom.push_back(parseMask(text));
   MLIRContext* context = builder.getContext();
-  const Type dtype = spec.dtype == DType::BF16 ? Type(builder.getBF16Type()) : Type(builder.getF16Type());
+  const Type dtype = spec.dtype == DType::E4M3   ? Type(Float8E4M3FNType::get(context))
+                     : spec.dtype == DType::BF16 ? Type(builder.getBF16Type())
+                                                 : Type(builder.getF16Type());
   const auto alibi = static_cast<attn::AlibiKind>(spec.alibi);
   const FloatAttr softcap = spec.softcap != 0 ? builder.getF64FloatAttr(spec.softcap) : FloatAttr();
   auto attr = attn::SpecAttr::get(context, dtype, spec.q_heads, spec.kv_heads, spec.head_dim,

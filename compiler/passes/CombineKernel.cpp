@@ -12,8 +12,9 @@ KernelOp buildCombineKernel(const KernelPlan& plan, OpBuilder& outer, Location l
   auto f32 = builder.getF32Type();
   Type index = builder.getIndexType();
   auto gl = [&](Type element, std::int64_t cols) -> Type { return GlType::get(context, element, cols); };
-  SmallVector<std::pair<StringRef, Type>> list{
-      {"o_partial", gl(f32, plan.head_dim_v)}, {"lse_partial", gl(f32, 1)}, {"o", gl(plan.dtype, plan.head_dim_v)}};
+  SmallVector<std::pair<StringRef, Type>> list{{"o_partial", gl(f32, plan.head_dim_v)},
+                                               {"lse_partial", gl(f32, 1)},
+                                               {"o", gl(plan.outputType(), plan.head_dim_v)}};
   if (plan.lse)
     list.push_back({"lse", gl(f32, 1)});
   if (plan.sink)

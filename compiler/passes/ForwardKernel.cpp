@@ -34,17 +34,17 @@ void ForwardKernel::parameters() {
   Type index = builder.getIndexType();
   auto gl = [&](Type element, std::int64_t cols) -> Type { return GlType::get(context, element, cols); };
   auto ptr = [&](Type element) -> Type { return PtrType::get(context, element); };
-  auto map = [&](std::int64_t cols, std::int64_t rows) -> Type {
-    return TensorMapType::get(context, plan_.dtype, cols, rows);
+  auto map = [&](Type element, std::int64_t cols, std::int64_t rows) -> Type {
+    return TensorMapType::get(context, element, cols, rows);
   };
   SmallVector<std::pair<StringRef, Type>> list;
   if (plan_.qByTma())
-    list.push_back({"q_map", map(plan_.head_dim, plan_.q_tile)});
+    list.push_back({"q_map", map(plan_.dtype, plan_.head_dim, plan_.q_tile)});
   else
     list.push_back({"q", gl(plan_.dtype, plan_.head_dim)});
   if (plan_.warp_specialized) {
-    list.push_back({"k_map", map(plan_.head_dim, plan_.kv_tile)});
-    list.push_back({"v_map", map(plan_.head_dim_v, plan_.kv_tile)});
+    list.push_back({"k_map", map(plan_.dtype, plan_.head_dim, plan_.kv_tile)});
+    list.push_back({"v_map", map(plan_.dtype, plan_.head_dim_v, plan_.kv_tile)});
   } else {
     list.push_back({"k", gl(plan_.dtype, plan_.head_dim)});
   }
@@ -55,12 +55,15 @@ void ForwardKernel::parameters() {
     list.push_back({"lse_partial", gl(f32, 1)});
   } else {
     if (plan_.oByTma())
-      list.push_back({"o_map", map(plan_.head_dim_v, 64)}); // a warpgroup's rows
-    if (!plan_.oByTma() || plan_.hides_values)              // for addNonfinite
-      list.push_back({"o", gl(plan_.dtype, plan_.head_dim_v)});
+      list.push_back({"o_map", map(plan_.outputType(), plan_.head_dim_v, 64)}); // a warpgroup's rows
+    if (!plan_.oByTma() || plan_.hides_values)                                  // for addNonfinite
+      list.push_back({"o", gl(plan_.outputType(), plan_.head_dim_v)});
     if (plan_.lse)
       list.push_back({"lse", gl(f32, 1)});
   }
+  if (plan_.quantized())
+    for (StringRef name : {"q_descale", "k_descale", "v_descale"})
+      list.push_back({name, ptr(f32)});
   if (plan_.alibi != attn::AlibiKind::None)
     list.push_back({"alibi_slopes", ptr(f32)});
   if (plan_.sink && !plan_.split)
@@ -206,15 +209,15 @@ Value ForwardKernel::partialRows(StringRef name, Value tensor) {
 
 void ForwardKernel::open() {
   parameters();
-  auto st = [&](std::int64_t rows, std::int64_t cols) {
-    auto panel = plan_.warp_specialized ? 32 : 16; // columns: the narrower TMA box, or a k step
-    return StType::get(builder.getContext(), rows, std::int64_t(llvm::alignTo(cols, panel)), plan_.dtype, 1);
+  auto st = [&](std::int64_t rows, std::int64_t cols, Type element) {
+    auto panel = plan_.warp_specialized ? 32 : 16; // columns: the narrowest TMA box, or a k step
+    return StType::get(builder.getContext(), rows, std::int64_t(llvm::alignTo(cols, panel)), element, 1);
   };
-  q_smem_ = builder.alloc("q_smem", st(plan_.q_tile, plan_.head_dim));
-  k_smem_ = builder.alloc("k_smem", st(plan_.kv_tile, plan_.head_dim));
-  v_smem_ = builder.alloc("v_smem", st(plan_.kv_tile, plan_.head_dim_v));
+  q_smem_ = builder.alloc("q_smem", st(plan_.q_tile, plan_.head_dim, plan_.dtype));
+  k_smem_ = builder.alloc("k_smem", st(plan_.kv_tile, plan_.head_dim, plan_.dtype));
+  v_smem_ = builder.alloc("v_smem", st(plan_.kv_tile, plan_.head_dim_v, plan_.dtype));
   if (!plan_.split)
-    o_smem_ = builder.alloc("o_smem", st(plan_.q_tile, plan_.head_dim_v));
+    o_smem_ = builder.alloc("o_smem", st(plan_.q_tile, plan_.head_dim_v, plan_.outputType()));
   if (plan_.hides_values && plan_.warp_specialized) { // of the block
     v_nonfinite_ = builder.alloc("v_nonfinite", FlagType::get(builder.getContext()));
     v_nonfinite_.getDefiningOp()->setAttr(
@@ -246,8 +249,17 @@ Value ForwardKernel::qHead(Value row) {
 /// The score as the spec modifies it; without a modification, scale alone goes into the exponent.
 void ForwardKernel::score() {
   Value scale = argument("scale"), log2e = builder.create<Log2eOp>(builder.getF32Type());
-  bool alibi = plan_.alibi != attn::AlibiKind::None;
-  if (plan_.softcap == 0 && !alibi) {
+  bool alibi = plan_.alibi != attn::AlibiKind::None, plain = plan_.softcap == 0 && !alibi;
+  if (plan_.quantized()) {
+    auto descale = [&](StringRef name) { return builder.element("", argument(name), descale_); };
+    auto mul = [&](StringRef name, Value a, Value b) -> Value {
+      return builder.create<MulOp>(builder.getF32Type(), builder.label(name), a, b);
+    };
+    descale_ = builder.index("descale", builder.d(0) * plan_.kv_heads + builder.d(1), {batch_, kv_head_});
+    descale_.getDefiningOp()->setAttr("note", builder.getStringAttr("where the factors of this kv head are"));
+    scale = mul(plain ? "" : "score_scale", mul("", scale, descale("q_descale")), descale("k_descale"));
+  }
+  if (plain) {
     scale_log2_ = builder.create<MulOp>(builder.getF32Type(), builder.label("scale_log2"), scale, log2e);
     return;
   }
@@ -348,9 +360,9 @@ void ForwardKernel::fold(Value begin, Value end, ArrayAttr mask) {
     builder.create<ModifyOp>(scores_, row_begin, first, score_);
   if (partial) {
     builder.create<MaskOp>(scores_, row_begin, first, visible_[mask]);
-    builder.create<StepMaskedOp>(scores_, row_max_, row_sum_, rescale_, scale_log2_);
+    builder.create<StepMaskedOp>(scores_, row_max_, row_sum_, rescale_, scale_log2_, weightLog2());
   } else {
-    builder.create<StepOp>(scores_, row_max_, row_sum_, rescale_, scale_log2_);
+    builder.create<StepOp>(scores_, row_max_, row_sum_, rescale_, scale_log2_, weightLog2());
   }
   builder.create<MulRowOp>(out_, out_, rescale_);
   builder.create<ConvertOp>(probs_, scores_);
@@ -415,7 +427,10 @@ void ForwardKernel::close() {
     sink = builder.lambda("row_sink", {{"row", builder.getIndexType()}},
                           [&](ValueRange args) { return builder.element("", argument("sink"), qHead(args[0])); });
   Value row_lse = builder.alloc("row_lse", rv);
-  builder.create<NormalizeOp>(out_, row_lse, row_max_, row_sum_, scale_log2_, sink ? row_begin : Value(), sink);
+  builder.create<NormalizeOp>(out_, row_lse, row_max_, row_sum_, scale_log2_, sink ? row_begin : Value(), sink,
+                              weightLog2());
+  if (plan_.quantized())
+    builder.create<WarpMulOp>(out_, out_, builder.element("", argument("v_descale"), descale_));
   if (plan_.split) {
     builder.create<WarpStoreOp>(partialRows("", argument("lse_partial")), row_lse, row_begin, row_limit_);
     Value out = partialRows("o_rows", argument("o_partial"));

@@ -28,6 +28,8 @@ struct KernelPlan {
   llvm::SmallVector<std::string> header; ///< the comment above the kernel
 
   std::int64_t group() const { return q_heads / kv_heads; }
+  bool quantized() const { return dtype.getIntOrFloatBitWidth() == 8; } ///< a factor per batch entry and kv head
+  mlir::Type outputType() const { return quantized() ? mlir::BFloat16Type::get(dtype.getContext()) : dtype; }
   std::int64_t rowGroup() const { return pack_gqa ? group() : 1; } ///< rows per query
 
   /// Packed rows are no box of a tensor; a box may be read beyond a sequence's end, but not written.
@@ -71,12 +73,15 @@ private:
   Value qHead(Value row);
   Value argument(llvm::StringRef name);
   mlir::Type rt(std::int64_t cols, mlir::Type element);
+  /// Weights of e4m3 are 2^8 at most: its least positive number is 2^-9, its greatest 448.
+  std::uint64_t weightLog2() const { return plan_.quantized() ? 8 : 0; }
 
   const KernelPlan& plan_;
   Value batch_, head_, kv_head_, splits_, q_start_, k_start_, row_limit_;
   Value q_rows_, k_rows_, v_rows_;
   Value q_smem_, k_smem_, v_smem_, o_smem_;
   Value scores_, probs_, out_, row_max_, row_sum_, rescale_, scale_log2_, score_;
+  Value descale_;  ///< if quantized: where the factors of this kv head are
   Value key_tile_; ///< null if tiles are counted without gaps
   llvm::MapVector<mlir::ArrayAttr, Value> visible_;
 

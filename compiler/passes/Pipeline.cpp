@@ -14,6 +14,7 @@ void buildPipeline(mlir::PassManager& passes, std::int64_t shared_limit) {
   passes.addNestedPass<attn::KernelOp>(tile::createPlanPipeline({.limit = shared_limit}));
   passes.addPass(tile::createConvertAttnToTile());
   passes.addNestedPass<tile::KernelOp>(tile::createMaterializePipeline());
+  passes.addNestedPass<tile::KernelOp>(tile::createTransposeValues());
   passes.addNestedPass<tile::KernelOp>(tile::createSpecializeWarps());
   passes.addNestedPass<tile::KernelOp>(tile::createPrettify());
   passes.addNestedPass<tile::KernelOp>(tile::createPersist());

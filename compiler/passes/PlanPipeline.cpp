@@ -17,7 +17,8 @@ std::int64_t sharedBytes(attn::SpecAttr spec, attn::ScheduleAttr schedule, std::
                 .split_kv = schedule.getSplitKv(),
                 .warp_specialized = schedule.getWarpSpecialized(),
                 .persistent = schedule.getPersistent()};
-  return attune::sharedBytes(spec.getHeadDim(), spec.getHeadDimV(), plan);
+  const bool bytes = spec.getDtype().getIntOrFloatBitWidth() == 8; // all types of 16 bits are alike
+  return attune::sharedBytes(bytes ? DType::E4M3 : DType::BF16, spec.getHeadDim(), spec.getHeadDimV(), plan);
 }
 
 std::int64_t leastStages(attn::ScheduleAttr schedule) { return schedule.getWarpSpecialized() ? 2 : 1; }

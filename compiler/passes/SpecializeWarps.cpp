@@ -1,5 +1,5 @@
 // The roles of a kernel for wgmma and TMA (FlashAttention-3, sections 3.1 and 3.2). A producer copies K and V into
-// rings and, where the mask hides keys, makes V finite; warpgroups consume them.
+// rings and, where the mask hides keys, makes V finite, or transposes it; warpgroups consume them.
 #include "compiler/passes/TileBuilder.h"
 #include "compiler/passes/TilePasses.h"
 
@@ -22,10 +22,13 @@ struct Segment {
   ConvertOp convert;
   MulRowOp rescale;
   Operation* product = nullptr; ///< += P V
-  bool full = true;             ///< the mask hides no key
-  Value ring, landed;           ///< if V is looked at: it is there, and may hold what is not finite
+  TransposeOp transpose;        ///< of V for that product; one of the two, or none
+  TransposeFiniteOp transpose_finite;
+  bool full = true;   ///< the mask hides no key
+  Value ring, landed; ///< if V is looked at: it is there, and may hold what is not finite
 
   bool checked() { return bool(v.getFound()); }
+  Value transposed() { return transpose ? transpose.getVT() : transpose_finite ? transpose_finite.getVT() : Value(); }
 
   template <class Op>
   static Op find(ForOp loop) {
@@ -33,6 +36,9 @@ struct Segment {
     return found.empty() ? Op() : *found.begin();
   }
 };
+
+/// Warps of the producer that transpose V: all but the issuer's (templates/tile/transpose.cuh).
+constexpr std::int64_t transposers = 3;
 
 class Specialize {
 public:
@@ -53,6 +59,7 @@ private:
   void producer();
   void issue();
   void check();
+  void transpose();
   void consumers();
   void products(Segment segment, Value tile, bool beside);
   void accumulate(Value tile);
@@ -109,8 +116,9 @@ private:
   SmallVector<Segment> segments_;
   FetchOp q_;          ///< in the kernel's body, so ahead of all loops
   bool q_map_ = false; ///< it comes by TMA
+  Value v_t_;          ///< what P V reads if V is transposed
   Value begin_, end_, last_, cut_begin_, ring_, q_ring_;
-  Value q_full_, q_empty_, k_full_, k_empty_, v_full_, v_empty_;
+  Value q_full_, q_empty_, k_full_, k_empty_, v_full_, v_empty_, v_landed_;
 };
 
 LogicalResult Specialize::collect() {
@@ -124,12 +132,15 @@ LogicalResult Specialize::collect() {
     segment.rescale = Segment::find<MulRowOp>(loop);
     segment.full = !Segment::find<MaskOp>(loop);
     segment.product = Segment::find<MmaABOp>(loop);
+    segment.transpose = Segment::find<TransposeOp>(loop);
+    segment.transpose_finite = Segment::find<TransposeFiniteOp>(loop);
     if (fetches.size() != 2 || !segment.scores || !segment.convert || !segment.rescale || !segment.product)
       return loop.emitError("expected a loop that fetches K and V and folds them");
     segment.k = fetches[0], segment.v = fetches[1];
     if (!segments_.empty() && segments_.back().loop.getBegin() != loop.getEnd())
       return loop.emitError("expected loops that go on where the one before stops");
     segments_.push_back(segment);
+    v_t_ = segment.transposed();
   }
   if (!segments_.empty() && segments_.front().full)
     return segments_.front().loop.emitError(
@@ -194,8 +205,9 @@ Value Specialize::loopEnd(std::size_t i, std::int64_t more) {
 /// Shared tiles become rings, beside the barriers of their events.
 void Specialize::makeRings() {
   Segment any = segments_.front();
-  for (Value tiles : {any.k.getDestination(), any.v.getDestination()})
-    tiles.setType(withStages(tiles.getType(), stages_));
+  for (Value tiles : {Value(any.k.getDestination()), Value(any.v.getDestination()), v_t_})
+    if (tiles)
+      tiles.setType(withStages(tiles.getType(), stages_));
   AllocOp last;
   for (auto alloc : kernel_.getBody().getOps<AllocOp>())
     if (isa<StType>(alloc.getType()))
@@ -207,6 +219,10 @@ void Specialize::makeRings() {
   if (q_map_ && persistent_)
     q_empty_ = builder_.alloc("q_empty", one);
   k_full_ = barriers("k_full"), k_empty_ = barriers("k_empty");
+  if (v_t_) {
+    v_landed_ = barriers("v_landed");
+    v_landed_.getDefiningOp()->setAttr("note", builder_.getStringAttr("V, before v_full: transposed"));
+  }
   v_full_ = barriers("v_full"), v_empty_ = barriers("v_empty");
   for (auto [i, segment] : llvm::enumerate(segments_))
     if (segment.checked()) {
@@ -262,13 +278,19 @@ void Specialize::initBarriers() {
     init(q_empty_, warpgroups_ * 4);
   init(k_full_, 1);
   init(k_empty_, warpgroups_ * 4)->setAttr("note", builder_.getStringAttr("one arrival of each consumer warp"));
-  init(v_full_, 1);
+  if (v_t_)
+    init(v_landed_, 1);
+  auto full = init(v_full_, v_t_ ? transposers : 1);
+  if (v_t_)
+    full->setAttr("note", builder_.getStringAttr("and of each warp that transposes"));
   init(v_empty_, warpgroups_ * 4);
   for (auto& segment : segments_)
     if (segment.checked())
       init(segment.landed, 1);
   if (segments_.front().checked())
     builder_.create<InitFlagOp>(segments_.front().v.getFound());
+  if (auto finite = segments_.front().transpose_finite)
+    builder_.create<InitFlagOp>(finite.getFound());
   builder_.create<BarPublishOp>();
   builder_.create<SyncOp>();
   if (llvm::is_contained(kernel_.getArgNames().getAsValueRange<StringAttr>(), "splits"))
@@ -276,8 +298,10 @@ void Specialize::initBarriers() {
         "note", builder_.getStringAttr("the combine kernel; it waits for this one's results"));
 }
 
-/// Who learns that V is there: the consumers, or first the checker, where the mask may hide keys.
+/// Who learns that V is there: the consumers, or first the checker, where the mask may hide keys, or who transposes it.
 Value Specialize::vFull(Value tile) {
+  if (v_t_)
+    return slot(v_landed_, tile);
   Value barrier;
   for (auto& segment : llvm::reverse(segments_)) {
     Value own = segment.checked() ? slot(segment.landed, tile, segment.ring) : slot(v_full_, tile);
@@ -310,7 +334,9 @@ void Specialize::issue() {
       wait(k_empty_, next(j, -1), ring_, /*before=*/true);
       load(any.k, next(j, -1), slot(k_full_, next(j, -1)));
     });
-    wait(v_empty_, j, ring_, /*before=*/true);
+    wait(v_t_ ? v_full_ : v_empty_, j, ring_, /*before=*/true);
+    if (v_t_) // whoever has transposed it needs it no more
+      builder_.getInsertionBlock()->back().setAttr("note", builder_.getStringAttr("what was here is transposed"));
     load(any.v, j, vFull(j));
   });
 }
@@ -327,11 +353,25 @@ void Specialize::check() {
   }
 }
 
+void Specialize::transpose() {
+  for (auto [i, segment] : llvm::enumerate(segments_))
+    loop(segment.loop.getBegin(), loopEnd(i, 1), [&](Value j) {
+      wait(v_landed_, j);
+      wait(v_empty_, j, ring_, /*before=*/true);
+      Value to = slot(v_t_, j), from = slot(segment.v.getDestination(), j);
+      if (segment.transpose)
+        builder_.create<TransposeOp>(to, from);
+      else
+        builder_.create<TransposeFiniteOp>(to, from, segment.transpose_finite.getFound());
+      arrive(v_full_, j);
+    });
+}
+
 void Specialize::producer() {
   // Per thread: 2 warpgroups 24 + 2 x 240, 3 warpgroups 32 + 3 x 160, in all at most 65536 / 128. One has enough as it
-  // is. What a piece is takes divisions, and those more than 24.
-  const std::int64_t left = warpgroups_ == 3 ? 32 : persistent_ ? 40 : 24;
-  const std::int64_t taken = warpgroups_ == 3 ? 160 : persistent_ ? 232 : 240;
+  // is. Whoever transposes needs more than 24, and so do the divisions that say what a piece is.
+  const bool busy = persistent_ || v_t_;
+  const std::int64_t left = warpgroups_ == 3 ? 32 : busy ? 40 : 24, taken = warpgroups_ == 3 ? 160 : busy ? 232 : 240;
   builder_.section();
   role(Role::Producer, "", [&] {
     if (warpgroups_ > 1)
@@ -345,6 +385,8 @@ void Specialize::producer() {
       role(Role::Issuer, "K is one tile ahead of V, the order in which they are used", [&] { issue(); });
       if (segments_.front().checked())
         role(Role::Checker, "a hidden key weighs 0, but 0 times NaN is NaN", [&] { check(); });
+      if (v_t_)
+        role(Role::Transposer, "", [&] { transpose(); });
     }
     builder_.create<ReturnOp>();
   });
@@ -381,8 +423,11 @@ void Specialize::products(Segment segment, Value tile, bool beside) {
 
 void Specialize::accumulate(Value tile) {
   Segment any = segments_.front();
-  builder_.create<MmaABAsyncOp>(any.rescale.getResultTile(), any.convert.getResultTile(),
-                                slot(any.v.getDestination(), tile));
+  Value out = any.rescale.getResultTile(), probs = any.convert.getResultTile();
+  if (v_t_)
+    builder_.create<MmaABtAsyncOp>(out, probs, slot(v_t_, tile));
+  else
+    builder_.create<MmaABAsyncOp>(out, probs, slot(any.v.getDestination(), tile));
 }
 
 void Specialize::accumulated(Value tile) {

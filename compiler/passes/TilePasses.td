@@ -47,13 +47,29 @@ def MaterializePipeline : Pass<"tile-materialize-pipeline", "attune::tile::Kerne
   let dependentDialects = ["attune::tile::TileDialect"];
 }
 
+def TransposeValues : Pass<"tile-transpose-values", "attune::tile::KernelOp"> {
+  let summary = "V of 8-bit elements gets a transposed copy in shared memory, for the product P V to read.";
+  let description = [{
+    wgmma reads 16-bit operands along rows or along columns, but 8-bit ones along the sum only, and that of P V runs over
+    keys. Where the mask hides keys, the transposition makes V finite in the same pass over it. NaN is all there is to look for:
+    e4m3 has no infinity.
+
+    ```mlir
+    tile.fetch "V" %v_smem, %v_rows[%0] found %flag   =>   tile.fetch "V" %v_smem, %v_rows[%0]
+                                                           tile.warpgroup.transpose_finite %v_t_smem, %v_smem, %flag
+    ```
+  }];
+  let dependentDialects = ["attune::tile::TileDialect"];
+}
+
 def SpecializeWarps : Pass<"tile-specialize-warps", "attune::tile::KernelOp"> {
   let summary = "Roles, rings and barriers of a kernel for wgmma and TMA; the products of one tile run beside the softmax of another.";
   let description = [{
     A producer warpgroup copies K and V, K one tile ahead; consumers rotate the loops, so that S(j) = Q K(j)^T and P(j + 1) V(j + 1)
     are under way together. The first tile has no predecessor and comes before the loops, the last P V after them. wgmma
     reads V from shared memory, where a hidden NaN would count: a checker warp makes V finite where the mask cuts a tile, and
-    rows that do see such a value get it back at the end.
+    rows that do see such a value get it back at the end. If V is to be transposed, the warps of the producer that have nothing to issue
+    do that, for every tile, and the products read the transposed one.
 
     ```mlir
     tile.for %j from %end down to %begin {        tile.role producer { tile.role issuer { ... tile.tma.load_async ... } }

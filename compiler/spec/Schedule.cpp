@@ -98,14 +98,16 @@ Schedule scheduleFromText(std::string_view text) {
 }
 
 std::int64_t sharedBytes(const AttentionSpec& spec, const Schedule& s) {
-  return sharedBytes(spec.head_dim, spec.head_dim_v ? spec.head_dim_v : spec.head_dim, s);
+  return sharedBytes(spec.dtype, spec.head_dim, spec.head_dim_v ? spec.head_dim_v : spec.head_dim, s);
 }
 
-std::int64_t sharedBytes(std::int64_t head_dim, std::int64_t head_dim_v, const Schedule& s) {
-  const std::int64_t panel = s.warp_specialized ? 32 : 16; // columns: the narrower TMA box, or a k step
+std::int64_t sharedBytes(DType dtype, std::int64_t head_dim, std::int64_t head_dim_v, const Schedule& s) {
+  const std::int64_t panel = s.warp_specialized ? 32 : 16; // columns: the narrowest TMA box, or a k step
+  const bool bytes = dtype == DType::E4M3;
+  const std::int64_t element = bytes ? 1 : 2;
   const std::int64_t d = roundUp(head_dim, panel), dv = roundUp(head_dim_v, panel);
-  const std::int64_t q = std::int64_t{2} * s.q_tile * d, o = s.split_kv ? 0 : std::int64_t{2} * s.q_tile * dv;
-  const std::int64_t ring = std::int64_t{2} * s.stages * s.kv_tile * (d + dv);
+  const std::int64_t q = element * s.q_tile * d, o = s.split_kv ? 0 : std::int64_t{2} * s.q_tile * dv;
+  const std::int64_t ring = element * s.stages * s.kv_tile * (d + dv + (bytes ? dv : 0));
   if (!s.warp_specialized)
     return std::max(q, o) + ring;
   // Other warpgroups may still read K and V: O fits in Q's place or has its own, which it needs beside the next piece's
@@ -138,14 +140,18 @@ Schedule specialized(const AttentionSpec& spec, const Target& target, Schedule s
   // the next, nor for many keys.
   const bool cramped = biased && !spec.mask.empty() && widest > 128;
   s.overlap = !cramped;
-  s.warps = rows <= 64 ? 4 : widest <= 64 && plain ? 12 : 8;
+  const bool bytes = spec.dtype == DType::E4M3; // keys go 32 at a time, and take half the memory
+  // Beside three warpgroups a producer has 32 registers: transposing V, and knowing its pieces, takes more.
+  s.warps = rows <= 64 ? 4 : widest <= 64 && plain && !bytes ? 12 : 8;
   s.q_tile = 16 * s.warps;
   s.ping_pong = s.warps > 4 && widest <= 128;
   const int wide = cramped ? 64 : biased ? 96 : 112, widest_of_all = biased ? 64 : 80;
   s.kv_tile = rows <= 64 ? 64 : widest <= 128 ? 128 : widest <= 192 ? wide : widest_of_all;
+  if (bytes)
+    s.kv_tile = rows <= 64 || biased ? 128 : widest <= 128 ? 160 : 128;
   s.stages = 2;
   while (sharedBytes(spec, s) > target.shared_per_block)
-    s.kv_tile -= 16;
+    s.kv_tile -= bytes ? 32 : 16;
   if (rows <= 64) // a memory-bound kernel wants bytes in flight
     for (Schedule more = s; more.stages < 8; s = more) {
       ++more.stages;
@@ -161,6 +167,7 @@ Schedule specialized(const AttentionSpec& spec, const Target& target, Schedule s
 Schedule defaultSchedule(const AttentionSpec& spec, const Target& target, std::int64_t q_len, bool split_kv) {
   const int group = spec.q_heads / spec.kv_heads;
   const int widest = std::max(spec.head_dim, spec.head_dim_v);
+  checkSupported(spec.dtype, target);
   Schedule s;
   s.split_kv = split_kv;
   // Few queries: the q heads of a kv head share its keys, so that K and V are read once. 32 queries fill tiles on their
@@ -168,6 +175,8 @@ Schedule defaultSchedule(const AttentionSpec& spec, const Target& target, std::i
   s.pack_gqa = group > 1 && q_len <= 32;
   const std::int64_t rows = s.pack_gqa ? q_len * group : q_len;
   // Below 64 columns a box of TMA and a k step of wgmma are mostly padding.
+  if (spec.dtype == DType::E4M3)
+    return specialized(spec, target, s, rows);
   if (target.wgmma && std::min(spec.head_dim, spec.head_dim_v ? spec.head_dim_v : spec.head_dim) >= 64)
     return specialized(spec, target, s, rows);
 

@@ -19,7 +19,7 @@ template <class E>
 using Names = std::vector<std::pair<std::string, E>>;
 
 // Functions, not globals: specs may be read while other files' globals are still being built.
-Names<DType> dtypeNames() { return {{"bf16", DType::BF16}, {"fp16", DType::F16}}; }
+Names<DType> dtypeNames() { return {{"bf16", DType::BF16}, {"fp16", DType::F16}, {"fp8_e4m3", DType::E4M3}}; }
 Names<Causal> causalNames() {
   return {{"none", Causal::None}, {"bottom_right", Causal::BottomRight}, {"top_left", Causal::TopLeft}};
 }

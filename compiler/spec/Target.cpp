@@ -28,4 +28,10 @@ const Target& target(std::string_view name) {
               didYouMean(name, known));
 }
 
+void checkSupported(DType dtype, const Target& target) {
+  if (dtype == DType::E4M3 && !target.wgmma)
+    unsupported("dtype fp8_e4m3 on " + target.name, "8-bit products need wgmma, which sm_90a alone has",
+                "compile for sm_90a, or use bf16 or fp16");
+}
+
 } // namespace attune

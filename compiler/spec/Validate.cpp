@@ -32,15 +32,17 @@ void heads(const AttentionSpec& s) {
           fmt::format("use a kv_heads that divides {}, such as {}", s.q_heads, near));
 }
 
-void headDim(const char* key, int dim) {
+/// `step`: elements in 16 bytes.
+void headDim(const char* key, int dim, int step) {
   const std::string value = fmt::format("{} {}", key, dim);
-  const char* const rule = "head dims are multiples of 8 from 8 to 256";
+  const std::string rule = fmt::format("head dims are multiples of {0} from {0} to 256{1}", step,
+                                       step == 16 ? " where elements have 8 bits" : "");
   if (dim < 1)
     invalid(value, rule, "give the number of elements of a head");
   if (dim > 256)
     unsupported(value, rule, "use at most 256");
-  if (dim % 8 != 0)
-    unsupported(value, rule, fmt::format("pad the tensors with zeros to {}", (dim + 7) / 8 * 8));
+  if (dim % step != 0)
+    unsupported(value, rule, fmt::format("pad the tensors with zeros to {}", (dim + step - 1) / step * step));
 }
 
 void distance(const char* key, std::optional<std::int64_t> value) {
@@ -80,9 +82,10 @@ bool isNormalFloat(double value) {
 
 void validate(const AttentionSpec& s) {
   heads(s);
-  headDim("head_dim", s.head_dim);
+  const int step = s.dtype == DType::E4M3 ? 16 : 8;
+  headDim("head_dim", s.head_dim, step);
   if (s.head_dim_v != 0)
-    headDim("head_dim_v", s.head_dim_v);
+    headDim("head_dim_v", s.head_dim_v, step);
   mask(s);
   if (s.softcap != 0 && !isNormalFloat(s.softcap))
     invalid(fmt::format("softcap {}", s.softcap), "the softcap is a positive fp32 number",

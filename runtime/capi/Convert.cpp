@@ -4,7 +4,7 @@ namespace attune::capi {
 
 namespace {
 
-/// DLPack's codes: 0 int, 2 float, 4 bfloat.
+/// DLPack's codes: 0 int, 2 float, 4 bfloat, 10 float8_e4m3fn.
 Element element(std::string_view name, const attune_tensor& t) {
   if (t.dtype_lanes == 1) {
     if (t.dtype_code == 4 && t.dtype_bits == 16)
@@ -15,11 +15,14 @@ Element element(std::string_view name, const attune_tensor& t) {
       return Element::F32;
     if (t.dtype_code == 0 && t.dtype_bits == 32)
       return Element::I32;
+    if (t.dtype_code == 10 && t.dtype_bits == 8)
+      return Element::E4M3;
   }
   throw UserError(UserError::Kind::Invalid,
                   std::string(name) + " of DLPack type code " + std::to_string(t.dtype_code) + ", " +
                       std::to_string(t.dtype_bits) + " bits, " + std::to_string(t.dtype_lanes) + " lanes",
-                  "it is bf16 (4, 16), fp16 (2, 16), fp32 (2, 32) or int32 (0, 32), of one lane", "convert it");
+                  "it is bf16 (4, 16), fp16 (2, 16), fp8_e4m3 (10, 8), fp32 (2, 32) or int32 (0, 32), of one lane",
+                  "convert it");
 }
 
 } // namespace

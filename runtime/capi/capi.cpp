@@ -172,7 +172,10 @@ attune_status attune_launch(attune_engine* engine, const attune_plan* plan, cons
                            .cu_seqlens_q = capi::tensor("cu_seqlens_q", t.cu_seqlens_q),
                            .cu_seqlens_k = capi::tensor("cu_seqlens_k", t.cu_seqlens_k),
                            .alibi_slopes = capi::tensor("alibi_slopes", t.alibi_slopes),
-                           .sink = capi::tensor("sink", t.sink)},
+                           .sink = capi::tensor("sink", t.sink),
+                           .q_descale = capi::tensor("q_descale", t.q_descale),
+                           .k_descale = capi::tensor("k_descale", t.k_descale),
+                           .v_descale = capi::tensor("v_descale", t.v_descale)},
                           stream);
   });
 }

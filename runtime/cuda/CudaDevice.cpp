@@ -70,7 +70,7 @@ public:
 
   TensorMap encode(const TiledTensor& t) override {
     checkTiledTensor(t);
-    constexpr int types[] = {9, 6, 7, 3, 0}; // CUtensorMapDataType: BFLOAT16, FLOAT16, FLOAT32, INT32, UINT8
+    constexpr int types[] = {9, 6, 7, 3, 0, 0}; // CUtensorMapDataType: BFLOAT16, FLOAT16, FLOAT32, INT32, UINT8 twice
     constexpr std::array<std::uint32_t, 5> dense = {1, 1, 1, 1, 1};
     constexpr int not_interleaved = 0;
     constexpr int l2_promotion_128b = 2; // a row of a box is at most 128 bytes

@@ -1,5 +1,7 @@
 #include "runtime/engine/Arguments.h"
 
+#include "runtime/support/Elements.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -14,9 +16,28 @@ namespace {
   throw UserError(UserError::Kind::Invalid, value, rule, remedy);
 }
 
-constexpr std::string_view names[] = {
-    "q",    "k",  "v",  "o",     "lse",    "o_partial",   "lse_partial", "cu_seqlens_q", "cu_seqlens_k", "alibi_slopes",
-    "sink", "sq", "sk", "scale", "splits", "split_tiles", "q_tiles",     "heads",        "section"};
+constexpr std::string_view names[] = {"q",
+                                      "k",
+                                      "v",
+                                      "o",
+                                      "lse",
+                                      "o_partial",
+                                      "lse_partial",
+                                      "cu_seqlens_q",
+                                      "cu_seqlens_k",
+                                      "alibi_slopes",
+                                      "sink",
+                                      "q_descale",
+                                      "k_descale",
+                                      "v_descale",
+                                      "sq",
+                                      "sk",
+                                      "scale",
+                                      "splits",
+                                      "split_tiles",
+                                      "q_tiles",
+                                      "heads",
+                                      "section"};
 
 } // namespace
 
@@ -62,6 +83,14 @@ Arguments::Arguments(const AttentionSpec& spec, const Problem& problem, const Te
     alibi_slopes_ = vector("alibi_slopes", t.alibi_slopes, Element::F32, {problem.batch, spec.q_heads});
   if (spec.sink)
     sink_ = vector("sink", t.sink, Element::F32, {spec.q_heads});
+  if (spec.dtype == DType::E4M3) {
+    const auto descale = [&](std::string_view name, const Tensor& of) {
+      return vector(name, of, Element::F32, {problem.batch, spec.kv_heads});
+    };
+    q_descale_ = descale("q_descale", t.q_descale);
+    k_descale_ = descale("k_descale", t.k_descale);
+    v_descale_ = descale("v_descale", t.v_descale);
+  }
   sq_ = static_cast<std::int32_t>(q_len_);
   sk_ = static_cast<std::int32_t>(kv_len_);
   scale_ = static_cast<float>(spec.scale ? *spec.scale : 1 / std::sqrt(static_cast<double>(spec.head_dim)));
@@ -85,7 +114,7 @@ std::int64_t Arguments::length(std::string_view name, const Tensor& t, std::int6
 GlobalTensor Arguments::attention(std::string_view name, const Tensor& t, std::int64_t positions, int heads,
                                   int head_dim, bool output) const {
   checkGiven(name, t);
-  checkElement(name, t, spec_.dtype == DType::BF16 ? Element::BF16 : Element::F16);
+  checkElement(name, t, elementOf(output ? outputType(spec_.dtype) : spec_.dtype));
   const bool heads_first = spec_.layout == Layout::Bhsd;
   const Strides s = spec_.varlen  ? checkShape(name, t, {positions, heads, head_dim})
                     : heads_first ? checkShape(name, t, {problem_.batch, heads, positions, head_dim})
@@ -147,7 +176,9 @@ void Arguments::setPieces(const Schedule& schedule) {
   // A section's keys and values take half of the L2, for Q, O and the next section pass through it too
   // (FlashAttention-3, hopper/tile_scheduler.hpp). Heads of one group share theirs.
   const std::int64_t bytes =
-      std::max<std::int64_t>((spec_.varlen ? problem_.kv_len : kv_len_) * (spec_.head_dim + head_dim_v_) * 2, 1);
+      std::max<std::int64_t>((spec_.varlen ? problem_.kv_len : kv_len_) * (spec_.head_dim + head_dim_v_) *
+                                 static_cast<std::int64_t>(bytesOf(elementOf(spec_.dtype))),
+                             1);
   const std::int64_t l2 = static_cast<std::int64_t>(device_.properties().l2_bytes) / 2;
   const std::int64_t sharing = spec_.q_heads / spec_.kv_heads / group;
   section_ =
@@ -186,6 +217,12 @@ void* Arguments::address(Value value) {
     return &alibi_slopes_;
   case Value::Sink:
     return &sink_;
+  case Value::QDescale:
+    return &q_descale_;
+  case Value::KDescale:
+    return &k_descale_;
+  case Value::VDescale:
+    return &v_descale_;
   case Value::Sq:
     return &sq_;
   case Value::Sk:
@@ -217,7 +254,8 @@ void* Arguments::map(const BoundParameter& p) {
   const std::int64_t extents[] = {positions > 0 ? positions : 1, of_queries ? spec_.q_heads : spec_.kv_heads,
                                   spec_.varlen ? 1 : problem_.batch};
   const std::int64_t strides[] = {t.row, t.head, t.batch};
-  TiledTensor tiled{.element = spec_.dtype == DType::BF16 ? Element::BF16 : Element::F16,
+  const Element element = elementOf(p.value == Value::O ? outputType(spec_.dtype) : spec_.dtype);
+  TiledTensor tiled{.element = element,
                     .data = data,
                     .rank = 4,
                     .dims = {static_cast<std::uint64_t>(head_dim)},
@@ -225,12 +263,13 @@ void* Arguments::map(const BoundParameter& p) {
   for (std::size_t n = 0; n < 3; ++n) {
     tiled.dims[n + 1] = static_cast<std::uint64_t>(extents[n]);
     // where there is one only, its stride may be anything, which a tensor map does not take
-    tiled.strides[n] = static_cast<std::uint64_t>(extents[n] > 1 ? strides[n] : head_dim) * 2;
+    tiled.strides[n] = static_cast<std::uint64_t>(extents[n] > 1 ? strides[n] : head_dim) * bytesOf(element);
   }
-  tiled.swizzle = p.box_columns == 64   ? Swizzle::Bytes128
-                  : p.box_columns == 32 ? Swizzle::Bytes64
-                  : p.box_columns == 16 ? Swizzle::Bytes32
-                                        : Swizzle::None;
+  const std::size_t width = static_cast<std::size_t>(p.box_columns) * bytesOf(element);
+  tiled.swizzle = width == 128  ? Swizzle::Bytes128
+                  : width == 64 ? Swizzle::Bytes64
+                  : width == 32 ? Swizzle::Bytes32
+                                : Swizzle::None;
   TensorMap& map = maps_[map_count_++];
   map = device_.encode(tiled);
   return map.bytes.data();

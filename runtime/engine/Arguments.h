@@ -30,6 +30,9 @@ enum class Value : std::uint8_t {
   CuSeqlensK,
   AlibiSlopes,
   Sink,
+  QDescale,
+  KDescale,
+  VDescale,
   Sq,
   Sk,
   Scale,
@@ -87,6 +90,7 @@ private:
   std::int64_t q_len_ = 0, kv_len_ = 0;
   GlobalTensor q_, k_, v_, o_, lse_, o_partial_, lse_partial_;
   DevicePtr cu_seqlens_q_ = 0, cu_seqlens_k_ = 0, alibi_slopes_ = 0, sink_ = 0;
+  DevicePtr q_descale_ = 0, k_descale_ = 0, v_descale_ = 0;
   std::int32_t sq_ = 0, sk_ = 0, splits_ = 1, split_tiles_ = 0;
   std::int32_t q_tiles_ = 0, heads_ = 0, section_ = 0;
   float scale_ = 0;

@@ -27,6 +27,8 @@ std::string_view nameOf(Element element) {
     return "int32";
   case Element::U8:
     return "uint8";
+  case Element::E4M3:
+    return "fp8_e4m3";
   }
   return "?";
 }
@@ -80,14 +82,17 @@ Strides checkShape(std::string_view name, const Tensor& t, std::initializer_list
 
 void checkRows(std::string_view name, const Tensor& t, const Strides& strides) {
   const std::size_t last = t.shape.size() - 1;
+  const auto per_copy = static_cast<std::int64_t>(16 / bytesOf(t.element));
   bool fine = strides[last] == 1;
   for (std::size_t n = 0; n < last; ++n)
-    fine = fine && (t.shape[n] <= 1 || strides[n] % 8 == 0);
+    fine = fine && (t.shape[n] <= 1 || strides[n] % per_copy == 0);
   if (!fine)
-    invalid(fmt::format("{} with strides {}", name, listed(t, strides)),
-            "elements of a head are contiguous, and all other strides are multiples of 8 elements: kernels copy 16 "
-            "bytes at a time",
-            "copy it into a contiguous tensor");
+    invalid(
+        fmt::format("{} with strides {}", name, listed(t, strides)),
+        fmt::format("elements of a head are contiguous, and all other strides are multiples of {} elements: kernels "
+                    "copy 16 bytes at a time",
+                    per_copy),
+        "copy it into a contiguous tensor");
 }
 
 void checkDistinct(std::string_view name, const Tensor& t, const Strides& strides) {

@@ -23,15 +23,20 @@ public:
 
 private:
   struct Placed {
-    std::vector<std::uint16_t> elements;
-    std::vector<std::size_t> at; ///< where each packed row of head_dim elements begins
+    DType dtype;
+    std::vector<std::byte> bytes;
+    std::vector<std::size_t> at; ///< the element where each packed row of head_dim begins
     Tensor tensor;
+    /// Where element `i` of the packed tensor is.
+    std::size_t byteOf(std::size_t i, int head_dim) const {
+      return (at[i / head_dim] + i % head_dim) * bytesOf(tensor.element);
+    }
   };
-  Placed place(const std::vector<std::int32_t>& offsets, int heads, int head_dim) const;
+  Placed place(DType dtype, const std::vector<std::int32_t>& offsets, int heads, int head_dim) const;
   Tensor upload(Placed& placed, const std::vector<float>& packed, int head_dim, const char* name);
   template <class T>
   Tensor upload(const std::vector<T>& values, std::vector<std::int64_t> shape, const char* name);
-  std::vector<std::uint16_t> downloadO() const;
+  std::vector<std::byte> downloadO() const;
 
   std::shared_ptr<Device> device_;
   AttentionSpec spec_;

@@ -1,6 +1,6 @@
 #include "runtime/reference/Random.h"
 
-#include "runtime/support/Half.h"
+#include "runtime/support/Elements.h"
 
 #include <cmath>
 #include <numbers>
@@ -28,7 +28,7 @@ Tensors randomTensors(const AttentionSpec& spec, const Lengths& lengths, std::ui
   const auto fill = [&](std::size_t size, double factor) {
     std::vector<float> values(size);
     for (float& value : values)
-      value = roundToHalf(spec.dtype, static_cast<float>(normal() * factor));
+      value = roundToElement(spec.dtype, static_cast<float>(normal() * factor));
     return values;
   };
   const std::size_t total_q = lengths.cu_seqlens_q.back(), total_k = lengths.cu_seqlens_k.back();
@@ -44,6 +44,12 @@ Tensors randomTensors(const AttentionSpec& spec, const Lengths& lengths, std::ui
     tensors.sink.resize(spec.q_heads);
   for (float& sink : tensors.sink)
     sink = static_cast<float>(normal());
+  if (spec.dtype == DType::E4M3)
+    for (auto* descales : {&tensors.q_descale, &tensors.k_descale, &tensors.v_descale}) {
+      descales->resize(static_cast<std::size_t>(lengths.batch()) * spec.kv_heads);
+      for (float& descale : *descales)
+        descale = static_cast<float>(normal.uniform() * 2);
+    }
   return tensors;
 }
 

@@ -4,7 +4,7 @@
 
 #include "runtime/reference/Gemm.h"
 #include "runtime/reference/Visibility.h"
-#include "runtime/support/Half.h"
+#include "runtime/support/Elements.h"
 
 #include <algorithm>
 #include <atomic>
@@ -24,13 +24,20 @@ struct Exact {
   using Real = double;
   const AttentionSpec& spec;
   double round(double value) const { return value; }
+  double probability(double weight, double sum) const { return weight / sum; }
 };
 
 /// fp32 that is rounded to the dtype wherever plain code would store a tensor.
 struct Plain {
   using Real = float;
   const AttentionSpec& spec;
-  float round(float value) const { return roundToHalf(spec.dtype, value); }
+  float round(float value) const { return roundToElement(outputType(spec.dtype), value); }
+  /// Of a weight exp(score - maximum of the keys) in a row of that sum.
+  float probability(float weight, double sum) const {
+    if (spec.dtype != DType::E4M3)
+      return round(static_cast<float>(weight / sum));
+    return static_cast<float>(roundToElement(spec.dtype, weight * 0x1p8f) * 0x1p-8 / sum);
+  }
 };
 
 template <class Arithmetic>
@@ -48,12 +55,13 @@ public:
   void kvHead(int kv_head) {
     std::vector<Real> keys(static_cast<std::size_t>(d_) * sk_), values(static_cast<std::size_t>(sk_) * dv_);
     bool finite = true;
+    const float k_descale = descale(tensors_.k_descale, kv_head), v_descale = descale(tensors_.v_descale, kv_head);
     for (int k = 0; k < sk_; ++k) {
       const std::size_t row = (static_cast<std::size_t>(lengths_.cu_seqlens_k[batch_]) + k) * spec_.kv_heads + kv_head;
       for (int i = 0; i < d_; ++i) // transposed; plain code puts the scale on K
-        keys[static_cast<std::size_t>(i) * sk_ + k] = scaled(tensors_.k[row * d_ + i]);
+        keys[static_cast<std::size_t>(i) * sk_ + k] = scaled(descaled(tensors_.k[row * d_ + i], k_descale));
       for (int i = 0; i < dv_; ++i) {
-        values[static_cast<std::size_t>(k) * dv_ + i] = tensors_.v[row * dv_ + i];
+        values[static_cast<std::size_t>(k) * dv_ + i] = descaled(tensors_.v[row * dv_ + i], v_descale);
         finite = finite && std::isfinite(tensors_.v[row * dv_ + i]);
       }
     }
@@ -64,7 +72,13 @@ public:
   }
 
 private:
-  Real scaled(float key) const { return arithmetic_.round(static_cast<Real>(key) * static_cast<Real>(scale_)); }
+  Real scaled(Real key) const { return arithmetic_.round(key * static_cast<Real>(scale_)); }
+  float descale(const std::vector<float>& descales, int kv_head) const {
+    return descales.empty() ? 1.0f : descales[static_cast<std::size_t>(batch_) * spec_.kv_heads + kv_head];
+  }
+  Real descaled(float value, float descale) const {
+    return arithmetic_.round(static_cast<Real>(value) * static_cast<Real>(descale));
+  }
 
   void rows(int head, int first, int count, const std::vector<Real>& keys, const std::vector<Real>& values,
             bool finite) {
@@ -81,9 +95,11 @@ private:
     const std::size_t q_row = (static_cast<std::size_t>(lengths_.cu_seqlens_q[batch_]) + first) * spec_.q_heads + head;
     std::vector<Real> q(static_cast<std::size_t>(count) * d_), s(static_cast<std::size_t>(count) * width),
         o(static_cast<std::size_t>(count) * dv_);
+    const float q_descale = descale(tensors_.q_descale, head / (spec_.q_heads / spec_.kv_heads));
     for (int r = 0; r < count; ++r)
-      std::copy_n(&tensors_.q[(q_row + static_cast<std::size_t>(r) * spec_.q_heads) * d_], d_,
-                  &q[static_cast<std::size_t>(r) * d_]);
+      for (int i = 0; i < d_; ++i)
+        q[static_cast<std::size_t>(r) * d_ + i] =
+            descaled(tensors_.q[(q_row + static_cast<std::size_t>(r) * spec_.q_heads) * d_ + i], q_descale);
     if (width > 0)
       multiplyAdd(q.data(), d_, keys.data() + begin, sk_, s.data(), width, count, width, d_);
     for (int r = 0; r < count; ++r) {
@@ -122,15 +138,17 @@ private:
       }
       max = s[k] > max || std::isnan(s[k]) ? static_cast<double>(s[k]) : max;
     }
+    const double key_max = max; // weights are measured from it: a sink joins the sum alone
     if (spec_.sink)
       max = std::max(max, static_cast<double>(tensors_.sink[head]));
+    const double share = key_max == -infinity ? 0 : std::exp(key_max - max);
     double sum = spec_.sink ? std::exp(tensors_.sink[head] - max) : 0;
     for (int k = 0; k < width; ++k) {
-      s[k] = sees[k] ? static_cast<Real>(std::exp(s[k] - max)) : 0;
-      sum += s[k];
+      s[k] = sees[k] ? static_cast<Real>(std::exp(s[k] - key_max)) : 0;
+      sum += s[k] * share;
     }
     for (int k = 0; k < width; ++k)
-      s[k] = sees[k] ? arithmetic_.round(static_cast<Real>(s[k] / sum)) : 0;
+      s[k] = sees[k] ? arithmetic_.probability(s[k], sum / share) : 0;
     return max == -infinity ? max : max + std::log(sum);
   }
 

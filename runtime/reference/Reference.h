@@ -23,11 +23,12 @@ struct Lengths {
 };
 
 /// Packed, whatever the spec's layout: Q (total_q, q_heads, head_dim), K (total_k, kv_heads, head_dim), V (total_k,
-/// kv_heads, head_dim_v). Values are exact in the spec's dtype.
+/// kv_heads, head_dim_v). Values are exact in the spec's dtype: of E4M3, what they stand for is they times a descale.
 struct Tensors {
   std::vector<float> q, k, v;
-  std::vector<float> alibi_slopes; ///< (q_heads) or (batch, q_heads), as the spec says
-  std::vector<float> sink;         ///< (q_heads)
+  std::vector<float> alibi_slopes;                    ///< (q_heads) or (batch, q_heads), as the spec says
+  std::vector<float> sink;                            ///< (q_heads)
+  std::vector<float> q_descale, k_descale, v_descale; ///< (batch, kv_heads), of E4M3 only
 };
 
 /// O is packed: (total_q, q_heads, head_dim_v). LSE has the spec's shape: (batch, q_heads, sq), or (q_heads, total_q)
@@ -44,6 +45,12 @@ Output forward(const AttentionSpec& spec, const Lengths& lengths, const Tensors&
 /// The same as plain low-precision code computes it (attention_ref with upcast=False in FlashAttention's tests): matrix
 /// products of the dtype with fp32 accumulation, and K * scale, S, each step of the softcap, P and O rounded to the
 /// dtype.
+///
+/// Of E4M3 the dtype is bf16, as there: Q, K and V are multiplied by their descales and rounded to bf16. P alone is
+/// e4m3 (their intermediate_dtype), but not e4m3(softmax): with p = exp(s - max s) of a row,
+///   O = sum(e4m3(2^8 p) v) / sum(2^8 p),
+/// which is what kernels compute (FlashAttention-3, softmax.h with Max_offset = 8), and, with 8 more octaves above the
+/// least positive number, a smaller error to be held to.
 Output plainForward(const AttentionSpec& spec, const Lengths& lengths, const Tensors& tensors);
 
 /// The rule: max |o - exact| <= error_bound = 2 * max |plain - exact| + 1e-5, LSE within 1e-4 * max(1, |LSE|), and what

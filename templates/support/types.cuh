@@ -12,6 +12,10 @@ struct bf16 {
 struct f16 {
   unsigned short bits;
 };
+/// 4 bits of exponent, 3 of mantissa: up to 448, no infinity, NaN 0x7f and 0xff (Micikevicius et al. 2022).
+struct e4m3 {
+  unsigned char bits;
+};
 
 /// Rounds towards minus infinity, also for negative a. b is a positive constant, so for a power of two this is one
 /// shift.

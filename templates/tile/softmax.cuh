@@ -17,7 +17,7 @@ ATTUNE_DEVICE float quad_sum(float a) {
   return a + __shfl_xor_sync(~0u, a, 2);
 }
 
-template <bool Masked, int M, int N>
+template <bool Masked, int Log2, int M, int N>
 ATTUNE_DEVICE void step(rt<float, M, N>& scores, rv<M>& row_max, rv<M>& row_sum, rv<M>& rescale, float scale_log2) {
   rv<M> now;
 #pragma unroll
@@ -49,7 +49,7 @@ ATTUNE_DEVICE void step(rt<float, M, N>& scores, rv<M>& row_max, rv<M>& row_sum,
       for (int n = 0; n < N / 8; ++n)
 #pragma unroll
         for (int i = 2 * half; i < 2 * half + 2; ++i) {
-          scores.data[m][n][i] = exp2(fmaf(scores.data[m][n][i], scale_log2, -offset));
+          scores.data[m][n][i] = exp2(fmaf(scores.data[m][n][i], scale_log2, Log2 == 0 ? -offset : Log2 - offset));
           row_sum.data[m][half] += scores.data[m][n][i];
         }
     }
@@ -102,16 +102,17 @@ ATTUNE_DEVICE void mask(rt<float, M, N>& scores, int first_row, int first_key, c
 }
 
 /// One tile: new maxima, weights 2^(scale_log2 (score - maximum)) in place of the scores, sums, and the factors that
-/// bring what was accumulated under the old maxima to the new ones.
-template <int M, int N>
+/// bring what was accumulated under the old maxima to the new ones. Weights and sums are 2^Log2 times as large: where
+/// weights become e4m3, whose least positive number is 2^-9, 2^8 makes small ones fit (FlashAttention-3, max_offset).
+template <int Log2 = 0, int M, int N>
 ATTUNE_DEVICE void step(rt<float, M, N>& scores, rv<M>& row_max, rv<M>& row_sum, rv<M>& rescale, float scale_log2) {
-  detail::step<false>(scores, row_max, row_sum, rescale, scale_log2);
+  detail::step<false, Log2>(scores, row_max, row_sum, rescale, scale_log2);
 }
 /// The same where a row may see nothing of the tile.
-template <int M, int N>
+template <int Log2 = 0, int M, int N>
 ATTUNE_DEVICE void step_masked(rt<float, M, N>& scores, rv<M>& row_max, rv<M>& row_sum, rv<M>& rescale,
                                float scale_log2) {
-  detail::step<true>(scores, row_max, row_sum, rescale, scale_log2);
+  detail::step<true, Log2>(scores, row_max, row_sum, rescale, scale_log2);
 }
 
 namespace detail {
@@ -131,7 +132,7 @@ ATTUNE_DEVICE void scale_or_clear(rt<float, M, N>& out, const rv<M>& factor) {
 } // namespace detail
 
 /// out = acc / sum and row_lse = ln(sum) + maximum, natural log. A row that saw nothing: out = 0, row_lse = -inf.
-template <int M, int N>
+template <int Log2 = 0, int M, int N>
 ATTUNE_DEVICE void normalize(rt<float, M, N>& out, rv<M>& row_lse, const rv<M>& row_max, const rv<M>& row_sum,
                              float scale_log2) {
   rv<M> inverse;
@@ -141,13 +142,13 @@ ATTUNE_DEVICE void normalize(rt<float, M, N>& out, rv<M>& row_lse, const rv<M>& 
     for (int half = 0; half < 2; ++half) {
       const float sum = detail::quad_sum(row_sum.data[m][half]);
       inverse.data[m][half] = sum == 0 ? 0.0f : reciprocal(sum);
-      row_lse.data[m][half] = sum == 0 ? -infinity() : (row_max.data[m][half] * scale_log2 + log2(sum)) * ln2;
+      row_lse.data[m][half] = sum == 0 ? -infinity() : (row_max.data[m][half] * scale_log2 + (log2(sum) - Log2)) * ln2;
     }
   detail::scale_or_clear(out, inverse);
 }
 
 /// The same with one more logit per row, sink(row), that joins the sum and has no value.
-template <int M, int N, class Sink>
+template <int Log2 = 0, int M, int N, class Sink>
 ATTUNE_DEVICE void normalize(rt<float, M, N>& out, rv<M>& row_lse, const rv<M>& row_max, const rv<M>& row_sum,
                              float scale_log2, int first_row, const Sink& sink) {
   rv<M> factor;
@@ -159,9 +160,9 @@ ATTUNE_DEVICE void normalize(rt<float, M, N>& out, rv<M>& row_lse, const rv<M>& 
       const float from = row_max.data[m][half] * scale_log2, maximum = fmaxf(from, logit);
       const float offset = maximum == -infinity() ? 0.0f : maximum; // nothing seen, and a sink that is switched off
       const float weight = exp2(from - offset);
-      const float sum = detail::quad_sum(row_sum.data[m][half]) * weight + exp2(logit - offset);
+      const float sum = detail::quad_sum(row_sum.data[m][half]) * weight + exp2(logit - offset + Log2);
       factor.data[m][half] = sum == 0 ? 0.0f : weight * reciprocal(sum);
-      row_lse.data[m][half] = (maximum + log2(sum)) * ln2;
+      row_lse.data[m][half] = (maximum + (log2(sum) - Log2)) * ln2;
     }
   detail::scale_or_clear(out, factor);
 }

@@ -15,11 +15,11 @@ struct rt<float, Rows, Cols> {
   static constexpr int rows = Rows, cols = Cols;
   float data[Rows / 16][Cols / 8][4];
 };
-/// 16-bit T: A operands, 16 x 16 fragments of packed pairs.
+/// 16- and 8-bit T: A operands, fragments of 16 rows x 32 bytes.
 template <class T, int Rows, int Cols>
 struct rt {
   static constexpr int rows = Rows, cols = Cols;
-  unsigned data[Rows / 16][Cols / 16][4];
+  unsigned data[Rows / 16][Cols * sizeof(T) / 32][4];
 };
 
 /// One float per row of an accumulator tile, held by the four lanes that share the row.
@@ -28,38 +28,41 @@ struct rv {
   float data[Rows / 16][2];
 };
 
-/// A tile in shared memory, Rows x Cols of 16-bit T; Cols is a multiple of 16. Columns lie in panels 64 wide, then one
-/// of 32 and one of 16 as needed, so any head dim fits without padding to a power of two. Within a panel the 16-byte
-/// chunk index is XORed with the row as TMA's 128-, 64- and 32-byte swizzles do: eight consecutive rows of one chunk
-/// column, which is what ldmatrix reads, touch all 32 banks once, and so do eight neighbouring chunks of a panel in row
-/// order, which is what eight lanes of cp.async write.
+/// A tile in shared memory, Rows x Cols. A row is whole blocks of 32 bytes, a k step of the matrix products. Blocks lie
+/// in panels 4 wide, then one of 2 and one of 1 as needed, so any head dim fits without padding to a power of two.
+/// Within a panel the 16-byte chunk index is XORed with the row as TMA's 128-, 64- and 32-byte swizzles do: eight
+/// consecutive rows of one chunk column, which is what ldmatrix reads, touch all 32 banks once, and so do eight
+/// neighbouring chunks of a panel in row order, which is what eight lanes of cp.async write.
 ///
-/// Columns are counted in blocks of 16, k = 0 .. Cols / 16 - 1. A block lies in one panel; which one is decided by k,
-/// a constant in unrolled loops.
+/// Columns are counted in blocks, k = 0 .. blocks - 1. A block lies in one panel; which one is decided by k, a constant
+/// in unrolled loops.
 template <class T, int Rows, int Cols>
 struct alignas(128) st {
-  static_assert(sizeof(T) == 2 && Cols % 16 == 0 && Rows % 16 == 0);
+  static constexpr int block = 32 / sizeof(T); ///< columns in 32 bytes
+  static_assert(Cols % block == 0 && Rows % 16 == 0);
   using type = T;
-  static constexpr int rows = Rows, cols = Cols, blocks = Cols / 16;
-  /// The width of its panels, where all have one. wgmma and tensor maps need that.
-  static constexpr int panel = Cols % 64 == 0 ? 64 : Cols % 32 == 0 ? 32 : 0;
-  /// Blocks below it are in panels of 64 columns, 8 chunks.
-  static constexpr int wide = panel == 32 ? 0 : Cols / 64 * 4;
-  /// And below it in panels of 32, 4 chunks.
-  static constexpr int middle = panel == 32 ? blocks : wide + (Cols % 64 >= 32) * 2;
+  static constexpr int rows = Rows, cols = Cols, blocks = Cols / block;
+  /// The blocks in a row of its panels, where all panels are alike, as wgmma and tensor maps need them; else 0. Where
+  /// 4 and 2 do not divide, 16-bit tiles mix panels, for mma.sync; tiles of 8 bits are for wgmma alone.
+  static constexpr int per_panel = blocks % 4 == 0 ? 4 : blocks % 2 == 0 ? 2 : sizeof(T) == 1 ? 1 : 0;
+  static constexpr int panel = per_panel * block; ///< the same in columns
+  /// Blocks below it are in panels of 4, 8 chunks.
+  static constexpr int wide = per_panel == 2 || per_panel == 1 ? 0 : blocks / 4 * 4;
+  /// And below it in panels of 2, 4 chunks.
+  static constexpr int middle = per_panel == 2 ? blocks : per_panel == 1 ? 0 : wide + (blocks % 4 >= 2) * 2;
 
-  unsigned char bytes[Rows * Cols * 2];
+  unsigned char bytes[Rows * Cols * sizeof(T)];
 
   /// Byte offset of the panel that block k lies in.
   static ATTUNE_DEVICE int panel_offset(int k) {
-    return Rows * 32 * (k < wide ? k / 4 * 4 : k < middle ? wide + (k - wide) / 2 * 2 : middle);
+    return Rows * 32 * (k < wide ? k / 4 * 4 : k < middle ? wide + (k - wide) / 2 * 2 : k);
   }
   /// Byte offset of a chunk within a panel that has Chunks chunks in a row.
   template <int Chunks>
   static ATTUNE_DEVICE int in_panel(int row, int chunk) {
     return row * (Chunks * 16) + (chunk ^ (row / (8 / Chunks) % Chunks)) * 16;
   }
-  /// Byte offset of the chunk of 8 elements at columns 16 * k + 8 * half.
+  /// Byte offset of the 16 bytes that are half 0 or 1 of block k.
   static ATTUNE_DEVICE int offset(int row, int k, int half) {
     if (k < wide)
       return panel_offset(k) + in_panel<8>(row, k % 4 * 2 + half);

@@ -44,12 +44,12 @@ ATTUNE_DEVICE void prefetch(const Maps&... maps) {
 /// One thread starts the copy of rows [first, first + Rows); `full` completes its phase when they are there.
 template <class T, int Rows, int Cols, int Dim>
 ATTUNE_DEVICE void load_async(st<T, Rows, Cols>& dst, const box_view<T, Dim>& src, int first, mbarrier& full) {
-  constexpr int panel = st<T, Rows, Cols>::panel;
+  using Tile = st<T, Rows, Cols>;
   sm90::mbarrier_arrive_expect_tx(full.address(), sizeof(dst.bytes));
 #pragma unroll
-  for (int column = 0; column < Cols; column += panel)
-    sm90::bulk_load_tensor(dst.address(0, column / 16, 0), src.map, column, src.first + first, src.head, src.batch,
-                           full.address());
+  for (int column = 0; column < Cols; column += Tile::panel)
+    sm90::bulk_load_tensor(dst.address(0, column / Tile::block, 0), src.map, column, src.first + first, src.head,
+                           src.batch, full.address());
 }
 
 } // namespace tma
@@ -66,7 +66,7 @@ ATTUNE_DEVICE void store_async(const box_view<T, Dim>& dst, const st<T, Rows, Co
 #pragma unroll
     for (int column = 0; column < Cols; column += st<T, Rows, Cols>::panel)
       sm90::bulk_store_tensor(dst.map, column, dst.first + first + index() * 64, dst.head, dst.batch,
-                              src.address(index() * 64, column / 16, 0));
+                              src.address(index() * 64, column / st<T, Rows, Cols>::block, 0));
     sm90::bulk_commit();
   }
 }

@@ -117,6 +117,18 @@ ATTUNE_DEVICE void mul_row(rt<float, M, N>& d, const rt<float, M, N>& a, const r
         d.data[m][n][i] = a.data[m][n][i] * v.data[m][i / 2];
 }
 
+/// d = a * factor.
+template <int M, int N>
+ATTUNE_DEVICE void mul(rt<float, M, N>& d, const rt<float, M, N>& a, float factor) {
+#pragma unroll
+  for (int m = 0; m < M / 16; ++m)
+#pragma unroll
+    for (int n = 0; n < N / 8; ++n)
+#pragma unroll
+      for (int i = 0; i < 4; ++i)
+        d.data[m][n][i] = a.data[m][n][i] * factor;
+}
+
 /// The warp's rows of a shared tile, rounded to its type.
 template <class T, int M, int N, int Rows, int Cols>
 ATTUNE_DEVICE void store(st<T, Rows, Cols>& d, const rt<float, M, N>& a) {

@@ -80,31 +80,31 @@ ATTUNE_DEVICE void pin(rt<float, M, N>& t) {
 
 /// Shared memory descriptor (PTX ISA, "Asynchronous Warpgroup Level Matrix Shared Memory Layout"): the start, the
 /// distance between the panels of an MN-major operand, between groups of 8 rows, and the swizzle, 1 for 128 bytes, 2
-/// for 64.
+/// for 64, 3 for 32.
 template <class T, int Rows, int Cols>
 ATTUNE_DEVICE unsigned long long descriptor(const st<T, Rows, Cols>& tile) {
-  constexpr int panel = st<T, Rows, Cols>::panel;
-  constexpr unsigned long long between_panels = Rows * panel * 2, between_rows = 8 * panel * 2;
-  constexpr unsigned long long swizzle = panel == 64 ? 1 : 2;
+  constexpr unsigned long long per_panel = st<T, Rows, Cols>::per_panel;
+  constexpr unsigned long long between_panels = Rows * per_panel * 32, between_rows = 8 * per_panel * 32;
+  constexpr unsigned long long swizzle = per_panel == 4 ? 1 : per_panel == 2 ? 2 : 3;
   static_assert(sizeof(tile.bytes) % 1024 == 0, "a swizzled tile begins at a multiple of 1024 bytes, in a ring too");
   // One for the warp: in a loop around loops ptxas does not see it, and moves each descriptor to uniform registers.
   const unsigned start = __reduce_or_sync(~0u, (tile.address(0, 0, 0) & 0x3ffff) / 16);
   return swizzle << 62 | between_rows / 16 << 32 | between_panels / 16 << 16 | start;
 }
-} // namespace detail
-
-namespace detail {
+/// What block k of a K-major operand adds to its descriptor.
+template <class T, int Rows, int Cols>
+ATTUNE_DEVICE constexpr int k_step(const st<T, Rows, Cols>&, int k) {
+  constexpr int per_panel = st<T, Rows, Cols>::per_panel;
+  return (k / per_panel * per_panel * Rows + k % per_panel) * 32 / 16;
+}
 template <bool FromZero, class T, int N, int Rows, int Cols>
 ATTUNE_DEVICE void ABt_async(rt<float, 16, N>& d, const st<T, Rows, Cols>& a, const st<T, N, Cols>& b) {
-  constexpr int panel = st<T, Rows, Cols>::panel;
-  const unsigned long long a_rows = descriptor(a) + uniform_index() * 64 * panel * 2 / 16;
   const unsigned long long b_rows = descriptor(b);
+  const unsigned long long a_rows = descriptor(a) + uniform_index() * (64 * st<T, Rows, Cols>::per_panel * 2);
   sm90::wgmma_fence();
 #pragma unroll
-  for (int k = 0; k < Cols; k += 16) {
-    const int in_panel = k % panel * 2 / 16;
-    const unsigned long long a_at = a_rows + k / panel * Rows * panel * 2 / 16 + in_panel;
-    const unsigned long long b_at = b_rows + k / panel * N * panel * 2 / 16 + in_panel;
+  for (int k = 0; k < st<T, Rows, Cols>::blocks; ++k) {
+    const unsigned long long a_at = a_rows + k_step(a, k), b_at = b_rows + k_step(b, k);
     if (FromZero && k == 0)
       sm90::wgmma<N>::mm_ABt(d.data[0], a_at, b_at, T());
     else
@@ -138,6 +138,18 @@ ATTUNE_DEVICE void mma_AB_async(rt<float, 16, N>& d, const rt<T, 16, K>& a, cons
   sm90::wgmma_commit();
 }
 
+/// out += P V for V that has been transposed.
+template <class T, int N, int K>
+ATTUNE_DEVICE void mma_ABt_async(rt<float, 16, N>& d, const rt<T, 16, K>& a, const st<T, N, K>& b) {
+  const unsigned long long b_rows = detail::descriptor(b);
+  detail::pin(d);
+  sm90::wgmma_fence();
+#pragma unroll
+  for (int k = 0; k < st<T, N, K>::blocks; ++k)
+    sm90::wgmma<N>::mma_ABt(d.data[0], a.data[0][k], b_rows + detail::k_step(b, k), T());
+  sm90::wgmma_commit();
+}
+
 /// Until all but the N youngest groups are done. Names the tiles that are complete then.
 template <int N, class... Tiles>
 ATTUNE_DEVICE void wait(Tiles&... tiles) {
@@ -149,12 +161,12 @@ ATTUNE_DEVICE void wait(Tiles&... tiles) {
 /// and columns beyond the head dim, become zero.
 template <class T, int Rows, int Cols, class View>
 ATTUNE_DEVICE void load_async(st<T, Rows, Cols>& dst, const View& src, int first, int limit) {
-  constexpr int chunks = Cols / 8;
+  constexpr int chunk_width = 16 / sizeof(T), chunks = Cols / chunk_width;
 #pragma unroll 1
   for (int i = threadIdx.x % 128; i < 64 * chunks; i += 128) {
     const int row = index() * 64 + i / chunks, chunk = i % chunks;
-    cp_async::copy_or_zero(dst.address(row, chunk / 2, chunk % 2), src(first + row) + chunk * 8,
-                           chunk * 8 < View::cols && first + row < limit);
+    cp_async::copy_or_zero(dst.address(row, chunk / 2, chunk % 2), src(first + row) + chunk * chunk_width,
+                           chunk * chunk_width < View::cols && first + row < limit);
   }
   cp_async::commit();
 }

@@ -251,6 +251,35 @@ class Run(Case):
             for value in struct.unpack("<2f", content):
                 self.assertAlmostEqual(value, math.log(2) + 16 * 0.5 / 4, places=5)
 
+    def test_fp8(self):
+        fp8 = spec(dtype="fp8_e4m3")
+        self.expect(4, "compile", fp8, "--arch", "sm_90", says=["fp8_e4m3", "sm_90a", "wgmma"])
+        self.expect(4, "run", fp8, "--device", "emulated:sm_80", says=["fp8_e4m3"])
+        for lengths in [("--q-len", 40, "--kv-len", 72), ("--q-len", 1, "--kv-len", 400, "--splits", 3)]:
+            document = self.document("run", fp8, "--device", "emulated:sm_90a", "--verify", *lengths)
+            self.assertLessEqual(document["max_abs_error"], document["error_bound"])
+        # as in test_files, each tensor with a factor
+        one, half, two = b"\x38", b"\x30", b"\x40"
+        tensors = {
+            "q": ("F8_E4M3", (1, 1, 2, 16), one * 32),
+            "k": ("F8_E4M3", (1, 2, 1, 16), half * 32),
+            "v": ("F8_E4M3", (1, 2, 1, 16), one * 16 + two * 16),
+            "q_descale": ("F32", (1, 1), st.f32([2.0])),
+            "k_descale": ("F32", (1, 1), st.f32([0.5])),
+            "v_descale": ("F32", (1, 1), st.f32([3.0])),
+        }
+        inputs, out = self.folder / "in.safetensors", self.folder / "out.safetensors"
+        st.save(inputs, tensors)
+        run = ["run", fp8, "--inputs", inputs, "--output", out, "--device", "emulated:sm_90a", "--verify"]
+        self.expect(0, *run)
+        result = st.load(out)
+        self.assertEqual(result["o"], ("BF16", [1, 1, 2, 16], st.bf16([4.5] * 32)))
+        for value in struct.unpack("<2f", result["lse"][2]):
+            self.assertAlmostEqual(value, math.log(2) + 16 * (2 * 0.25) / 4, places=5)
+        del tensors["k_descale"]
+        st.save(inputs, tensors)
+        self.expect(3, *run, says=["k_descale"])
+
     def test_varlen_files(self):
         st.save(self.folder / "in.safetensors", {
             "q": ("BF16", (3, 2, 16), st.bf16([1.0] * 96)),

@@ -91,6 +91,7 @@ const std::vector<Rung>& ladder() {
       {"15_hopper_window", with([](auto& s) { s.window.left = 1023; }), ping_pong, "sm_90a"},
       {"16_hopper_decode", llama(), hopper_split, "sm_90a"},
       {"17_persistent", llama(), persistent, "sm_90a"},
+      {"18_hopper_fp8", with([](auto& s) { s.dtype = DType::E4M3; }), ping_pong, "sm_90a"},
   };
   return rungs;
 }

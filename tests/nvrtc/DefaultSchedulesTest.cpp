@@ -85,6 +85,31 @@ std::vector<int> wideHeadDims() {
 }
 INSTANTIATE_TEST_SUITE_P(HeadDim, WarpSpecialized, testing::ValuesIn(wideHeadDims()));
 
+/// V goes through shared memory twice.
+class Float8 : public testing::TestWithParam<int> {};
+
+TEST_P(Float8, SpillsNothing) {
+  AttentionSpec spec = causal(GetParam(), GetParam());
+  spec.dtype = DType::E4M3;
+  expectNoSpill(spec, "sm_90a", 1024, false);
+  if (full() || GetParam() == 128)
+    expectNoSpill(spec, "sm_90a", 1, true);
+  if (full() || GetParam() % 128 == 0) {
+    spec.alibi = Alibi::PerHead;
+    spec.softcap = 50;
+    expectNoSpill(spec, "sm_90a", 1024, false);
+  }
+}
+
+std::vector<int> float8HeadDims() {
+  std::vector<int> dims;
+  for (int d = 16; d <= 256; d += 16)
+    if (full() || d % 64 == 0 || d == 16 || d == 96 || d == 224)
+      dims.push_back(d);
+  return dims;
+}
+INSTANTIATE_TEST_SUITE_P(HeadDim, Float8, testing::ValuesIn(float8HeadDims()));
+
 /// Each variation of the score, of the outputs and of the mask, on the head dims with the fewest registers to spare.
 class Variants : public testing::TestWithParam<std::string> {};
 

@@ -29,6 +29,26 @@ TEST(RandomKernels, AreTakenByNvrtc) {
   }
 }
 
+void expectNoSpill(const AttentionSpec& spec, bool split) {
+  const Schedule schedule = defaultSchedule(spec, target("sm_90a"), split ? 1 : 2048, split);
+  SCOPED_TRACE(specToJson(spec) + " " + toText(schedule));
+  for (const KernelSource& kernel : compile(spec, schedule, target("sm_90a")).kernels) {
+    const Build build = Toolchain::shared()->build(kernel.cuda, "sm_90a", Image::Kind::Cubin, kernel.manifest.name);
+    ASSERT_TRUE(build.log.resources) << build.log.text;
+    EXPECT_EQ(build.log.resources->spill_bytes, 0) << kernel.manifest.name;
+    EXPECT_TRUE(build.log.warnings.empty()) << build.log.warnings.front();
+  }
+}
+
+TEST(RandomKernels, OfEightBitsSpillNothing) {
+  for (unsigned seed = 3000; seed < 3000 + count(3); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    test::RandomMasks random(seed);
+    const AttentionSpec spec = test::randomFloat8Spec(random);
+    expectNoSpill(spec, random.among(0, 2) == 0);
+  }
+}
+
 TEST(RandomKernels, OfDefaultSchedulesForHopperSpillNothing) { // nor does ptxas serialise a wgmma: that is a warning
   std::vector<unsigned> seeds{2000, 2020, 2021}; // wide heads, ALiBi and masks with divisions: these did spill
   for (unsigned seed = 2100; seed < 2100 + count(0); ++seed)
@@ -36,15 +56,8 @@ TEST(RandomKernels, OfDefaultSchedulesForHopperSpillNothing) { // nor does ptxas
   for (const unsigned seed : seeds) {
     test::RandomMasks random(seed);
     const AttentionSpec spec = test::randomSpec(random);
-    const bool split = random.among(0, 2) == 0;
-    const Schedule schedule = defaultSchedule(spec, target("sm_90a"), split ? 1 : 2048, split);
-    SCOPED_TRACE("seed " + std::to_string(seed) + " " + specToJson(spec) + " " + toText(schedule));
-    for (const KernelSource& kernel : compile(spec, schedule, target("sm_90a")).kernels) {
-      const Build build = Toolchain::shared()->build(kernel.cuda, "sm_90a", Image::Kind::Cubin, kernel.manifest.name);
-      ASSERT_TRUE(build.log.resources) << build.log.text;
-      EXPECT_EQ(build.log.resources->spill_bytes, 0) << kernel.manifest.name;
-      EXPECT_TRUE(build.log.warnings.empty()) << build.log.warnings.front();
-    }
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    expectNoSpill(spec, random.among(0, 2) == 0);
   }
 }
 

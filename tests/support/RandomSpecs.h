@@ -35,6 +35,15 @@ inline AttentionSpec randomSpec(RandomMasks& random) {
   return spec;
 }
 
+/// The same of 8-bit elements, whose head dims are multiples of 16.
+inline AttentionSpec randomFloat8Spec(RandomMasks& random) {
+  AttentionSpec spec = randomSpec(random);
+  spec.dtype = DType::E4M3;
+  spec.head_dim = (spec.head_dim + 15) / 16 * 16;
+  spec.head_dim_v = (spec.head_dim_v + 15) / 16 * 16;
+  return spec;
+}
+
 inline Schedule randomSchedule(RandomMasks& random) {
   const auto flag = [&] { return random.among(0, 2) == 0; };
   const int warps = 1 << random.among(0, 3);

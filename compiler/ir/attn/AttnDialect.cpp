@@ -49,13 +49,15 @@ LogicalResult verifyMask(Operation* op, ArrayAttr mask) {
 
 LogicalResult SpecAttr::verify(function_ref<InFlightDiagnostic()> error, Type dtype, int64_t q_heads, int64_t kv_heads,
                                int64_t head_dim, int64_t head_dim_v, bool, bool, bool, bool, AlibiKind, FloatAttr) {
-  if (!dtype.isF16() && !dtype.isBF16())
-    return error() << "expected dtype f16 or bf16, got " << dtype;
+  if (!dtype.isF16() && !dtype.isBF16() && !isa<Float8E4M3FNType>(dtype))
+    return error() << "expected dtype f16, bf16 or f8E4M3FN, got " << dtype;
   if (q_heads <= 0 || kv_heads <= 0 || q_heads % kv_heads != 0)
     return error() << "expected q_heads to be a multiple of kv_heads, got " << q_heads << " and " << kv_heads;
+  const int64_t step = 128 / dtype.getIntOrFloatBitWidth(); // in 16 bytes
   for (int64_t dim : {head_dim, head_dim_v})
-    if (dim < 8 || dim > 256 || dim % 8 != 0)
-      return error() << "expected head dims that are multiples of 8 from 8 to 256, got " << dim;
+    if (dim < step || dim > 256 || dim % step != 0)
+      return error() << "expected head dims that are multiples of " << step << " from " << step << " to 256, got "
+                     << dim;
   return success();
 }
 
@@ -97,6 +99,12 @@ LogicalResult KernelOp::verify() {
   for (Type type : body.getArgumentTypes())
     if (!type.isIndex())
       return emitOpError("expected index arguments, got ") << type;
+  if (getSpec().getDtype().getIntOrFloatBitWidth() == 8) { // only wgmma multiplies them
+    if (!getSchedule().getWarpSpecialized())
+      return emitOpError("expected a schedule with warp_specialized for 8-bit elements, got ") << getSchedule();
+    if (getSchedule().getKvTile() % 32 != 0)
+      return emitOpError("expected a kv_tile in multiples of 32 for 8-bit elements, got ") << getSchedule().getKvTile();
+  }
   return success();
 }
 

@@ -60,6 +60,32 @@ static LogicalResult verifyMmaAB(Op op) {
 LogicalResult MmaABOp::verify() { return verifyMmaAB(*this); }
 LogicalResult MmaABAsyncOp::verify() { return verifyMmaAB(*this); }
 
+LogicalResult MmaABtAsyncOp::verify() {
+  auto result = getResultTile().getType(), a = getA().getType();
+  auto b = getB().getType();
+  if (b.getStages() != 1)
+    return emitOpError() << "expected one slot of the ring, got " << b;
+  if (a.getCols() != b.getCols() || a.getElement() != b.getElement())
+    return emitOpError() << "expected A and B with the same columns and element, got " << a << " and " << b;
+  if (result.getRows() != a.getRows() || result.getCols() != b.getRows())
+    return emitOpError() << "expected a result of " << a.getRows() << "x" << b.getRows() << ", got " << shape(result);
+  return success();
+}
+
+template <class Op>
+static LogicalResult verifyTranspose(Op op) {
+  auto v_t = op.getVT().getType(), v = op.getV().getType();
+  if (v_t.getStages() != 1 || v.getStages() != 1)
+    return op.emitOpError() << "expected one slot of each ring, got " << v_t << " and " << v;
+  if (v_t.getRows() != v.getCols() || v_t.getCols() != v.getRows())
+    return op.emitOpError() << "expected a tile of " << v.getCols() << "x" << v.getRows() << ", got " << shape(v_t);
+  if (v.getElement().getIntOrFloatBitWidth() != 8 || v_t.getElement() != v.getElement())
+    return op.emitOpError() << "expected 8-bit elements, got " << v_t.getElement() << " and " << v.getElement();
+  return success();
+}
+LogicalResult TransposeOp::verify() { return verifyTranspose(*this); }
+LogicalResult TransposeFiniteOp::verify() { return verifyTranspose(*this); }
+
 LogicalResult BlockMakeFiniteOp::verify() {
   if (getTile().getType().getStages() != 1)
     return emitOpError() << "expected one slot of the ring, got " << getTile().getType();

@@ -108,6 +108,10 @@ def Tile_MulRowOp : Tile_Call<"warp.mul_row", "warp::mul_row"> {
   let summary = "Multiplies each row by its factor.";
   let arguments = (ins Tile_RtType:$result_tile, Tile_RtType:$a, Tile_RvType:$factors);
 }
+def Tile_WarpMulOp : Tile_Call<"warp.mul", "warp::mul"> {
+  let summary = "Multiplies all elements by one factor.";
+  let arguments = (ins Tile_RtType:$result_tile, Tile_RtType:$a, F32:$factor);
+}
 def Tile_ConvertOp : Tile_Call<"warp.convert", "warp::convert"> {
   let summary = "Accumulators become an operand of the next product.";
   let arguments = (ins Tile_RtType:$result_tile, Tile_RtType:$a);
@@ -134,16 +138,26 @@ class Tile_EachScore<string name> : Tile_Call<"softmax." # name, "softmax::" # n
 }
 def Tile_ModifyOp : Tile_EachScore<"modify"> { let summary = "scores = function(score, row, key)."; }
 def Tile_MaskOp : Tile_EachScore<"mask"> { let summary = "Scores where function(row, key) is false become -inf."; }
-class Tile_Step<string name> : Tile_Call<"softmax." # name, "softmax::" # name> {
-  let arguments = (ins Tile_RtType:$scores, Tile_RvType:$row_max, Tile_RvType:$row_sum, Tile_RvType:$rescale, F32:$scale_log2);
+/// Weights and sums are 2^log2 times exp(score - maximum): so small ones fit a narrow element.
+class Tile_Weights<string mnemonic, string callee, list<Trait> traits = []>
+    : Tile_Call<mnemonic, callee, traits # [DeclareOpInterfaceMethods<DeviceCallInterface, ["getTemplateArguments"]>]> {
+  let extraClassDefinition = calleeDefinition # [{
+    llvm::SmallVector<int64_t> $cppClass::getTemplateArguments() {
+      return llvm::SmallVector<int64_t>(getLog2() ? 1 : 0, int64_t(getLog2()));
+    }
+  }];
+}
+class Tile_Step<string name> : Tile_Weights<"softmax." # name, "softmax::" # name> {
+  let arguments = (ins Tile_RtType:$scores, Tile_RvType:$row_max, Tile_RvType:$row_sum, Tile_RvType:$rescale, F32:$scale_log2,
+                       DefaultValuedAttr<I64Attr, "0">:$log2);
   let hasVerifier = 1;
 }
 def Tile_StepOp : Tile_Step<"step"> { let summary = "New maxima, weights in place of scores, sums, and rescale factors."; }
 def Tile_StepMaskedOp : Tile_Step<"step_masked"> { let summary = "step where a row may have seen nothing yet."; }
-def Tile_NormalizeOp : Tile_Call<"softmax.normalize", "softmax::normalize", [AttrSizedOperandSegments]> {
+def Tile_NormalizeOp : Tile_Weights<"softmax.normalize", "softmax::normalize", [AttrSizedOperandSegments]> {
   let summary = "out / row_sum and the natural log of the denominator, which a sink may join.";
   let arguments = (ins Tile_RtType:$out, Tile_RvType:$row_lse, Tile_RvType:$row_max, Tile_RvType:$row_sum, F32:$scale_log2,
-                       Optional<Index>:$first_row, Optional<Tile_LambdaType>:$sink);
+                       Optional<Index>:$first_row, Optional<Tile_LambdaType>:$sink, DefaultValuedAttr<I64Attr, "0">:$log2);
   let assemblyFormat = [{
     $out `,` $row_lse `,` $row_max `,` $row_sum `,` $scale_log2 (`sink` $first_row^ `,` $sink)? attr-dict
     `:` type($out) `,` type($row_lse) `,` type($row_max) `,` type($row_sum)

@@ -29,8 +29,10 @@ LogicalResult StType::verify(function_ref<InFlightDiagnostic()> error, int64_t r
                              int64_t stages) {
   if (rows <= 0 || cols <= 0 || rows % 8 || cols % 16)
     return error() << "expected rows in eights and columns in sixteens, got " << rows << "x" << cols;
-  if (!element.isF16() && !element.isBF16())
-    return error() << "expected f16 or bf16 elements, got " << element;
+  if (!element.isF16() && !element.isBF16() && !isa<Float8E4M3FNType>(element))
+    return error() << "expected f16, bf16 or f8E4M3FN elements, got " << element;
+  if (isa<Float8E4M3FNType>(element) && cols % 32)
+    return error() << "expected columns of 8-bit elements in blocks of 32 bytes, got " << cols;
   if (stages < 1)
     return error() << "expected at least one stage, got " << stages;
   return success();
@@ -40,8 +42,10 @@ LogicalResult RtType::verify(function_ref<InFlightDiagnostic()> error, int64_t r
   if (rows <= 0 || cols <= 0 || rows % 16 || cols % 8)
     return error() << "expected rows in sixteens and columns in eights (fragments of m16n8k16), got " << rows << "x"
                    << cols;
-  if (!element.isF16() && !element.isBF16() && !element.isF32())
-    return error() << "expected f16, bf16 or f32 elements, got " << element;
+  if (!element.isF16() && !element.isBF16() && !element.isF32() && !isa<Float8E4M3FNType>(element))
+    return error() << "expected f16, bf16, f8E4M3FN or f32 elements, got " << element;
+  if (isa<Float8E4M3FNType>(element) && cols % 32)
+    return error() << "expected columns of 8-bit elements in blocks of 32 bytes, got " << cols;
   return success();
 }
 

@@ -336,7 +336,7 @@ def Tile_IfOp : Tile_Op<"if", [NoTerminator, SingleBlock]> {
 
 def Tile_Role : I32EnumAttr<"Role", "who runs a region", [
     I32EnumAttrCase<"Producer", 0, "producer">, I32EnumAttrCase<"Issuer", 1, "issuer">,
-    I32EnumAttrCase<"Checker", 2, "checker">]> {
+    I32EnumAttrCase<"Checker", 2, "checker">, I32EnumAttrCase<"Transposer", 3, "transposer">]> {
   let cppNamespace = "::attune::tile";
 }
 
@@ -344,8 +344,8 @@ def Tile_RoleOp : Tile_Op<"role", [NoTerminator, SingleBlock]> {
   let summary = "Runs the body in some threads only.";
   let description = [{
     producer: the warpgroup that feeds the others; its body ends with tile.return, and what
-    follows it in the kernel is the consumers' part. Of the producer, issuer is the one thread that issues copies, and checker
-    the warp that makes V finite where the mask hides keys.
+    follows it in the kernel is the consumers' part. Of the producer, issuer is the one thread that issues copies, checker
+    the warp that makes V finite where the mask hides keys, and transposer the warps that transpose V.
 
     ```mlir
     tile.role producer { tile.warpgroup.decrease_registers 24  tile.role issuer { ... }  tile.return }

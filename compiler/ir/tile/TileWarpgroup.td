@@ -42,6 +42,17 @@ def Tile_MakeFiniteOp : Tile_Call<"warp.make_finite", "warp::make_finite"> {
   let summary = "Clamps NaN and infinities of a tile; `found` becomes true if there were any.";
   let arguments = (ins Tile_StType:$tile, Tile_FlagType:$found);
 }
+class Tile_Transpose<string name> : Tile_Call<"warpgroup." # name, "warpgroup::" # name> {
+  let hasVerifier = 1;
+}
+def Tile_TransposeOp : Tile_Transpose<"transpose"> {
+  let summary = "v_t = V^T, in the order of keys that probabilities have, by the transposing warps of the producer.";
+  let arguments = (ins Tile_StType:$v_t, Tile_StType:$v);
+}
+def Tile_TransposeFiniteOp : Tile_Transpose<"transpose_finite"> {
+  let summary = "transpose, with NaN clamped; `found` becomes true if there were any.";
+  let arguments = (ins Tile_StType:$v_t, Tile_StType:$v, Tile_FlagType:$found);
+}
 def Tile_AddNonfiniteOp : Tile_Call<"warpgroup.add_nonfinite", "warpgroup::add_nonfinite"> {
   let summary = "If `found`: rows [first, limit) of O, just stored, += the NaN and infinite values of keys [first_key, end_key) of V that they see.";
   let arguments = (ins Tile_RowsType:$o, Tile_FlagType:$found, Tile_RowsType:$v, Index:$first_key, Index:$end_key,
@@ -114,6 +125,11 @@ def Tile_MmABtAsyncOp : Tile_Call<"warpgroup.mm_ABt_async", "warpgroup::mm_ABt_a
 }
 def Tile_MmaABAsyncOp : Tile_Call<"warpgroup.mma_AB_async", "warpgroup::mma_AB_async"> {
   let summary = "Starts result += A B.";
+  let arguments = (ins Tile_RtType:$result_tile, Tile_RtType:$a, Tile_StType:$b);
+  let hasVerifier = 1;
+}
+def Tile_MmaABtAsyncOp : Tile_Call<"warpgroup.mma_ABt_async", "warpgroup::mma_ABt_async"> {
+  let summary = "Starts result += A B^T.";
   let arguments = (ins Tile_RtType:$result_tile, Tile_RtType:$a, Tile_StType:$b);
   let hasVerifier = 1;
 }

@@ -46,9 +46,11 @@ public:
   virtual ~DeviceKernel() = default;
 };
 
-enum class Element { BF16, F16, F32, I32, U8 };
+enum class Element { BF16, F16, F32, I32, U8, E4M3 };
 constexpr std::size_t bytesOf(Element element) {
-  return element == Element::U8 ? 1 : element == Element::BF16 || element == Element::F16 ? 2 : 4;
+  return element == Element::U8 || element == Element::E4M3    ? 1
+         : element == Element::BF16 || element == Element::F16 ? 2
+                                                               : 4;
 }
 
 /// Within spans of how many bytes the 16-byte chunks of a box are permuted in shared memory. The innermost extent of

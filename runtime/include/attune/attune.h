@@ -108,8 +108,8 @@ ATTUNE_API void attune_cache_release(void* data);
 ATTUNE_API attune_status attune_cache_import(attune_engine* engine, const void* data, size_t bytes, size_t* taken);
 
 /* A tensor in device memory that the caller owns. The layout is DLPack's DLTensor: a DLTensor* may be cast. Types: code
- * 4 with 16 bits is bf16; code 2 with 16 or 32 bits fp16 or fp32; code 0 with 32 bits int32. The device is not looked
- * at. */
+ * 4 with 16 bits is bf16; code 2 with 16 or 32 bits fp16 or fp32; code 0 with 32 bits int32; code 10 with 8 bits
+ * fp8_e4m3. The device is not looked at. */
 typedef struct attune_tensor {
   void* data;
   int32_t device_type, device_id;
@@ -127,6 +127,7 @@ typedef struct attune_tensors {
   const attune_tensor* lse;                         /* fp32 (batch, q_heads, q_len) */
   const attune_tensor *cu_seqlens_q, *cu_seqlens_k; /* varlen: int32 (batch + 1) */
   const attune_tensor *alibi_slopes, *sink;         /* fp32 */
+  const attune_tensor *q_descale, *k_descale, *v_descale; /* fp8_e4m3: fp32 (batch, kv_heads) */
 } attune_tensors;
 
 /* Starts the plan's kernels on `stream` (a CUstream or cudaStream_t, or NULL). It does not compile, load, allocate or

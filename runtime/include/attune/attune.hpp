@@ -109,11 +109,15 @@ struct CacheCounters {
 /// What a launch reads and writes. Shapes follow spec.layout: bshd and strided (batch, length, heads, dim), bhsd
 /// (batch, heads, length, dim); varlen: (total, heads, dim).
 struct Tensors {
-  Tensor q{}, k{}, v{}, o{};
+  Tensor q{}, k{}, v{};                  ///< of spec.dtype
+  Tensor o{};                            ///< of outputType(spec.dtype)
   Tensor lse{};                          ///< fp32 (batch, q_heads, q_len); varlen: (q_heads, q_total). Only if spec.lse
   Tensor cu_seqlens_q{}, cu_seqlens_k{}; ///< int32 (batch + 1). Only if spec.varlen
   Tensor alibi_slopes{};                 ///< fp32 (q_heads) or (batch, q_heads). Only if spec.alibi
   Tensor sink{};                         ///< fp32 (q_heads). Only if spec.sink
+  /// fp32 (batch, kv_heads): what the elements of Q, K and V stand for is they times these; q_descale is of the q heads
+  /// of a kv head together, as FlashAttention-3 has it. Only if spec.dtype is E4M3.
+  Tensor q_descale{}, k_descale{}, v_descale{};
 };
 
 /// One kernel of a plan, for those who want to look.

@@ -1,5 +1,6 @@
-// Asynchronous matrix products of a warpgroup, m64nNk16 with fp32 accumulators (PTX ISA, "Asynchronous Warpgroup Level
-// Matrix Instructions"). d[n] is the 16 x 8 fragment of columns 8 n .. 8 n + 7, as of mma.m16n8k16.
+// Asynchronous matrix products of a warpgroup, m64nNk16 and, of 8-bit floats, m64nNk32, with fp32 accumulators (PTX
+// ISA, "Asynchronous Warpgroup Level Matrix Instructions"). d[n] is the 16 x 8 fragment of columns 8 n .. 8 n + 7, as
+// of mma.m16n8k16.
 #pragma once
 #include <attune/support/types.cuh>
 
@@ -21,7 +22,7 @@ ATTUNE_DEVICE void wgmma_wait() {
 /// wgmma_N.cuh: a kernel includes those that it uses, since reading all of them takes as long as the rest of the
 /// vocabulary.
 ///   mm_ABt, mma_ABt: A and B by descriptor, both K-major; mm_ starts from zero.
-///   mma_AB: A in registers, B by descriptor, MN-major.
+///   mma_AB: A in registers, B by descriptor, MN-major. 8-bit floats have mma_ABt instead: B is K-major.
 template <int N>
 struct wgmma;
 
@@ -86,10 +87,33 @@ struct wgmma;
                  : ATTUNE_D##N("+f", 0)                                                                                \
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));                                                \
   }
-// wgmma.mma_async.sync.aligned.m64nNk16.f32.T.T d, a, b, p, 1, 1, ..;
+#define ATTUNE_WGMMA_E4M3(N, i0, i1, i2, i3, i4)                                                                       \
+  static ATTUNE_DEVICE void mm_ABt(float (&d)[N / 8][4], unsigned long long a, unsigned long long b, e4m3) {           \
+    asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, 0, 0;\n"                                                            \
+                 "wgmma.mma_async.sync.aligned.m64n" #N "k32.f32.e4m3.e4m3 {" ATTUNE_R##N "}, %" #i0 ", %" #i1         \
+                                                                                          ", p, 1, 1;\n}"              \
+                 : ATTUNE_D##N("=f", 0)                                                                                \
+                 : "l"(a), "l"(b));                                                                                    \
+  }                                                                                                                    \
+  static ATTUNE_DEVICE void mma_ABt(float (&d)[N / 8][4], unsigned long long a, unsigned long long b, e4m3) {          \
+    asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, 1, 0;\n"                                                            \
+                 "wgmma.mma_async.sync.aligned.m64n" #N "k32.f32.e4m3.e4m3 {" ATTUNE_R##N "}, %" #i0 ", %" #i1         \
+                                                                                          ", p, 1, 1;\n}"              \
+                 : ATTUNE_D##N("+f", 0)                                                                                \
+                 : "l"(a), "l"(b));                                                                                    \
+  }                                                                                                                    \
+  static ATTUNE_DEVICE void mma_ABt(float (&d)[N / 8][4], const unsigned (&a)[4], unsigned long long b, e4m3) {        \
+    asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, 1, 0;\n"                                                            \
+                 "wgmma.mma_async.sync.aligned.m64n" #N "k32.f32.e4m3.e4m3 {" ATTUNE_R##N                              \
+                 "}, {%" #i0 ", %" #i1 ", %" #i2 ", %" #i3 "}, %" #i4 ", p, 1, 1;\n}"                                  \
+                 : ATTUNE_D##N("+f", 0)                                                                                \
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));                                                \
+  }
+// wgmma.mma_async.sync.aligned.m64nNk16.f32.T.T d, a, b, p, 1, 1, ..;   and m64nNk32 for e4m3
 #define ATTUNE_WGMMA(N, ...)                                                                                           \
   template <>                                                                                                          \
   struct attune::sm90::wgmma<N> {                                                                                      \
     ATTUNE_WGMMA_TYPE(N, bf16, "bf16", __VA_ARGS__)                                                                    \
     ATTUNE_WGMMA_TYPE(N, f16, "f16", __VA_ARGS__)                                                                      \
+    ATTUNE_WGMMA_E4M3(N, __VA_ARGS__)                                                                                  \
   };

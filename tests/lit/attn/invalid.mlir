@@ -2,7 +2,7 @@
 
 // Each verifier says what it expected and what it got.
 
-// expected-error @+1 {{expected dtype f16 or bf16, got 'f32'}}
+// expected-error @+1 {{expected dtype f16, bf16 or f8E4M3FN, got 'f32'}}
 attn.forward @dtype <dtype = f32, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64> mask [affine_set<(q, k)[sq, sk] : (0 >= 0)>]
 
 // -----
@@ -12,6 +12,30 @@ attn.forward @heads <dtype = bf16, q_heads = 28, kv_heads = 5, head_dim = 64, he
 // -----
 // expected-error @+1 {{expected head dims that are multiples of 8 from 8 to 256, got 12}}
 attn.forward @head_dim <dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 12> mask [affine_set<(q, k)[sq, sk] : (0 >= 0)>]
+
+// -----
+// expected-error @+1 {{expected head dims that are multiples of 16 from 16 to 256, got 72}}
+attn.forward @bytes <dtype = f8E4M3FN, q_heads = 8, kv_heads = 8, head_dim = 72, head_dim_v = 64> mask [affine_set<(q, k)[sq, sk] : (0 >= 0)>]
+
+// -----
+#spec = #attn.spec<dtype = f8E4M3FN, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
+#schedule = #attn.schedule<q_tile = 64, kv_tile = 64, warps = 4, stages = 1>
+// expected-error @+1 {{expected a schedule with warp_specialized for 8-bit elements, got #attn.schedule<q_tile = 64, kv_tile = 64, warps = 4, stages = 1>}}
+attn.kernel @portable #spec #schedule {
+^bb0(%row_begin: index, %sq: index, %sk: index):
+  %0 = attn.identity
+  attn.store %0
+}
+
+// -----
+#spec = #attn.spec<dtype = f8E4M3FN, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
+#schedule = #attn.schedule<q_tile = 64, kv_tile = 80, warps = 4, stages = 2, warp_specialized = true>
+// expected-error @+1 {{expected a kv_tile in multiples of 32 for 8-bit elements, got 80}}
+attn.kernel @keys #spec #schedule {
+^bb0(%row_begin: index, %sq: index, %sk: index):
+  %0 = attn.identity
+  attn.store %0
+}
 
 // -----
 #spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>

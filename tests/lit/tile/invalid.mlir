@@ -22,7 +22,7 @@ tile.kernel @foreign() threads 128 grid [[], [], []] { %0 = attn.identity }
 tile.kernel @shared() threads 128 grid [[], [], []] { %k_smem = tile.alloc : !tile.st<64, 72, bf16> }
 
 // -----
-// expected-error @+1 {{expected f16 or bf16 elements, got 'f32'}}
+// expected-error @+1 {{expected f16, bf16 or f8E4M3FN elements, got 'f32'}}
 tile.kernel @element() threads 128 grid [[], [], []] { %k_smem = tile.alloc : !tile.st<64, 64, f32> }
 
 // -----
@@ -201,4 +201,62 @@ tile.kernel @nonfinite(%v: !tile.gl<bf16, 64>, %o: !tile.gl<bf16, 32>, %i: index
   %visible = tile.visible(%i, %sk) [affine_set<(q, k)[sq, sk] : (q - k >= 0)>]
   // expected-error @+1 {{expected rows of O as long as those of V, got '!tile.rows<bf16, 32>' and '!tile.rows<bf16, 64>'}}
   tile.block.add_nonfinite %o_rows, %found, %v_rows, %i, %sk, %i, %sk, %visible : !tile.rows<bf16, 32>, !tile.bool, !tile.rows<bf16, 64>, index, index, index, index, !tile.lambda
+}
+
+// -----
+// expected-error @+1 {{expected columns of 8-bit elements in blocks of 32 bytes, got 48}}
+tile.kernel @bytes(%st: !tile.st<64, 48, f8E4M3FN>) threads 128 grid [[], [], []] {}
+
+// -----
+// expected-error @+1 {{expected columns of 8-bit elements in blocks of 32 bytes, got 16}}
+tile.kernel @bytes(%rt: !tile.rt<16, 16, f8E4M3FN>) threads 128 grid [[], [], []] {}
+
+// -----
+tile.kernel @transpose() threads 128 grid [[], [], []] {
+  %v = tile.alloc : !tile.st<64, 128, f8E4M3FN>
+  %v_t = tile.alloc : !tile.st<64, 128, f8E4M3FN>
+  // expected-error @+1 {{expected a tile of 128x64, got 64x128}}
+  tile.warpgroup.transpose %v_t, %v : !tile.st<64, 128, f8E4M3FN>, !tile.st<64, 128, f8E4M3FN>
+}
+
+// -----
+tile.kernel @transpose() threads 128 grid [[], [], []] {
+  %v = tile.alloc : !tile.st<64, 64, bf16>
+  %found = tile.alloc : !tile.flag
+  // expected-error @+1 {{expected 8-bit elements, got 'bf16' and 'bf16'}}
+  tile.warpgroup.transpose_finite %v, %v, %found : !tile.st<64, 64, bf16>, !tile.st<64, 64, bf16>, !tile.flag
+}
+
+// -----
+tile.kernel @transpose() threads 128 grid [[], [], []] {
+  %v = tile.alloc : !tile.st<64, 64, f8E4M3FN, stages = 2>
+  // expected-error @+1 {{expected one slot of each ring, got '!tile.st<64, 64, f8E4M3FN, stages = 2>' and '!tile.st<64, 64, f8E4M3FN, stages = 2>'}}
+  tile.warpgroup.transpose %v, %v : !tile.st<64, 64, f8E4M3FN, stages = 2>, !tile.st<64, 64, f8E4M3FN, stages = 2>
+}
+
+// -----
+tile.kernel @product() threads 128 grid [[], [], []] {
+  %out = tile.alloc : !tile.rt<16, 64, f32>
+  %probs = tile.alloc : !tile.rt<16, 128, f8E4M3FN>
+  %v_t = tile.alloc : !tile.st<128, 64, f8E4M3FN>
+  // expected-error @+1 {{expected A and B with the same columns and element, got '!tile.rt<16, 128, f8E4M3FN>' and '!tile.st<128, 64, f8E4M3FN>'}}
+  tile.warpgroup.mma_ABt_async %out, %probs, %v_t : !tile.rt<16, 64, f32>, !tile.rt<16, 128, f8E4M3FN>, !tile.st<128, 64, f8E4M3FN>
+}
+
+// -----
+tile.kernel @product() threads 128 grid [[], [], []] {
+  %out = tile.alloc : !tile.rt<16, 96, f32>
+  %probs = tile.alloc : !tile.rt<16, 64, f8E4M3FN>
+  %v_t = tile.alloc : !tile.st<128, 64, f8E4M3FN>
+  // expected-error @+1 {{expected a result of 16x128, got 16x96}}
+  tile.warpgroup.mma_ABt_async %out, %probs, %v_t : !tile.rt<16, 96, f32>, !tile.rt<16, 64, f8E4M3FN>, !tile.st<128, 64, f8E4M3FN>
+}
+
+// -----
+tile.kernel @product() threads 128 grid [[], [], []] {
+  %out = tile.alloc : !tile.rt<16, 128, f32>
+  %probs = tile.alloc : !tile.rt<16, 64, f8E4M3FN>
+  %v_t = tile.alloc : !tile.st<128, 64, f8E4M3FN, stages = 2>
+  // expected-error @+1 {{expected one slot of the ring, got '!tile.st<128, 64, f8E4M3FN, stages = 2>'}}
+  tile.warpgroup.mma_ABt_async %out, %probs, %v_t : !tile.rt<16, 128, f32>, !tile.rt<16, 64, f8E4M3FN>, !tile.st<128, 64, f8E4M3FN, stages = 2>
 }

@@ -88,8 +88,8 @@ TEST(Compile, StagesAreDumpedPassByPass) {
     stages.push_back(stage.name);
   EXPECT_THAT(stages, ElementsAre("frontend", "attn-build-kernel", "attn-classify-blocks", "attn-split-kv",
                                   "attn-plan-pipeline", "convert-attn-to-tile", "tile-materialize-pipeline",
-                                  "tile-specialize-warps", "tile-prettify", "tile-persist", "tile-allocate-shared",
-                                  "emit-cuda"));
+                                  "tile-transpose-values", "tile-specialize-warps", "tile-prettify", "tile-persist",
+                                  "tile-allocate-shared", "emit-cuda"));
   EXPECT_EQ(result.stages.back().text, result.kernels[0].cuda);
 }
 

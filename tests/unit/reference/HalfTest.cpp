@@ -1,4 +1,4 @@
-#include "runtime/support/Half.h"
+#include "runtime/support/Elements.h"
 
 #include <cmath>
 
@@ -29,6 +29,25 @@ TEST(Half, RoundsToTheNearestAndTiesToEven) {
   EXPECT_EQ(toF16(65519.0f), 0x7bff);
   EXPECT_EQ(toF16(65520.0f), 0x7c00);
   EXPECT_EQ(toF16(-1e30f), 0xfc00);
+}
+
+TEST(Half, E4M3) {
+  for (int bits = 0; bits < 256; ++bits) {
+    const float value = fromE4m3(static_cast<std::uint8_t>(bits));
+    if (!std::isnan(value)) {
+      ASSERT_EQ(toE4m3(value), bits);
+    }
+  }
+  EXPECT_EQ(fromE4m3(0x7e), 448);
+  EXPECT_EQ(fromE4m3(0x01), 0x1p-9f);
+  EXPECT_TRUE(std::isnan(fromE4m3(0x7f)) && std::isnan(fromE4m3(0xff)));
+  EXPECT_EQ(toE4m3(1.0f + 0x1p-4f), toE4m3(1.0f)); // ties go to even
+  EXPECT_EQ(toE4m3(1.0f + 0x1.8p-3f), toE4m3(1.25f));
+  EXPECT_EQ(toE4m3(0x1p-10f), 0);
+  EXPECT_EQ(toE4m3(0x1.8p-10f), 1);
+  EXPECT_EQ(toE4m3(0x1.fp-7f), 8); // up to the least normal number
+  EXPECT_EQ(toE4m3(-1e30f), 0xfe);
+  EXPECT_EQ(toE4m3(std::nanf("")) & 0x7f, 0x7f);
 }
 
 } // namespace

@@ -93,8 +93,9 @@ TEST(SpecJson, Refusals) {
       {R"({"q_heads": 8})", R"(invalid: no "head_dim": a spec needs it; add it)"},
       {with(R"("dtype": "bf61")"), R"(invalid: "dtype": "bf61": it must be one of a few names; did you mean 'bf16'?)"},
       {with(R"("dtype": "float8")"),
-       R"(invalid: "dtype": "float8": it must be one of a few names; use one of: bf16, fp16)"},
-      {with(R"("dtype": 16)"), R"(invalid: "dtype": 16: it must be one of a few names; use one of: bf16, fp16)"},
+       R"(invalid: "dtype": "float8": it must be one of a few names; use one of: bf16, fp16, fp8_e4m3)"},
+      {with(R"("dtype": 16)"),
+       R"(invalid: "dtype": 16: it must be one of a few names; use one of: bf16, fp16, fp8_e4m3)"},
       {with(R"("causal": "bottom-right")"),
        R"(invalid: "causal": "bottom-right": it must be one of a few names; did you mean 'bottom_right'?)"},
       {with(R"("softcap": "50")"), R"(invalid: "softcap": "50": it must be a number; write it without quotes)"},
@@ -138,11 +139,12 @@ AttentionSpec randomSpec(std::mt19937& random) {
   const auto pick = [&](int below) { return std::uniform_int_distribution(0, below - 1)(random); };
   const auto maybe = [&](std::int64_t value) { return pick(2) ? std::optional(value) : std::nullopt; };
   AttentionSpec s;
-  s.dtype = static_cast<DType>(pick(2));
+  s.dtype = static_cast<DType>(pick(3));
   s.kv_heads = 1 + pick(8);
   s.q_heads = s.kv_heads * (1 + pick(8));
-  s.head_dim = 8 * (1 + pick(32));
-  s.head_dim_v = 8 * (1 + pick(32));
+  const int step = s.dtype == DType::E4M3 ? 16 : 8;
+  s.head_dim = step * (1 + pick(256 / step));
+  s.head_dim_v = step * (1 + pick(256 / step));
   if (pick(4) == 0) {
     s.mask = {"k <= q + sk - sq and k % 2 == 0", "k < 16"};
   } else {

@@ -25,6 +25,15 @@ TEST(Target, LimitsOfTheProgrammingGuide) {
   EXPECT_EQ(target("sm_90").max_threads_per_multiprocessor, 2048);
 }
 
+TEST(Target, EightBitProductsNeedWgmma) {
+  checkSupported(DType::E4M3, target("sm_90a"));
+  checkSupported(DType::BF16, target("sm_80"));
+  EXPECT_EQ(
+      refusal([] { checkSupported(DType::E4M3, target("sm_90")); }),
+      "unsupported: dtype fp8_e4m3 on sm_90: 8-bit products need wgmma, which sm_90a alone has; compile for sm_90a, "
+      "or use bf16 or fp16");
+}
+
 TEST(Target, UnknownOnesGetTheNearest) {
   EXPECT_EQ(refusal([] { target("sm90"); }),
             "unsupported: target 'sm90': it is none that Attune generates code for; did you mean 'sm_90'?");

@@ -44,6 +44,9 @@ TEST(Validate, EveryRuleNamesValueRuleAndRemedy) {
        "unsupported: head_dim_v 264: head dims are multiples of 8 from 8 to 256; use at most 256"},
       {[](auto& s) { s.head_dim_v = -8; },
        "invalid: head_dim_v -8: head dims are multiples of 8 from 8 to 256; give the number of elements of a head"},
+      {[](auto& s) { s.dtype = DType::E4M3, s.head_dim = 72; },
+       "unsupported: head_dim 72: head dims are multiples of 16 from 16 to 256 where elements have 8 bits; pad the "
+       "tensors with zeros to 80"},
       {[](auto& s) { s.window = {-1, -1}; }, // FlashAttention's "unlimited"
        "invalid: window.left -1: distances are inclusive: no query would see any key; leave a side out where it is "
        "unlimited"},

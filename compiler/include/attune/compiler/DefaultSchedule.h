@@ -12,9 +12,9 @@ namespace [[gnu::visibility("default")]] attune {
 /// longest). `split_kv` says whether the keys are to be cut into chunks.
 Schedule defaultSchedule(const AttentionSpec& spec, const Target& target, std::int64_t q_len, bool split_kv);
 
-/// Dynamic shared memory of a schedule, in bytes: Q, and `stages` slots of K and of V, and their barriers where a
-/// kernel has roles. O takes Q's place.
+/// Dynamic shared memory of a schedule, in bytes: Q, and `stages` slots of K and of V, of 8-bit types of the transposed
+/// V too, and their barriers where a kernel has roles. O takes Q's place.
 std::int64_t sharedBytes(const AttentionSpec& spec, const Schedule& schedule);
-std::int64_t sharedBytes(std::int64_t head_dim, std::int64_t head_dim_v, const Schedule& schedule);
+std::int64_t sharedBytes(DType dtype, std::int64_t head_dim, std::int64_t head_dim_v, const Schedule& schedule);
 
 } // namespace attune

@@ -7,7 +7,14 @@
 
 namespace [[gnu::visibility("default")]] attune {
 
-enum class DType { F16, BF16 };
+enum class DType {
+  F16,
+  BF16,
+  E4M3, ///< 8-bit floats with a factor per batch entry and kv head; O is bf16
+};
+
+/// What O is stored as.
+constexpr DType outputType(DType dtype) { return dtype == DType::E4M3 ? DType::BF16 : dtype; }
 
 /// Where the causal diagonal lies. p is the aligned position of query i of sq against sk keys.
 enum class Causal {
@@ -37,10 +44,10 @@ enum class Layout { Bshd, Bhsd, Strided };
 /// What to compute: O = softmax(mask(score(scale * Q K^T))) V. Lengths and batch are not part of it.
 /// The score is modified in this order: scale, softcap c * tanh(s / c), ALiBi, mask.
 struct AttentionSpec {
-  DType dtype = DType::BF16;
+  DType dtype = DType::BF16; ///< of Q, K and V
   int q_heads = 0;
   int kv_heads = 0;   ///< a divisor of q_heads; q_heads for multi-head attention. It has no default: 0 is refused
-  int head_dim = 0;   ///< of Q and K: a multiple of 8 from 8 to 256
+  int head_dim = 0;   ///< of Q and K: a multiple of 8 from 8 to 256; of 8-bit types: of 16
   int head_dim_v = 0; ///< of V and O: likewise; 0 means head_dim
 
   // A pair (q, k) is visible if causal, window and chunk all allow it, or if k < prefix.

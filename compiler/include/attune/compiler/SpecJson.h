@@ -9,7 +9,7 @@ namespace [[gnu::visibility("default")]] attune {
 
 /// Reads a spec. Required keys: q_heads, head_dim. The others default as in AttentionSpec, and kv_heads to q_heads,
 /// head_dim_v to head_dim:
-///   dtype            "bf16", "fp16"
+///   dtype            "bf16", "fp16", "fp8_e4m3"
 ///   causal           "none", "bottom_right", "top_left"; true is bottom_right
 ///   window           {"left": integer, "right": integer}: inclusive distances, an absent side is unlimited
 ///   chunk, prefix    integers

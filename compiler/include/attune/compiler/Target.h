@@ -1,5 +1,7 @@
 #pragma once
 
+#include "attune/compiler/Spec.h"
+
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,5 +21,8 @@ struct Target {
 /// Throws UserError with the nearest known name.
 const Target& target(std::string_view name);
 const std::vector<Target>& targets();
+
+/// Throws UserError (Unsupported) if kernels for `target` have no matrix products of this type.
+void checkSupported(DType dtype, const Target& target);
 
 } // namespace attune
