@@ -3,6 +3,9 @@
 #include "runtime/emulator/EmulatedDevice.h"
 #include "runtime/toolchain/Toolchain.h"
 
+#include <cstdlib>
+#include <string_view>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -10,10 +13,10 @@ namespace attune::test {
 
 namespace {
 
-/// The emulated device, which writes counters down and swaps the images of kernels whose text a mutation changes.
+/// A device, which writes counters down and swaps the images of kernels whose text a mutation changes.
 class HarnessDevice : public Device {
 public:
-  explicit HarnessDevice(std::unique_ptr<Device> device) : device_(std::move(device)) {}
+  explicit HarnessDevice(std::shared_ptr<Device> device) : device_(std::move(device)) {}
 
   const DeviceProperties& properties() const override { return device_->properties(); }
   DevicePtr allocate(std::size_t bytes, std::string_view name) override { return device_->allocate(bytes, name); }
@@ -53,22 +56,32 @@ public:
   std::vector<Counters> counters_of_launches;
 
 private:
-  std::unique_ptr<Device> device_;
+  std::shared_ptr<Device> device_;
   std::vector<std::pair<std::string, std::shared_ptr<DeviceKernel>>> loaded_;
   std::vector<std::pair<const DeviceKernel*, std::shared_ptr<DeviceKernel>>> replaced_;
 };
+
+/// The GPU that ATTUNE_TEST_DEVICE names, one for the process; else an emulated device of the case's own.
+std::shared_ptr<Device> deviceOf(const Case& c) {
+  const char* name = std::getenv("ATTUNE_TEST_DEVICE");
+  if (name == nullptr || std::string_view(name).starts_with("emulated"))
+    return emulator::makeEmulatedDevice(
+        {.target = testTarget(), .seed = c.seed, .random_landing = c.random_landing, .check_races = c.check_races});
+  static const std::shared_ptr<Device> gpu = openDevice(name);
+  return gpu;
+}
 
 } // namespace
 
 reference::Tensors tensorsOf(const Case& c) { return reference::randomTensors(c.spec, c.lengths, c.seed); }
 
 Result run(const Case& c, const reference::Tensors& tensors, const Mutation& mutation) {
-  const auto device =
-      std::make_shared<HarnessDevice>(emulator::makeEmulatedDevice({.target = testTarget(),
-                                                                    .seed = c.seed,
-                                                                    .multiprocessors = c.multiprocessors,
-                                                                    .random_landing = c.random_landing,
-                                                                    .check_races = c.check_races}));
+  return runOn(deviceOf(c), c, tensors, mutation);
+}
+
+Result runOn(const std::shared_ptr<Device>& on, const Case& c, const reference::Tensors& tensors,
+             const Mutation& mutation) {
+  const auto device = std::make_shared<HarnessDevice>(on);
   Engine engine(device);
   const Plan plan =
       engine.prepare(c.spec, reference::problemOf(c.lengths), {.schedule = c.schedule, .splits = c.splits});

@@ -12,11 +12,11 @@
 
 namespace attune::test {
 
-/// Which GPU the emulated device stands in for: sm_80 (TestTarget.cpp), unless a test program has its own definition.
+/// Which GPU the emulated device stands in for, or the kernels of which GPU run: sm_80 (TestTarget.cpp), unless a test program has its own definition.
 /// So the same tests run for each family of kernels.
 std::string testTarget();
 
-/// One problem on the emulated device, under one seed of its scheduler.
+/// One problem on the emulated device, under one seed of its scheduler; or on the GPU that ATTUNE_TEST_DEVICE names.
 struct Case {
   AttentionSpec spec;
   reference::Lengths lengths;
@@ -44,6 +44,10 @@ reference::Tensors tensorsOf(const Case& c);
 
 /// Compiles and runs on `tensors`. Throws what the engine and the device throw.
 Result run(const Case& c, const reference::Tensors& tensors, const Mutation& mutation = {});
+
+/// The same on a device of the caller's.
+Result runOn(const std::shared_ptr<Device>& device, const Case& c, const reference::Tensors& tensors,
+             const Mutation& mutation = {});
 
 /// Runs, and compares under the rule; the message is that of a failure, or empty.
 std::string failure(const Case& c, const reference::Tensors& tensors);
