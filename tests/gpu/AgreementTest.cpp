@@ -72,10 +72,10 @@ TEST(Agreement, OfTheDeviceAndTheEmulatedOne) {
     SCOPED_TRACE(std::string(name) + ": " + describe(c));
     const reference::Tensors tensors = tensorsOf(c);
     const Result here = run(c, tensors);
-    const Result emulated = runOn(
-        emulator::makeEmulatedDevice(
-            {.target = testTarget(), .seed = 77, .multiprocessors = same_bits ? 0 : here_is.multiprocessors}),
-        c, tensors);
+    const Result emulated =
+        runOn(emulator::makeEmulatedDevice(
+                  {.target = testTarget(), .seed = 77, .multiprocessors = same_bits ? 0 : here_is.multiprocessors}),
+              c, tensors);
     ASSERT_EQ(here.splits, emulated.splits); // of the same kernels
     constexpr float bf16_ulp = 0x1p-8f;
     EXPECT_EQ(difference(here.o, emulated.o, same_bits ? 0 : 2 * bf16_ulp, same_bits ? 0 : 2e-3f), "");

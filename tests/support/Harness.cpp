@@ -65,8 +65,11 @@ private:
 std::shared_ptr<Device> deviceOf(const Case& c) {
   const char* name = std::getenv("ATTUNE_TEST_DEVICE");
   if (name == nullptr || std::string_view(name).starts_with("emulated"))
-    return emulator::makeEmulatedDevice(
-        {.target = testTarget(), .seed = c.seed, .random_landing = c.random_landing, .check_races = c.check_races});
+    return emulator::makeEmulatedDevice({.target = testTarget(),
+                                         .seed = c.seed,
+                                         .multiprocessors = c.multiprocessors,
+                                         .random_landing = c.random_landing,
+                                         .check_races = c.check_races});
   static const std::shared_ptr<Device> gpu = openDevice(name);
   return gpu;
 }
