@@ -24,7 +24,7 @@ class EngineOptions(c.Structure):
 
 class PlanOptions(c.Structure):
     _fields_ = [("struct_size", c.c_size_t), ("batch", c.c_int64), ("q_len", c.c_int64), ("kv_len", c.c_int64), ("q_total", c.c_int64), ("schedule", c.c_char_p),
-                ("splits", c.c_int32), ("cache_only", c.c_int32)]
+                ("splits", c.c_int32), ("mode", c.c_int32)]
 
 
 CODES = {torch.bfloat16: (4, 16), torch.float16: (2, 16), torch.float32: (2, 32), torch.int32: (0, 32)}
