@@ -64,7 +64,9 @@ peers() { # peers LIMIT [more]
   local limit=$1
   shift
   if ! python3 -c 'import torch' 2>/dev/null; then record peers "skipped: no Python with PyTorch" 0; return; fi
-  step peers "$limit" python3 "$here/peers.py" --attune "$attune" --library "$root/lib/libattune_c.so" --out "$out/peers.json" "$@"
+  local library
+  library=$(ls "$root"/lib/libattune_c.so "$root"/runtime/package/libattune_c.so 2>/dev/null | head -n 1)
+  step peers "$limit" python3 "$here/peers.py" --attune "$attune" --library "$library" --time-limit $((limit - 30)) --out "$out/peers.json" "$@"
 }
 
 gpu_steps() {
