@@ -60,6 +60,8 @@ void Block::start(const Dim3& at) {
     proxy->reset();
   for (Barrier& barrier : barriers_)
     barrier.clear();
+  visits_.assign(clocks->threads(), {});
+  ends_.clear();
   const std::uint32_t threads = block.x * block.y * block.z;
   for (unsigned i = 0; i < warps_.size(); ++i) {
     const std::uint32_t lanes = std::min(threads - i * 32, 32u);
@@ -67,7 +69,29 @@ void Block::start(const Dim3& at) {
   }
 }
 
+void Block::visited(const Stamp& by, std::uint32_t line) {
+  if (ended())
+    throw Fault{"the shared memory of block " + std::to_string(rank) + " of the cluster, which has ended"};
+  visits_[by.thread] = {by.time, line};
+}
+
+void Block::checkVisits() const {
+  if (!races)
+    return;
+  for (std::uint32_t thread = 0; thread < visits_.size(); ++thread) {
+    const Visit& visit = visits_[thread];
+    if (visit.time == 0 || Clocks::knows(ends_, {thread, visit.time}))
+      continue;
+    Fault fault{"race: " + nameOfClock(thread) + " accesses the shared memory of block " + std::to_string(rank) +
+                " of the cluster, and nothing orders that before the end of this block (a barrier of the cluster, or a "
+                "wait for what the access signals)"};
+    fault.line = visit.line;
+    reportFault(warps_.front(), fault);
+  }
+}
+
 void Block::finish() {
+  checkVisits();
   if (!proxy)
     return;
   proxy->copies.finish();
@@ -136,7 +160,9 @@ void Block::releaseIfComplete(std::uint32_t id) {
   barrier.clear();
 }
 
-void Block::exited(Warp&) {
+void Block::exited(Warp& warp) {
+  if (races)
+    ends_.join(clocks->moment(warp.thread()));
   cluster_barrier->exited();
   for (std::uint32_t id = 0; id < barriers_.size(); ++id)
     if (barriers_[id].arrived != 0 && barriers_[id].expected == 0)

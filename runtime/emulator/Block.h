@@ -44,6 +44,9 @@ public:
                std::uint32_t votes = 0, Slot result = no_slot);
   void exited(Warp& warp);
   bool ended() const { return livingThreads() == 0; }
+  /// `by`, of another block, accesses this one's shared memory, as the instruction in `line` says. Throws Fault if it
+  /// is gone. With check_races the access must be known to a warp of this block when it ends: else it might be gone.
+  void visited(const Stamp& by, std::uint32_t line);
   void wake(); ///< something has happened that a blocked warp may wait for
 
   std::span<Warp> warps() { return warps_; }
@@ -96,11 +99,17 @@ private:
   void releaseIfComplete(std::uint32_t id);
   bool ordersWarps() const { return races != nullptr || proxy != nullptr; }
   std::uint32_t livingThreads() const;
+  void checkVisits() const;
 
   std::vector<Warp> warps_;
   std::vector<std::byte> register_storage_, local_storage_;
   std::array<Barrier, 16> barriers_;
   std::uint32_t first_clock_ = 0;
+  struct Visit {
+    std::uint32_t time = 0, line = 0;
+  };
+  std::vector<Visit> visits_; ///< the last one of each thread of the clocks
+  Moment ends_;               ///< what its warps knew when they ended
 };
 
 } // namespace attune::emulator

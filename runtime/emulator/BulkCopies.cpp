@@ -130,6 +130,8 @@ void BulkCopies::landLoad(Copy& copy) {
   for (const auto& peer : home_.peers) {
     if ((copy.ranks >> peer->rank & 1) == 0)
       continue;
+    if (peer.get() != &home_)
+      peer->visited(copy.stamp, copy.line);
     std::memset(peer->shared + copy.box.offset, std::to_integer<int>(copy.box.fill), copy.box.bytes);
     for (const BulkBox::Piece& piece : copy.box.pieces)
       eachChunk(copy.box, piece, [&](std::uint32_t shared, std::uint32_t from, std::uint32_t bytes) {

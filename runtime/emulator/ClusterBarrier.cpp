@@ -1,5 +1,6 @@
 #include "runtime/emulator/ClusterBarrier.h"
 
+#include "runtime/emulator/AsyncProxy.h"
 #include "runtime/emulator/Block.h"
 
 namespace attune::emulator {
@@ -51,8 +52,11 @@ void ClusterBarrier::completeIfDone() {
   ++phase_;
   std::swap(completed_, arriving_);
   arriving_.clear();
-  for (const auto& block : blocks_)
+  for (const auto& block : blocks_) {
+    if (block->proxy)
+      block->proxy->barriers.publish();
     block->wake();
+  }
 }
 
 } // namespace attune::emulator

@@ -46,11 +46,16 @@ void Mbarriers::invalidate(Warp& warp, std::uint32_t offset) {
   home_.proxy->shadow.genericWrite(warp.thread(), offset, 8, -1);
 }
 
-void Mbarriers::fenceInit(std::uint32_t thread, bool publishes) {
+void Mbarriers::publish() {
+  for (auto& [offset, barrier] : barriers_)
+    barrier.published |= barrier.offered;
+}
+
+void Mbarriers::fenceInit(std::uint32_t thread, bool offers) {
   for (auto& [offset, barrier] : barriers_) {
     const bool known = home_.clocks->ordered(barrier.initialised, thread);
     barrier.fenced |= known;
-    barrier.published |= known && publishes;
+    barrier.offered |= known && offers;
   }
 }
 

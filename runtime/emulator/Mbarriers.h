@@ -21,8 +21,9 @@ public:
   void init(Warp& warp, std::uint32_t offset, std::uint32_t count);
   void invalidate(Warp& warp, std::uint32_t offset);
   /// All that `warp` has initialised may be used by bulk copies from now on.
-  /// With `publishes` (fence.mbarrier_init) even a relaxed barrier of the cluster orders their initialisation.
-  void fenceInit(std::uint32_t thread, bool publishes = false);
+  /// With `offers` (fence.mbarrier_init) a relaxed barrier of the cluster, at publish(), orders their initialisation.
+  void fenceInit(std::uint32_t thread, bool offers = false);
+  void publish();
 
   struct Arrival {
     std::uint32_t count = 1;
@@ -56,7 +57,8 @@ private:
     std::int64_t transactions = 0;
     std::uint64_t phase = 0; ///< how many are complete
     Stamp initialised;
-    bool published = false; ///< by fence.mbarrier_init: no clock need order the initialisation
+    bool offered = false;   ///< by fence.mbarrier_init
+    bool published = false; ///< and then by a barrier of the cluster: no clock need order the initialisation
     bool fenced = false;    ///< the initialisation is visible to the asynchronous proxy
     Moment arriving, completed;
   };

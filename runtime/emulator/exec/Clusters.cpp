@@ -82,7 +82,7 @@ template <class T>
 void rankOf(Warp& warp, const Instr& instr) {
   std::uint32_t made[lanes] = {};
   const auto* address = warp.read<T>(instr.op[1]);
-  eachLane(warp, [&](unsigned lane) { made[lane] = placeOf(warp, address[lane]).block->rank; });
+  eachLane(warp, [&](unsigned lane) { made[lane] = locate(warp, address[lane]).block->rank; });
   forLanes<std::uint32_t>(warp, instr.op[0], [&](unsigned lane) { return made[lane]; });
 }
 

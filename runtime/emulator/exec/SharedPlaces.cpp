@@ -2,16 +2,22 @@
 
 namespace attune::emulator::exec {
 
-SharedPlace placeOf(Warp& warp, std::uint64_t address) {
+SharedPlace locate(const Warp& warp, std::uint64_t address) {
   if (address - shared_window < window_bytes)
     address -= shared_window;
   const std::uint64_t rank = address >> rank_shift;
   if (rank > warp.block->peers.size())
     throw Fault{"an address that is in no shared memory of this cluster"};
   Block* const block = rank == 0 ? warp.block : warp.block->peers[rank - 1].get();
-  if (block != warp.block && block->ended())
-    throw Fault{"the shared memory of block " + std::to_string(block->rank) + " of the cluster, which has ended"};
   return {block, static_cast<std::uint32_t>(address & ((1u << rank_shift) - 1))};
+}
+
+SharedPlace placeOf(Warp& warp, std::uint64_t address) {
+  const SharedPlace place = locate(warp, address);
+  if (place.block != warp.block)
+    place.block->visited({warp.thread(), place.block->clocks->now(warp.thread())},
+                         warp.program->code[warp.pc() - 1].line);
+  return place;
 }
 
 Places::Places(Warp& warp, const Instr& instr, Slot operand) {

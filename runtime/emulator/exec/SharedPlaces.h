@@ -10,6 +10,8 @@ namespace attune::emulator::exec {
 constexpr unsigned rank_shift = 24;
 
 /// The place that a .shared (or generic, inside the window) address names. Throws Fault.
+SharedPlace locate(const Warp& warp, std::uint64_t address);
+/// The same, which `warp` now accesses.
 SharedPlace placeOf(Warp& warp, std::uint64_t address);
 /// The same for the address operand of `instr`, lane by lane.
 struct Places {

@@ -117,5 +117,20 @@ TEST(Cluster, MulticastAndRemoteArrivals) {
       HasSubstr("are not all in the cluster"));
 }
 
+TEST(Cluster, ABlockStaysWhileOthersReachIt) {
+  const std::string end = "st.global.u32 [%p0], %r4;\n  barrier.cluster.arrive.aligned; barrier.cluster.wait.aligned;";
+  const std::string last = "LAST: mbarrier.try_wait.parity.acquire.cluster.shared.b64 %q2, [done], 0; @!%q2 bra LAST;";
+  const std::string open_end = replaced(multicast, end, "st.global.u32 [%p0], %r4;");
+  // rank 0 waits for the arrivals of the others, and all for what rank 0 copies to them: that is enough
+  for (std::uint64_t seed = 0; seed < 4; ++seed)
+    EXPECT_EQ(runMulticast(open_end, hopper(seed)).size(), 256u);
+  for (std::uint64_t seed = 0; seed < 4; ++seed) // found whether or not rank 0 happens to end first
+    EXPECT_THAT(
+        Harness::errorOf([&] { runMulticast(replaced(open_end, last, ""), hopper(seed)); }),
+        testing::AnyOf(HasSubstr("the shared memory of block 0 of the cluster, which has ended"),
+                       HasSubstr("accesses the shared memory of block 0 of the cluster, and nothing orders that "
+                                 "before the end of this block")));
+}
+
 } // namespace
 } // namespace attune::emulator
