@@ -60,6 +60,7 @@ Manifest manifest(tile::KernelOp kernel, const Schedule& schedule) {
   result.kv_tile = schedule.kv_tile;
   result.pack_gqa = schedule.pack_gqa;
   result.persistent = !kernel.getBody().getOps<tile::PiecesOp>().empty();
+  result.cluster = static_cast<int>(kernel.getCluster().value_or(1));
   result.threads = static_cast<int>(kernel.getThreads());
   result.starts_early = !kernel.getBody().getOps<tile::GridWaitForPreviousOp>().empty();
   result.shared_bytes = static_cast<int>(kernel.getSharedBytes().value_or(0));
@@ -87,6 +88,9 @@ void checkFits(attn::ForwardOp forward, const Schedule& schedule, const Target& 
   if (bytes && schedule.kv_tile % 32 != 0)
     throw UserError(UserError::Kind::Unsupported, fmt::format("kv_tile={} with dtype fp8_e4m3", schedule.kv_tile),
                     "a product over keys takes 32 at a time", "use a multiple of 32");
+  if (bytes && schedule.cluster > 1)
+    throw UserError(UserError::Kind::Unsupported, "cluster=2 with dtype fp8_e4m3",
+                    "each block transposes V for itself, and gives its place back to its own producer only", "drop it");
   auto least = tile::sharedBytes(forward.getSpec(), *forward.getSchedule(), tile::leastStages(*forward.getSchedule()));
   if (least > target.shared_per_block)
     throw UserError(UserError::Kind::Unsupported,

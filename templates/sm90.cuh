@@ -2,6 +2,7 @@
 #pragma once
 #include <attune/tile.cuh>
 #include <attune/tile/barrier.cuh>
+#include <attune/tile/cluster.cuh>
 #include <attune/tile/finite.cuh>
 #include <attune/tile/pieces.cuh>
 #include <attune/tile/tma.cuh>

@@ -61,6 +61,17 @@ Broken brokenEightBits(const Subject& subject, const Schedule& s) {
   return s.warp_specialized ? fmt::format("{} keys", s.kv_tile) : "no roles";
 }
 
+Broken brokenCluster(const Subject& subject, const Schedule& s) {
+  const bool bytes = subject.spec.dtype == DType::E4M3;
+  if (s.cluster == 1 || (s.warp_specialized && !s.split_kv && !s.persistent && !bytes))
+    return {};
+  return fmt::format("{} blocks {}", s.cluster,
+                     !s.warp_specialized ? "without roles"
+                     : s.split_kv        ? "with split_kv"
+                     : s.persistent      ? "in a persistent grid"
+                                         : "with 8-bit V, which each transposes for itself");
+}
+
 Broken brokenShared(const Subject& subject, const Schedule& s) {
   const std::int64_t bytes = sharedBytes(subject.spec, s);
   if (bytes <= subject.target.shared_per_block)
@@ -109,6 +120,12 @@ Broken brokenRows(const Subject& subject, const Schedule& s) {
   if (s.q_tile <= std::max<std::int64_t>(64, 2 * ceilDiv(needed, 16) * 16 - 1))
     return {};
   return fmt::format("{} rows in a tile of {}", needed, s.q_tile);
+}
+
+Broken brokenPair(const Subject& subject, const Schedule& s) {
+  if (s.cluster == 1 || rows(subject, s) > s.q_tile)
+    return {};
+  return fmt::format("{} rows in tiles of {}", rows(subject, s), s.q_tile);
 }
 
 Broken brokenKeys(const Subject& subject, const Schedule& s) {
@@ -175,6 +192,10 @@ const std::vector<Axis>& axes() {
          s.warp_specialized = v >= WarpSpecialized, s.overlap = v >= Overlap, s.ping_pong = v >= PingPong;
        },
        [](const Schedule& s) -> int { return int{s.warp_specialized} + int{s.overlap} + int{s.ping_pong}; }},
+      {"cluster",
+       {1, 2},
+       [](Schedule& s, int v) { s.cluster = v; },
+       [](const Schedule& s) -> int { return s.cluster; }},
   };
   return all;
 }
@@ -190,11 +211,15 @@ const std::vector<Rule>& rules() {
       {"pack-needs-group", "packing puts the q heads of one kv head into a tile, and there is one", false, brokenGroup},
       {"batch-invariant", "a row's bits may depend on the spec alone, so the spec alone fixes the schedule", false,
        brokenInvariance},
+      {"clusters",
+       "blocks share K and V by TMA: with roles, and where neighbours have the same keys and one piece each", false,
+       brokenCluster},
       {"shared-memory", "Q and the rings of K and V must fit the block's shared memory", false, brokenShared},
       {"registers", "accumulators that do not fit the registers spill in every iteration", false, brokenRegisters},
       {"many-queries", "packing pays while K and V are read for few rows", true, brokenPacking},
       {"few-queries", "without packing each head of a group reads the same K and V again", true, brokenNoPacking},
       {"idle-rows", "most rows of the tile would be padding", true, brokenRows},
+      {"idle-blocks", "a cluster's second block would have no rows", true, brokenPair},
       {"idle-keys", "keys of the tile would never be there", true, brokenKeys},
       {"idle-stages", "a ring deeper than the key tiles of a block is never full", true, brokenStages},
       {"deep-ring", "four key tiles under way cover the latency of memory; more take the room of other blocks", true,

@@ -393,7 +393,8 @@ llvm::FailureOr<std::string> CudaPrinter::print(tile::KernelOp kernel) {
             ";");
   out_.line("");
   // one block per multiprocessor is enough: without a number ptxas aims for more, and spills to get there
-  out_.line("extern \"C\" __global__ void __launch_bounds__(block::threads, 1)");
+  std::string together = kernel.getCluster() ? "__cluster_dims__(" + std::to_string(*kernel.getCluster()) + ") " : "";
+  out_.line("extern \"C\" __global__ void " + together + "__launch_bounds__(block::threads, 1)");
   auto parameters = llvm::map_to_vector(kernel.getBody().getArguments(), [](BlockArgument argument) {
     std::string type = spell(argument.getType());
     if (isa<tile::TensorMapType>(argument.getType()))

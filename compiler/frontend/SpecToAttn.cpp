@@ -111,7 +111,7 @@ attn::ForwardOp buildForward(OpBuilder& builder, Location loc, const AttentionSp
                                   spec.varlen, spec.lse, spec.sink, alibi, softcap);
   auto plan = attn::ScheduleAttr::get(context, schedule.q_tile, schedule.kv_tile, schedule.warps, schedule.stages,
                                       schedule.pack_gqa, schedule.split_kv, schedule.warp_specialized, schedule.overlap,
-                                      schedule.ping_pong, schedule.persistent);
+                                      schedule.ping_pong, schedule.persistent, schedule.cluster);
   return attn::ForwardOp::create(builder, loc, builder.getStringAttr("attention_forward"), attr,
                                  MaskBuilder(context).build(spec, custom), plan);
 }

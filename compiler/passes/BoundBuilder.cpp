@@ -19,7 +19,8 @@ BoundBuilder::BoundBuilder(KernelOp kernel, FoldOp fold, analysis::Bounds& bound
   };
   Value q_first =
       group == 1 ? row_begin : make("q_first", Reduce::Only, AffineMap::get(1, 0, row.floorDiv(group)), row_begin);
-  const AffineExpr last = (row + (kernel.getSchedule().getQTile() - 1)).floorDiv(group);
+  const int64_t rows = kernel.getSchedule().getQTile() * kernel.getSchedule().getCluster();
+  const AffineExpr last = (row + (rows - 1)).floorDiv(group);
   Value q_last =
       make("q_last", Reduce::Min, AffineMap::get(2, 0, {last, length - 1}, builder.getContext()), {row_begin, sq});
   tile_ = {q_first, q_last, sq, sk};

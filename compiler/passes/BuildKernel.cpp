@@ -43,6 +43,10 @@ class BuildKernelPass : public impl::BuildKernelBase<BuildKernelPass> {
                     << (schedule.getPackGqa() ? "pairs of a query and one of the " + std::to_string(kernel.getGroup()) +
                                                     " q heads of a kv head"
                                               : std::string("queries of one head"));
+    if (schedule.getCluster() > 1)
+      emitRemark(loc) << "attn-build-kernel: " << schedule.getCluster()
+                      << " blocks share K and V, so each visits the tiles that any of their "
+                      << schedule.getQTile() * schedule.getCluster() << " rows sees";
   }
 };
 

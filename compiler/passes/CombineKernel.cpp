@@ -30,7 +30,7 @@ KernelOp buildCombineKernel(const KernelPlan& plan, OpBuilder& outer, Location l
   auto grid = builder.getArrayAttr({factors("QRowBlocks"), factors("QHeads"), factors("Batch")});
   auto header = llvm::map_to_vector(plan.header, [](const std::string& line) { return StringRef(line); });
   auto kernel = builder.create<KernelOp>(plan.name, builder.getStrArrayAttr(names), std::uint64_t(warps * 32), grid,
-                                         builder.getStrArrayAttr(header), IntegerAttr(), IntegerAttr());
+                                         builder.getStrArrayAttr(header), IntegerAttr(), IntegerAttr(), IntegerAttr());
   Block* body = builder.createBlock(&kernel.getBody());
   for (auto [name, type] : list)
     body->addArgument(type, loc);

@@ -46,7 +46,8 @@ SmallVector<std::string> header(const KernelPlan& plan, bool combine) {
   lines.push_back(llvm::formatv("  q_tile {0}, kv_tile {1}, {2}, {3}{4}{5}", plan.q_tile, plan.kv_tile, who,
                                 count(plan.stages, "stage"),
                                 (plan.overlap ? ", overlap" : std::string()) + (plan.ping_pong ? ", ping-pong" : "") +
-                                    (plan.persistent ? ", persistent" : ""),
+                                    (plan.persistent ? ", persistent" : "") +
+                                    (plan.cluster > 1 ? llvm::formatv(", clusters of {0}", plan.cluster).str() : ""),
                                 plan.pack_gqa ? ", packed GQA" : ""));
   return lines;
 }
@@ -113,6 +114,7 @@ void Convert::plan(bool combine) {
   plan_.overlap = schedule.getOverlap();
   plan_.ping_pong = schedule.getPingPong();
   plan_.persistent = schedule.getPersistent() && !source_.getBody().getOps<attn::FoldOp>().empty();
+  plan_.cluster = combine ? 1 : schedule.getCluster();
   plan_.pack_gqa = schedule.getPackGqa();
   plan_.split = schedule.getSplitKv();
   plan_.top_left = spec.getTopLeft();
@@ -172,7 +174,7 @@ LogicalResult Convert::forward() {
   ForwardKernel target(plan_, builder_, source_.getLoc());
   target.open();
   auto arguments = source_.getBody().getArguments();
-  Value mapped[] = {target.row_begin, target.sq, target.sk, target.chunk, target.split_tiles};
+  Value mapped[] = {target.cluster_begin, target.sq, target.sk, target.chunk, target.split_tiles};
   for (auto argument : arguments)
     values_.map(argument, mapped[argument.getArgNumber()]);
   if (folds.empty()) { // the mask hides every pair

@@ -43,8 +43,8 @@ void ForwardKernel::parameters() {
   else
     list.push_back({"q", gl(plan_.dtype, plan_.head_dim)});
   if (plan_.warp_specialized) {
-    list.push_back({"k_map", map(plan_.dtype, plan_.head_dim, plan_.kv_tile)});
-    list.push_back({"v_map", map(plan_.dtype, plan_.head_dim_v, plan_.kv_tile)});
+    list.push_back({"k_map", map(plan_.dtype, plan_.head_dim, plan_.kv_tile / plan_.cluster)});
+    list.push_back({"v_map", map(plan_.dtype, plan_.head_dim_v, plan_.kv_tile / plan_.cluster)});
   } else {
     list.push_back({"k", gl(plan_.dtype, plan_.head_dim)});
   }
@@ -96,9 +96,10 @@ void ForwardKernel::parameters() {
   auto grid = builder.getArrayAttr({factors(x), factors(y), factors(z)});
   auto header = llvm::map_to_vector(plan_.header, [](const std::string& line) { return StringRef(line); });
   auto threads = std::uint64_t(plan_.warps * 32 + (plan_.warp_specialized ? 128 : 0));
-  kernel = builder.create<KernelOp>(
-      plan_.name, builder.getStrArrayAttr(names), threads, grid, builder.getStrArrayAttr(header), IntegerAttr(),
-      plan_.warp_specialized ? builder.getI64IntegerAttr(plan_.warps / 4) : IntegerAttr());
+  kernel = builder.create<KernelOp>(plan_.name, builder.getStrArrayAttr(names), threads, grid,
+                                    builder.getStrArrayAttr(header), IntegerAttr(),
+                                    plan_.warp_specialized ? builder.getI64IntegerAttr(plan_.warps / 4) : IntegerAttr(),
+                                    plan_.cluster > 1 ? builder.getI64IntegerAttr(plan_.cluster) : IntegerAttr());
   kernel->setAttr("stages", builder.getI64IntegerAttr(plan_.stages));
   if (plan_.overlap)
     kernel->setAttr("overlap", builder.getUnitAttr());
@@ -134,6 +135,8 @@ void ForwardKernel::coordinates() {
   std::string what =
       "one block: " + std::to_string(plan_.q_tile) +
       (plan_.pack_gqa ? " rows, (query, head of the group) pairs of one kv head" : " queries of one head");
+  if (plan_.cluster > 1)
+    what += ", beside the other tile of its cluster";
   if (plan_.split)
     what += ", one chunk of their keys";
   else if (plan_.longest_first)
@@ -156,6 +159,11 @@ void ForwardKernel::coordinates() {
     tile = builder.d(0) - 1 - builder.d(1);
   }
   row_begin = builder.index(plan_.pack_gqa ? "row_begin" : "q_begin", tile * plan_.q_tile, operands);
+  if (plan_.cluster > 1) {
+    auto rows = plan_.cluster * plan_.q_tile;
+    cluster_begin = builder.index("cluster_begin", builder.d(0).floorDiv(rows) * rows, row_begin);
+    cluster_begin.getDefiningOp()->setAttr("note", builder.getStringAttr("its blocks visit the same key tiles"));
+  }
   head_ = builder.name(plan_.pack_gqa ? "kv_head" : "head", builder.block(Axis::Y));
   batch_ = builder.name("batch", builder.block(Axis::Z));
 }
@@ -176,7 +184,7 @@ void ForwardKernel::views() {
   row_limit_ = plan_.pack_gqa ? builder.index("", builder.d(0) * plan_.group(), sq) : sq;
   if (plan_.varlen) { // the grid is made for the longest sequence
     auto beyond = AffineMap::get(2, 0, builder.d(0) - builder.d(1) * plan_.rowGroup());
-    auto branch = builder.create<IfOp>(beyond, ValueRange{row_begin, sq});
+    auto branch = builder.create<IfOp>(beyond, ValueRange{cluster_begin, sq});
     OpBuilder::InsertionGuard guard(builder);
     builder.createBlock(&branch.getBody());
     builder.create<ReturnOp>();
@@ -227,6 +235,8 @@ void ForwardKernel::open() {
     piece();
   else
     coordinates();
+  if (!cluster_begin)
+    cluster_begin = row_begin;
   kv_head_ =
       plan_.pack_gqa || plan_.group() == 1 ? head_ : builder.index("", builder.d(0).floorDiv(plan_.group()), head_);
   views();
@@ -344,18 +354,19 @@ void ForwardKernel::fold(Value begin, Value end, ArrayAttr mask) {
     tile = builder.create<ApplyOp>(builder.getIndexType(), key_tile_, tile);
   Value first = builder.index("", builder.d(0) * plan_.kv_tile, tile);
   Value limit = partial ? sk : Value();
+  const bool reread = !plan_.split && !plan_.pack_gqa; // else one block has all queries of these keys, or most
   Value found;
   if (partial && plan_.hides_values) {
     found = v_nonfinite_;
     auto [cut, is_first] = cuts_.try_emplace(mask, Cut{begin, end}); // folds come from the last key to the first
     cut->second.begin = begin;
   }
-  builder.create<FetchOp>(k_smem_, k_rows_, first, limit, Value(), "K");
+  builder.create<FetchOp>(k_smem_, k_rows_, first, limit, Value(), "K", reread);
   if (partial && !plan_.warp_specialized)
     builder.create<MmABtRolledOp>(scores_, q_smem_, k_smem_);
   else
     builder.create<MmABtOp>(scores_, q_smem_, k_smem_);
-  builder.create<FetchOp>(v_smem_, v_rows_, first, limit, found, "V");
+  builder.create<FetchOp>(v_smem_, v_rows_, first, limit, found, "V", reread);
   if (score_)
     builder.create<ModifyOp>(scores_, row_begin, first, score_);
   if (partial) {

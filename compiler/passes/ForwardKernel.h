@@ -19,6 +19,7 @@ struct KernelPlan {
   bool starts_early = false;     ///< the combine kernel: its blocks are there when the last chunk is done
   bool overlap = false, ping_pong = false; ///< of the roles' products
   bool persistent = false;                 ///< the kernel is about one piece of several: tile-persist makes the loop
+  std::int64_t cluster = 1;                ///< blocks that visit the same key tiles, and share them
   bool pack_gqa = false;                   ///< rows are (query, head of the group) pairs of one kv head
   bool split = false;                      ///< partial results of one chunk of the keys
   bool longest_first = false;              ///< later queries see more keys, so they start first
@@ -57,6 +58,7 @@ public:
   TileBuilder builder;
   KernelOp kernel;
   Value row_begin;                  ///< first row of the tile
+  Value cluster_begin;              ///< first row of all tiles whose blocks visit the same key tiles
   Value sq, sk, chunk, split_tiles; ///< the last two only if split
 
 private:

@@ -50,10 +50,10 @@ struct PlanPipelinePass : impl::PlanPipelineBase<PlanPipelinePass> {
       return;
     kernel.emitRemark() << "stages " << schedule.getStages() << " -> " << stages << ": " << kib(asked) << " > "
                         << kib(limit);
-    kernel.setScheduleAttr(
-        attn::ScheduleAttr::get(&getContext(), schedule.getQTile(), schedule.getKvTile(), schedule.getWarps(), stages,
-                                schedule.getPackGqa(), schedule.getSplitKv(), schedule.getWarpSpecialized(),
-                                schedule.getOverlap(), schedule.getPingPong(), schedule.getPersistent()));
+    kernel.setScheduleAttr(attn::ScheduleAttr::get(
+        &getContext(), schedule.getQTile(), schedule.getKvTile(), schedule.getWarps(), stages, schedule.getPackGqa(),
+        schedule.getSplitKv(), schedule.getWarpSpecialized(), schedule.getOverlap(), schedule.getPingPong(),
+        schedule.getPersistent(), schedule.getCluster()));
   }
 };
 

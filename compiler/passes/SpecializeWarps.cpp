@@ -46,7 +46,8 @@ public:
       : kernel_(kernel), builder_(kernel.getLoc(), kernel.getContext()),
         stages_(kernel->getAttrOfType<IntegerAttr>("stages").getInt()),
         warpgroups_(std::int64_t(*kernel.getWarpgroups())), overlap_(kernel->hasAttr("overlap")),
-        ping_pong_(kernel->hasAttr("ping_pong")), persistent_(kernel->hasAttr("persistent")) {}
+        ping_pong_(kernel->hasAttr("ping_pong")), cluster_(std::int64_t(kernel.getCluster().value_or(1))),
+        persistent_(kernel->hasAttr("persistent")) {}
 
   LogicalResult run();
 
@@ -65,6 +66,7 @@ private:
   void accumulate(Value tile);
   void accumulated(Value tile);
   void drain();
+  void leave();
 
   Value barriers(StringRef name) { return builder_.alloc(name, BarrierType::get(kernel_.getContext(), stages_)); }
   Value makeRing(StringRef name, Value first, Value last) {
@@ -95,6 +97,18 @@ private:
     builder_.create<BarWaitOp>(slot(barriers, tile, ring), phase);
   }
   void arrive(Value barriers, Value tile) { builder_.create<BarArriveOp>(slot(barriers, tile)); }
+  /// To all who fill the slot: a block's own producer, or those of the cluster.
+  void giveBack(Value barriers, Value tile) {
+    if (cluster_ > 1)
+      builder_.create<ClusterArriveOp>(cluster_, slot(barriers, tile));
+    else
+      arrive(barriers, tile);
+  }
+  Value policy(bool reread) {
+    auto type = PolicyType::get(kernel_.getContext());
+    return reread ? Value(builder_.create<EvictLastOp>(type, StringAttr()))
+                  : Value(builder_.create<EvictFirstOp>(type, StringAttr()));
+  }
   Value next(Value tile, std::int64_t step) {
     return step == 0 ? tile : builder_.index("", builder_.d(0) + step, tile);
   }
@@ -112,7 +126,9 @@ private:
   KernelOp kernel_;
   TileBuilder builder_;
   std::int64_t stages_, warpgroups_;
-  bool overlap_, ping_pong_, persistent_;
+  bool overlap_, ping_pong_;
+  std::int64_t cluster_;
+  bool persistent_;
   SmallVector<Segment> segments_;
   FetchOp q_;          ///< in the kernel's body, so ahead of all loops
   bool q_map_ = false; ///< it comes by TMA
@@ -277,13 +293,14 @@ void Specialize::initBarriers() {
   if (q_empty_)
     init(q_empty_, warpgroups_ * 4);
   init(k_full_, 1);
-  init(k_empty_, warpgroups_ * 4)->setAttr("note", builder_.getStringAttr("one arrival of each consumer warp"));
+  const std::string who = std::string("one arrival of each consumer warp") + (cluster_ > 1 ? " of all blocks" : "");
+  init(k_empty_, warpgroups_ * 4 * cluster_)->setAttr("note", builder_.getStringAttr(who));
   if (v_t_)
     init(v_landed_, 1);
   auto full = init(v_full_, v_t_ ? transposers : 1);
   if (v_t_)
     full->setAttr("note", builder_.getStringAttr("and of each warp that transposes"));
-  init(v_empty_, warpgroups_ * 4);
+  init(v_empty_, warpgroups_ * 4 * cluster_);
   for (auto& segment : segments_)
     if (segment.checked())
       init(segment.landed, 1);
@@ -292,7 +309,10 @@ void Specialize::initBarriers() {
   if (auto finite = segments_.front().transpose_finite)
     builder_.create<InitFlagOp>(finite.getFound());
   builder_.create<BarPublishOp>();
-  builder_.create<SyncOp>();
+  if (cluster_ > 1)
+    builder_.create<ClusterSyncOp>();
+  else
+    builder_.create<SyncOp>();
   if (llvm::is_contained(kernel_.getArgNames().getAsValueRange<StringAttr>(), "splits"))
     builder_.create<GridStartNextOp>()->setAttr(
         "note", builder_.getStringAttr("the combine kernel; it waits for this one's results"));
@@ -320,7 +340,11 @@ void Specialize::issue() {
   Segment any = segments_.front();
   auto load = [&](FetchOp fetch, Value tile, Value full) {
     Value first = at(fetch.getFirst(), any.loop, tile);
-    builder_.create<TmaLoadAsyncOp>(slot(fetch.getDestination(), tile), fetch.getSource(), first, full);
+    Value destination = slot(fetch.getDestination(), tile), keep = policy(fetch.getReread());
+    if (cluster_ > 1)
+      builder_.create<TmaMulticastAsyncOp>(cluster_, destination, fetch.getSource(), first, full, keep);
+    else
+      builder_.create<TmaLoadAsyncOp>(destination, fetch.getSource(), first, full, keep);
   };
   if (persistent_)
     wait(k_empty_, last_, ring_, /*before=*/true);
@@ -328,7 +352,8 @@ void Specialize::issue() {
   if (q_empty_)
     waitForQ(q_empty_, /*before=*/true);
   if (q_map_)
-    builder_.create<TmaLoadAsyncOp>(q_.getDestination(), q_.getSource(), q_.getFirst(), q_full_);
+    builder_.create<TmaLoadAsyncOp>(q_.getDestination(), q_.getSource(), q_.getFirst(), q_full_,
+                                    policy(q_.getReread()));
   loop(begin_, next(last_, 1), [&](Value j) {
     when(builder_.d(0) - builder_.d(1) - 1, {j, begin_}, [&] {
       wait(k_empty_, next(j, -1), ring_, /*before=*/true);
@@ -406,7 +431,7 @@ void Specialize::products(Segment segment, Value tile, bool beside) {
   if (ping_pong_)
     builder_.create<PassTurnOp>(warpgroups_);
   builder_.create<WarpgroupWaitOp>(beside ? 1 : 0, segment.scores.getResultTile());
-  arrive(k_empty_, tile);
+  giveBack(k_empty_, tile);
   IRMapping operands;
   for (Operation& op : segment.loop.getBody().front())
     if (isa<ModifyOp, MaskOp, StepOp, StepMaskedOp>(op)) {
@@ -432,7 +457,7 @@ void Specialize::accumulate(Value tile) {
 
 void Specialize::accumulated(Value tile) {
   builder_.create<WarpgroupWaitOp>(0, segments_.front().rescale.getResultTile());
-  arrive(v_empty_, tile);
+  giveBack(v_empty_, tile);
 }
 
 /// Every loop leaves the P V of its last tile to the next. The first loop has no P V before its first tile, and does it
@@ -484,6 +509,14 @@ void Specialize::drain() {
     builder_.create<WarpgroupWaitOp>(0, segments_.front().rescale.getResultTile());
 }
 
+/// A block that has ended has no barriers, and others still arrive at them.
+void Specialize::leave() {
+  if (cluster_ == 1)
+    return;
+  builder_.setInsertionPointToEnd(&kernel_.getBody().front());
+  builder_.create<ClusterSyncOp>()->setAttr("note", builder_.getStringAttr("other blocks may still arrive here"));
+}
+
 LogicalResult Specialize::run() {
   if (failed(collect()))
     return failure();
@@ -508,6 +541,7 @@ LogicalResult Specialize::run() {
   producer();
   consumers();
   drain();
+  leave();
   for (auto& segment : segments_)
     segment.loop.erase();
   return success();

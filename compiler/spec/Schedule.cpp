@@ -16,7 +16,7 @@ namespace {
 std::int64_t roundUp(std::int64_t value, std::int64_t to) { return (value + to - 1) / to * to; }
 
 constexpr const char* required[] = {"q_tile", "kv_tile", "warps", "stages", "pack_gqa", "split_kv"};
-constexpr const char* roles[] = {"warp_specialized", "overlap", "ping_pong", "persistent"};
+constexpr const char* roles[] = {"warp_specialized", "overlap", "ping_pong", "persistent", "cluster"};
 
 } // namespace
 
@@ -26,6 +26,8 @@ std::string toText(const Schedule& s) {
   if (s.warp_specialized)
     text += fmt::format(" warp_specialized=1 overlap={} ping_pong={} persistent={}", int{s.overlap}, int{s.ping_pong},
                         int{s.persistent});
+  if (s.cluster != 1)
+    text += fmt::format(" cluster={}", s.cluster);
   return text;
 }
 
@@ -68,7 +70,8 @@ Schedule scheduleFromText(std::string_view text) {
                    .warp_specialized = values["warp_specialized"] != 0,
                    .overlap = values["overlap"] != 0,
                    .ping_pong = values["ping_pong"] != 0,
-                   .persistent = values["persistent"] != 0};
+                   .persistent = values["persistent"] != 0,
+                   .cluster = values.contains("cluster") ? values["cluster"] : 1};
   if (s.warps < 1 || s.warps > 16)
     invalid(fmt::format("warps={}", s.warps), "a block has 1 to 16 warps", "use 4");
   if (s.q_tile < 16 || s.q_tile > 512 || s.q_tile % (16 * s.warps) != 0)
@@ -92,6 +95,14 @@ Schedule scheduleFromText(std::string_view text) {
             fmt::format("use {}", 16 * s.warps));
   if (s.persistent && s.split_kv)
     invalid("persistent=1", "chunks are blocks of their own, and short", "drop it, or split_kv=1");
+  if (s.cluster != 1 && s.cluster != 2)
+    invalid(fmt::format("cluster={}", s.cluster), "one block alone, or two that share K and V", "use 1 or 2");
+  if (s.cluster != 1 && !s.warp_specialized)
+    invalid("cluster=2", "it is about a kernel with roles", "add warp_specialized=1");
+  if (s.cluster != 1 && s.split_kv)
+    invalid("cluster=2", "blocks that are neighbours in a split grid have other keys", "drop it, or split_kv=1");
+  if (s.cluster != 1 && s.persistent)
+    invalid("cluster=2", "a persistent grid deals its pieces to single blocks", "drop it, or persistent=1");
   if (s.ping_pong && (s.warps < 8 || !s.overlap))
     invalid("ping_pong=1", "two or three warpgroups whose products overlap take turns", "use warps=8 overlap=1");
   return s;

@@ -24,11 +24,12 @@ std::string contentOf(const AttentionSpec& spec) {
 
 std::string contentOf(const AttentionSpec& spec, const Schedule& schedule) {
   std::string key = contentOf(spec);
-  const auto& [q_tile, kv_tile, warps, stages, pack_gqa, split_kv, warp_specialized, overlap, ping_pong, persistent] =
-      schedule;
+  const auto& [q_tile, kv_tile, warps, stages, pack_gqa, split_kv, warp_specialized, overlap, ping_pong, persistent,
+               cluster] = schedule;
   append(key, q_tile), append(key, kv_tile), append(key, warps), append(key, stages);
   append(key, pack_gqa), append(key, split_kv);
   append(key, warp_specialized), append(key, overlap), append(key, ping_pong), append(key, persistent);
+  append(key, cluster);
   return key;
 }
 

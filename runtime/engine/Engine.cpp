@@ -25,8 +25,8 @@ LaunchConfig configure(const Manifest& m, const AttentionSpec& spec, const Probl
   const std::int64_t rows = queries * (m.pack_gqa ? spec.q_heads / spec.kv_heads : 1);
   const auto term = [&](GridTerm t) -> std::int64_t {
     switch (t) {
-    case GridTerm::QTiles:
-      return ceilDiv(rows, m.q_tile);
+    case GridTerm::QTiles: // whole clusters: a block of the last may have no rows
+      return ceilDiv(rows, m.q_tile * m.cluster) * m.cluster;
     case GridTerm::Splits:
       return splits;
     case GridTerm::QHeads:
@@ -53,6 +53,7 @@ LaunchConfig configure(const Manifest& m, const AttentionSpec& spec, const Probl
   return {.grid = {narrow(grid[0]), narrow(grid[1]), narrow(grid[2])},
           .block = {narrow(m.threads), 1, 1},
           .dynamic_shared = static_cast<std::size_t>(m.shared_bytes),
+          .cluster = {narrow(m.cluster), 1, 1},
           .overlaps_predecessor = m.starts_early};
 }
 

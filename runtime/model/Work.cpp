@@ -71,7 +71,8 @@ void addFold(KernelWork& w, const AttentionSpec& spec, const Schedule& s, const 
   const auto d = static_cast<double>(padded(spec.head_dim, panel)), dv = static_cast<double>(padded(head_dim_v, panel));
   const double q_tile = s.q_tile, kv_tile = s.kv_tile;
   const double tiles = blocks * static_cast<double>(t.key_tiles), pairs = tiles * q_tile * kv_tile;
-  const double rows = blocks * static_cast<double>(t.rows), keys = blocks * static_cast<double>(t.keys);
+  const double rows = blocks * static_cast<double>(t.rows);
+  const double keys = blocks * static_cast<double>(t.keys) / s.cluster; // of a cluster each block copies its part
   const double wavefront = 128, element = 2;
 
   w.tensor_flops += 2 * pairs * (d + dv);
@@ -120,9 +121,11 @@ Work workOf(const AttentionSpec& spec, const Problem& problem, const Candidate& 
                                    : Chunks{1, std::numeric_limits<std::int64_t>::max() / 2};
   Work work;
   work.heads = sequences * (s.pack_gqa ? spec.kv_heads : spec.q_heads);
-  for (std::int64_t begin = 0; begin < rows; begin += s.q_tile) {
-    const std::int64_t here = std::min<std::int64_t>(s.q_tile, rows - begin);
-    const Tiles tiles = tilesOf(spec, problem, s.kv_tile, begin / per_row, (begin + here - 1) / per_row);
+  const std::int64_t of_cluster = std::int64_t{s.q_tile} * s.cluster; // rows whose blocks visit the same key tiles
+  for (std::int64_t begin = 0; begin < ceilDiv(rows, of_cluster) * of_cluster; begin += s.q_tile) {
+    const std::int64_t here = std::clamp<std::int64_t>(rows - begin, 0, s.q_tile);
+    const std::int64_t top = begin / of_cluster * of_cluster, bottom = std::min(top + of_cluster, rows) - 1;
+    const Tiles tiles = tilesOf(spec, problem, s.kv_tile, top / per_row, bottom / per_row);
     for (int chunk = 0; chunk < chunks.splits; ++chunk) {
       const Range part = intersection(tiles.visited, {tiles.visited.begin + chunk * chunks.split_tiles,
                                                       tiles.visited.begin + (chunk + 1) * chunks.split_tiles});

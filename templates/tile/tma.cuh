@@ -3,6 +3,8 @@
 // written.
 #pragma once
 #include <attune/arch/sm90/bulk.cuh>
+#include <attune/arch/sm90/cache.cuh>
+#include <attune/arch/sm90/cluster.cuh>
 #include <attune/tile/barrier.cuh>
 #include <attune/tile/tiles.cuh>
 #include <attune/tile/warpgroup.cuh>
@@ -32,6 +34,15 @@ ATTUNE_DEVICE box_view<T, Cols> rows_from(const tensor_map<T, Cols>& map, int fi
   return {&map, first, head, 0};
 }
 
+/// How long the L2 cache keeps what is read.
+namespace l2 {
+struct policy {
+  unsigned long long bits;
+};
+ATTUNE_DEVICE policy evict_first() { return {sm90::evict_first()}; } ///< nobody else reads it
+ATTUNE_DEVICE policy evict_last() { return {sm90::evict_last()}; }   ///< many blocks read it
+} // namespace l2
+
 namespace tma {
 
 /// One thread asks for tensor maps before they are needed.
@@ -43,13 +54,30 @@ ATTUNE_DEVICE void prefetch(const Maps&... maps) {
 
 /// One thread starts the copy of rows [first, first + Rows); `full` completes its phase when they are there.
 template <class T, int Rows, int Cols, int Dim>
-ATTUNE_DEVICE void load_async(st<T, Rows, Cols>& dst, const box_view<T, Dim>& src, int first, mbarrier& full) {
+ATTUNE_DEVICE void load_async(st<T, Rows, Cols>& dst, const box_view<T, Dim>& src, int first, mbarrier& full,
+                              l2::policy policy) {
   using Tile = st<T, Rows, Cols>;
   sm90::mbarrier_arrive_expect_tx(full.address(), sizeof(dst.bytes));
 #pragma unroll
   for (int column = 0; column < Cols; column += Tile::panel)
     sm90::bulk_load_tensor(dst.address(0, column / Tile::block, 0), src.map, column, src.first + first, src.head,
-                           src.batch, full.address());
+                           src.batch, full.address(), policy.bits);
+}
+
+/// The same where one thread of each of the Blocks of a cluster calls it for the same rows: each copies Rows / Blocks
+/// of them, which are the rows of a box, to all. `full` of each block completes its phase when the parts of all are
+/// there.
+template <int Blocks, class T, int Rows, int Cols, int Dim>
+ATTUNE_DEVICE void multicast_async(st<T, Rows, Cols>& dst, const box_view<T, Dim>& src, int first, mbarrier& full,
+                                   l2::policy policy) {
+  using Tile = st<T, Rows, Cols>;
+  static_assert(Rows % (8 * Blocks) == 0, "a part has whole rows of the swizzle");
+  const int part = sm90::cluster_ctarank() * (Rows / Blocks);
+  sm90::mbarrier_arrive_expect_tx(full.address(), sizeof(dst.bytes));
+#pragma unroll
+  for (int column = 0; column < Cols; column += Tile::panel)
+    sm90::bulk_multicast_tensor(dst.address(part, column / Tile::block, 0), src.map, column, src.first + first + part,
+                                src.head, src.batch, full.address(), (1 << Blocks) - 1, policy.bits);
 }
 
 } // namespace tma

@@ -1,6 +1,6 @@
 // Bugs planted into the text of a pipelined kernel. The emulated device has to find each, as an error or as a wrong
 // result, under a few seeds.
-#include "tests/support/Harness.h"
+#include "tests/emulated/PlantedBugs.h"
 
 #include <span>
 
@@ -8,15 +8,6 @@
 
 namespace attune::test {
 namespace {
-
-struct Bug {
-  const char* name;
-  const char* text; ///< what a right kernel says
-  int nth;          ///< which of them, from 0
-  const char* wrong;
-};
-
-void PrintTo(const Bug& bug, std::ostream* out) { *out << bug.text << " -> " << bug.wrong; }
 
 bool roles() { return testTarget() == "sm_90a"; }
 
@@ -34,35 +25,9 @@ Case pipelined() {
   return c;
 }
 
-/// Empty if the text is not there so often: then the kernel has changed and the test must.
-std::string planted(const std::string& cuda, const Bug& bug) {
-  std::size_t at = cuda.find(bug.text);
-  for (int i = 0; i < bug.nth && at != std::string::npos; ++i)
-    at = cuda.find(bug.text, at + 1);
-  return at == std::string::npos ? "" : std::string(cuda).replace(at, std::string(bug.text).size(), bug.wrong);
-}
-
-/// What gave the bug away, or empty.
-std::string found(const Mutation& mutation) {
-  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
-    Case c = pipelined();
-    c.seed = seed;
-    c.random_landing = seed % 2 == 0;
-    const reference::Tensors tensors = tensorsOf(c);
-    try {
-      const Result result = run(c, tensors, mutation);
-      const auto comparison = reference::compare(c.spec, c.lengths, tensors, result.o, result.lse);
-      if (!comparison.ok || !result.gaps_untouched)
-        return "wrong result: " + comparison.message;
-    } catch (const DeviceError& e) {
-      return e.what();
-    }
-  }
-  return "";
-}
-
 TEST(PlantedBug, TheKernelWithoutOneIsRight) {
-  EXPECT_EQ(found([](const std::string&, const std::string& cuda) { return cuda + "\n// recompiled\n"; }), "");
+  EXPECT_EQ(found(pipelined(), [](const std::string&, const std::string& cuda) { return cuda + "\n// recompiled\n"; }),
+            "");
 }
 
 class PlantedBug : public testing::TestWithParam<Bug> {};
@@ -70,7 +35,7 @@ class PlantedBug : public testing::TestWithParam<Bug> {};
 TEST_P(PlantedBug, IsFound) {
   const Bug& bug = GetParam();
   bool applied = false;
-  const std::string what = found([&](const std::string&, const std::string& cuda) {
+  const std::string what = found(pipelined(), [&](const std::string&, const std::string& cuda) {
     const std::string wrong = planted(cuda, bug);
     applied = !wrong.empty();
     return applied ? wrong : cuda;

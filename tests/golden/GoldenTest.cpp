@@ -51,6 +51,11 @@ const std::vector<Rung>& ladder() {
     s.persistent = true;
     return s;
   }();
+  static const Schedule clusters = [] {
+    Schedule s = ping_pong;
+    s.cluster = 2;
+    return s;
+  }();
   static const Schedule hopper_split{.q_tile = 64,
                                      .kv_tile = 64,
                                      .warps = 4,
@@ -92,6 +97,7 @@ const std::vector<Rung>& ladder() {
       {"16_hopper_decode", llama(), hopper_split, "sm_90a"},
       {"17_persistent", llama(), persistent, "sm_90a"},
       {"18_hopper_fp8", with([](auto& s) { s.dtype = DType::E4M3; }), ping_pong, "sm_90a"},
+      {"19_clusters", llama(), clusters, "sm_90a"},
   };
   return rungs;
 }

@@ -24,9 +24,8 @@ AttentionSpec causal(int head_dim, int head_dim_v) {
   return s;
 }
 
-void expectNoSpill(const AttentionSpec& spec, std::string_view arch, std::int64_t q_len, bool split) {
+void expectNoSpill(const AttentionSpec& spec, std::string_view arch, const Schedule& schedule) {
   const Target& where = target(arch);
-  const Schedule schedule = defaultSchedule(spec, where, q_len, split);
   SCOPED_TRACE(std::string(arch) + " " + toText(schedule) + " " + specToJson(spec));
   ASSERT_LE(sharedBytes(spec, schedule), where.shared_per_block);
   for (const KernelSource& kernel : compile(spec, schedule, where).kernels) {
@@ -38,6 +37,10 @@ void expectNoSpill(const AttentionSpec& spec, std::string_view arch, std::int64_
     EXPECT_EQ(build.log.resources->local_bytes, 0) << kernel.manifest.name;
     EXPECT_TRUE(build.log.warnings.empty()) << build.log.warnings.front();
   }
+}
+
+void expectNoSpill(const AttentionSpec& spec, std::string_view arch, std::int64_t q_len, bool split) {
+  expectNoSpill(spec, arch, defaultSchedule(spec, target(arch), q_len, split));
 }
 
 class DefaultSchedules : public testing::TestWithParam<int> {};
@@ -74,6 +77,15 @@ TEST_P(WarpSpecialized, SpillsNothing) {
     expectNoSpill(causal(head_dim, head_dim), "sm_90a", 1, true);
   if (full() || head_dim == 192)
     expectNoSpill(causal(head_dim, 128), "sm_90a", 1024, false);
+}
+
+TEST_P(WarpSpecialized, SpillsNothingInClusters) {
+  const int head_dim = GetParam();
+  if (!full() && head_dim % 128 != 0)
+    GTEST_SKIP() << "with ATTUNE_FULL";
+  Schedule schedule = defaultSchedule(causal(head_dim, head_dim), target("sm_90a"), 1024, false);
+  schedule.persistent = false, schedule.cluster = 2;
+  expectNoSpill(causal(head_dim, head_dim), "sm_90a", schedule);
 }
 
 std::vector<int> wideHeadDims() {

@@ -64,7 +64,7 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
                         DefaultValuedParameter<"bool", "false">:$pack_gqa, DefaultValuedParameter<"bool", "false">:$split_kv,
                         DefaultValuedParameter<"bool", "false">:$warp_specialized,
                         DefaultValuedParameter<"bool", "false">:$overlap, DefaultValuedParameter<"bool", "false">:$ping_pong,
-                        DefaultValuedParameter<"bool", "false">:$persistent);
+                        DefaultValuedParameter<"bool", "false">:$persistent, DefaultValuedParameter<"int64_t", "1">:$cluster);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }
@@ -92,6 +92,7 @@ def Attn_KernelOp : Attn_Op<"kernel", [IsolatedFromAbove, Symbol, NoTerminator, 
   let description = [{
     Arguments are row_begin, sq and sk; of one chunk of the keys also chunk and split_tiles. Rows are queries or, when the
     schedule packs, (query, head of the group) pairs: row r is query r / (q_heads / kv_heads).
+    The blocks of a cluster visit the same key tiles: there row_begin is the first row of all their tiles, and bounds are theirs.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, Attn_SpecAttr:$spec, Attn_ScheduleAttr:$schedule);
   let regions = (region SizedRegion<1>:$body);

@@ -63,7 +63,7 @@ LogicalResult SpecAttr::verify(function_ref<InFlightDiagnostic()> error, Type dt
 
 LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> error, int64_t q_tile, int64_t kv_tile,
                                    int64_t warps, int64_t stages, bool, bool split_kv, bool warp_specialized,
-                                   bool overlap, bool ping_pong, bool persistent) {
+                                   bool overlap, bool ping_pong, bool persistent, int64_t cluster) {
   if (warps < 1 || warps > 32 || q_tile <= 0 || q_tile % (16 * warps) != 0)
     return error() << "expected q_tile to be a multiple of 16 rows per warp, got " << q_tile << " for " << warps
                    << " warps";
@@ -80,6 +80,14 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> error, int
     return error() << "expected warp_specialized beside overlap and ping_pong, got none";
   if (persistent && (!warp_specialized || split_kv))
     return error() << "expected warp_specialized and no split_kv beside persistent";
+  if (cluster != 1 && cluster != 2)
+    return error() << "expected a cluster of 1 or 2 blocks, got " << cluster;
+  if (cluster != 1 && (!warp_specialized || split_kv || persistent))
+    return error() << "expected warp_specialized, without split_kv and persistent, beside a cluster of " << cluster
+                   << ", got "
+                   << (!warp_specialized ? "none"
+                       : split_kv        ? "split_kv"
+                                         : "persistent");
   return success();
 }
 

@@ -19,6 +19,13 @@ LogicalResult KernelOp::verify() {
   for (Operation& op : *getBody().begin())
     if (!isa<TileDialect>(op.getDialect()))
       return emitOpError() << "expected only tile ops, got " << op.getName();
+  if (getCluster() && (*getCluster() < 2 || *getCluster() > 8 || !getWarpgroups()))
+    return emitOpError() << "expected a cluster of 2 to 8 blocks with roles, got " << *getCluster();
+  auto leaves = getBody().walk([](ClusterArriveOp) { return WalkResult::interrupt(); });
+  if (leaves.wasInterrupted() && !isa<ClusterSyncOp>(getBody().front().back()))
+    return emitOpError()
+           << "expected a tile.cluster.sync at the end, for other blocks arrive at this one's barriers, got "
+           << getBody().front().back().getName();
   return success();
 }
 
@@ -160,12 +167,33 @@ LogicalResult LoadAsyncOp::verify() {
 
 LogicalResult BlockStoreOp::verify() { return verifyCopy(*this, getSource().getType(), getDestination().getType()); }
 
-LogicalResult TmaLoadAsyncOp::verify() {
-  if (getDestination().getType().getStages() != 1 || getFull().getType().getStages() != 1)
-    return emitOpError() << "expected one slot of each ring, got " << getDestination().getType() << " and "
-                         << getFull().getType();
-  return verifyCopy(*this, getDestination().getType(), getSource().getType());
+/// A box has the rows that one block copies.
+template <class Op>
+static LogicalResult verifyBulkCopy(Op op, std::int64_t blocks) {
+  auto tile = op.getDestination().getType();
+  if (tile.getStages() != 1 || op.getFull().getType().getStages() != 1)
+    return op.emitOpError() << "expected one slot of each ring, got " << tile << " and " << op.getFull().getType();
+  Operation* view = op.getSource().getDefiningOp();
+  auto map = view ? dyn_cast<TensorMapType>(view->getOperand(0).getType()) : TensorMapType();
+  if (map && map.getBoxRows() * blocks != tile.getRows())
+    return op.emitOpError() << "expected boxes of " << tile.getRows() << " / " << blocks << " rows, got "
+                            << map.getBoxRows();
+  return verifyCopy(op, tile, op.getSource().getType());
 }
+/// What is said to all blocks of the cluster is said to as many as it has.
+template <class Op>
+static LogicalResult verifyBlocks(Op op) {
+  auto kernel = op->template getParentOfType<KernelOp>();
+  auto cluster = kernel ? kernel.getCluster().value_or(1) : op.getBlocks();
+  if (op.getBlocks() != cluster)
+    return op.emitOpError() << "expected the " << cluster << " blocks of the kernel's cluster, got " << op.getBlocks();
+  return success();
+}
+LogicalResult TmaLoadAsyncOp::verify() { return verifyBulkCopy(*this, 1); }
+LogicalResult TmaMulticastAsyncOp::verify() {
+  return failed(verifyBlocks(*this)) ? failure() : verifyBulkCopy(*this, std::int64_t(getBlocks()));
+}
+LogicalResult ClusterArriveOp::verify() { return verifyBlocks(*this); }
 LogicalResult WarpgroupLoadOp::verify() { return verifyCopy(*this, getDestination().getType(), getSource().getType()); }
 LogicalResult WarpgroupStoreAsyncOp::verify() {
   return verifyCopy(*this, getSource().getType(), getDestination().getType());

@@ -32,7 +32,7 @@ def Tile_KernelOp : Tile_Op<"kernel", [IsolatedFromAbove, Symbol, NoTerminator, 
   let description = [{
     Argument names are parameter names. `header` is the comment above the kernel, one line each. `grid` names the
     factors of each grid dimension for the manifest. `shared_bytes` is set by tile-allocate-shared. `warpgroups` compute, in a
-    kernel with roles; the last warpgroup of `threads` is the producer.
+    kernel with roles; the last warpgroup of `threads` is the producer. `cluster` blocks along x run together, if there is one.
 
     ```mlir
     tile.kernel @copy(%q: !tile.gl<bf16>, %sq: index) threads 128 grid [["QTiles"], ["QHeads"], ["Batch"]] {
@@ -41,7 +41,8 @@ def Tile_KernelOp : Tile_Op<"kernel", [IsolatedFromAbove, Symbol, NoTerminator, 
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$arg_names, I64Attr:$threads, ArrayAttr:$grid,
-                       DefaultValuedOptionalAttr<StrArrayAttr, "{}">:$header, OptionalAttr<I64Attr>:$shared_bytes, OptionalAttr<I64Attr>:$warpgroups);
+                       DefaultValuedOptionalAttr<StrArrayAttr, "{}">:$header, OptionalAttr<I64Attr>:$shared_bytes, OptionalAttr<I64Attr>:$warpgroups,
+                       OptionalAttr<I64Attr>:$cluster);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
@@ -366,11 +367,12 @@ def Tile_FetchOp : Tile_Op<"fetch", [AttrSizedOperandSegments]> {
     the loops into asynchronous copies that run ahead by as many stages as the kernel's attribute `stages` says; a kernel
     that still has one is not printable. `what` is how comments call it: "K". With `found`, NaN
     and infinities are clamped, and who met one sets the flag, a thread's own or the block's: for values that the mask may hide.
+    `reread`: blocks beside this one read the same rows, so they should stay in the L2 cache.
   }];
   let arguments = (ins Tile_StType:$destination, Tile_RowsType:$source, Index:$first, Optional<Index>:$limit,
-                       Optional<AnyTypeOf<[Tile_BoolType, Tile_FlagType]>>:$found, StrAttr:$what);
+                       Optional<AnyTypeOf<[Tile_BoolType, Tile_FlagType]>>:$found, StrAttr:$what, UnitAttr:$reread);
   let assemblyFormat = [{
-    $what $destination `,` $source `[` $first `]` (`limit` $limit^)? (`found` $found^ `:` type($found))? attr-dict
+    $what $destination `,` $source `[` $first `]` (`limit` $limit^)? (`found` $found^ `:` type($found))? (`reread` $reread^)? attr-dict
     `:` type($destination) `,` type($source)
   }];
   let hasVerifier = 1;

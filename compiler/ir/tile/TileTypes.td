@@ -70,6 +70,10 @@ def Tile_FlagType : Tile_Type<"Flag", "flag"> {
   let extraClassDeclaration = "int64_t bytes() const { return 4; }";
 }
 
+def Tile_PolicyType : Tile_Type<"Policy", "policy"> {
+  let summary = "How long the L2 cache keeps what a copy reads (`l2::policy`).";
+}
+
 def Tile_RtType : Tile_Type<"Rt", "rt"> {
   let summary = "One warp's tile in registers (`rt<float, 32, 64>`).";
   let parameters = (ins "int64_t":$rows, "int64_t":$cols, "::mlir::Type":$element);

@@ -27,13 +27,39 @@ def Tile_BarArriveOp : Tile_Call<"bar.arrive", "bar::arrive"> {
   let arguments = (ins Tile_BarrierType:$barrier);
 }
 
+// --- clusters: blocks that share K and V ------------------------------------------------------------------------------
+
+def Tile_ClusterSyncOp : Tile_Call<"cluster.sync", "cluster::sync"> {
+  let summary = "Barrier over all threads of the cluster's blocks that have not ended. No block may end before the others have left its barriers.";
+  let assemblyFormat = "attr-dict";
+}
+def Tile_ClusterArriveOp : Tile_TemplateCall<"cluster.arrive", "cluster::arrive", "int64_t(getBlocks())"> {
+  let summary = "One arrival of this warp at the same barrier of each block.";
+  let arguments = (ins I64Attr:$blocks, Tile_BarrierType:$barrier);
+  let assemblyFormat = "$blocks $barrier attr-dict `:` type($barrier)";
+  let hasVerifier = 1;
+}
+
 // --- producer -------------------------------------------------------------------------------------------------------
 
 def Tile_TmaLoadAsyncOp : Tile_Call<"tma.load_async", "tma::load_async"> {
   let summary = "One thread starts copying a tile's rows from `first` on; `full` completes a phase when they are there.";
-  let arguments = (ins Tile_StType:$destination, Tile_RowsType:$source, Index:$first, Tile_BarrierType:$full);
+  let arguments = (ins Tile_StType:$destination, Tile_RowsType:$source, Index:$first, Tile_BarrierType:$full,
+                       Tile_PolicyType:$policy);
   let hasVerifier = 1;
 }
+def Tile_TmaMulticastAsyncOp : Tile_TemplateCall<"tma.multicast_async", "tma::multicast_async", "int64_t(getBlocks())"> {
+  let summary = "tma.load_async by all blocks of a cluster together: each copies its part of the rows, one box, to all.";
+  let arguments = (ins I64Attr:$blocks, Tile_StType:$destination, Tile_RowsType:$source, Index:$first,
+                       Tile_BarrierType:$full, Tile_PolicyType:$policy);
+  let assemblyFormat = "$blocks operands attr-dict `:` type(operands)";
+  let hasVerifier = 1;
+}
+class Tile_Policy<string name> : Tile_ValueCall<"l2." # name, "l2::" # name, Tile_PolicyType> {
+  let arguments = (ins OptionalAttr<StrAttr>:$label);
+}
+def Tile_EvictFirstOp : Tile_Policy<"evict_first"> { let summary = "Of what no other block reads."; }
+def Tile_EvictLastOp : Tile_Policy<"evict_last"> { let summary = "Of what many blocks read."; }
 def Tile_TmaPrefetchOp : Tile_Call<"tma.prefetch", "tma::prefetch"> {
   let summary = "One thread asks for tensor maps before they are needed.";
   let arguments = (ins Variadic<Tile_TensorMapType>:$maps);

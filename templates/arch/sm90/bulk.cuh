@@ -5,12 +5,24 @@
 
 namespace attune::sm90 {
 
-// cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [shared], [map, {x, y, z, w}],
-// [barrier];   (what lies outside of the tensor becomes zero)
-ATTUNE_DEVICE void bulk_load_tensor(unsigned shared, const void* map, int x, int y, int z, int w, unsigned barrier) {
-  asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes "
-               "[%0], [%1, {%2, %3, %4, %5}], [%6];" ::"r"(shared),
-               "l"(map), "r"(x), "r"(y), "r"(z), "r"(w), "r"(barrier)
+// cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.L2::cache_hint [shared], [map, {x,
+// y, z, w}], [barrier], policy;   (what lies outside of the tensor becomes zero)
+ATTUNE_DEVICE void bulk_load_tensor(unsigned shared, const void* map, int x, int y, int z, int w, unsigned barrier,
+                                    unsigned long long policy) {
+  asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.L2::cache_hint "
+               "[%0], [%1, {%2, %3, %4, %5}], [%6], %7;" ::"r"(shared),
+               "l"(map), "r"(x), "r"(y), "r"(z), "r"(w), "r"(barrier), "l"(policy)
+               : "memory");
+}
+
+// cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.multicast::cluster.L2::cache_hint
+// [shared], [map, {x, y, z, w}], [barrier], blocks, policy;   (to the same place, and with the barrier at the same
+// place, of each block that has a bit in `blocks`)
+ATTUNE_DEVICE void bulk_multicast_tensor(unsigned shared, const void* map, int x, int y, int z, int w, unsigned barrier,
+                                         unsigned short blocks, unsigned long long policy) {
+  asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.multicast::cluster"
+               ".L2::cache_hint [%0], [%1, {%2, %3, %4, %5}], [%6], %7, %8;" ::"r"(shared),
+               "l"(map), "r"(x), "r"(y), "r"(z), "r"(w), "r"(barrier), "h"(blocks), "l"(policy)
                : "memory");
 }
 

@@ -67,14 +67,15 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
     const auto k_rows = rows(k_map, batch, kv_head);
     const auto v_rows = rows(v_map, batch, kv_head);
     if (warpgroup::is_issuer()) { // K is one tile ahead of V, the order in which they are used
-      tma::load_async(k_smem[ring(kv_last)], k_rows, kv_last * 64, k_full[ring(kv_last)]);
+      tma::load_async(k_smem[ring(kv_last)], k_rows, kv_last * 64, k_full[ring(kv_last)], l2::evict_first());
       for (int j = kv_last; j >= chunk_begin; --j) {
         if (j > chunk_begin) {
           bar::wait(k_empty[ring(j - 1)], ring.phase(j - 1) ^ 1);
-          tma::load_async(k_smem[ring(j - 1)], k_rows, (j - 1) * 64, k_full[ring(j - 1)]);
+          tma::load_async(k_smem[ring(j - 1)], k_rows, (j - 1) * 64, k_full[ring(j - 1)], l2::evict_first());
         }
         bar::wait(v_empty[ring(j)], ring.phase(j) ^ 1);
-        tma::load_async(v_smem[ring(j)], v_rows, j * 64, j >= chunk_full_end ? v_landed[ring(j)] : v_full[ring(j)]);
+        tma::load_async(v_smem[ring(j)], v_rows, j * 64, j >= chunk_full_end ? v_landed[ring(j)] : v_full[ring(j)],
+                        l2::evict_first());
       }
     }
     if (warpgroup::is_checker()) { // a hidden key weighs 0, but 0 times NaN is NaN

@@ -76,16 +76,17 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
         const auto k_rows = rows(k_map, batch, head / 7);
         const auto v_rows = rows(v_map, batch, head / 7);
         bar::wait(k_empty[ring(kv_last)], ring.phase(kv_last) ^ 1);
-        tma::load_async(k_smem[ring(kv_last)], k_rows, kv_last * 128, k_full[ring(kv_last)]);
+        tma::load_async(k_smem[ring(kv_last)], k_rows, kv_last * 128, k_full[ring(kv_last)], l2::evict_last());
         bar::wait(q_empty, q_ring.phase(0) ^ 1);
-        tma::load_async(q_smem, q_rows, q_begin, q_full);
+        tma::load_async(q_smem, q_rows, q_begin, q_full, l2::evict_first());
         for (int j = kv_last; j >= 0; --j) {
           if (j > 0) {
             bar::wait(k_empty[ring(j - 1)], ring.phase(j - 1) ^ 1);
-            tma::load_async(k_smem[ring(j - 1)], k_rows, (j - 1) * 128, k_full[ring(j - 1)]);
+            tma::load_async(k_smem[ring(j - 1)], k_rows, (j - 1) * 128, k_full[ring(j - 1)], l2::evict_last());
           }
           bar::wait(v_empty[ring(j)], ring.phase(j) ^ 1);
-          tma::load_async(v_smem[ring(j)], v_rows, j * 128, j >= full_end ? v_landed[cut_ring(j)] : v_full[ring(j)]);
+          tma::load_async(v_smem[ring(j)], v_rows, j * 128, j >= full_end ? v_landed[cut_ring(j)] : v_full[ring(j)],
+                          l2::evict_last());
         }
         q_ring.stop(0);
         ring.stop(0);

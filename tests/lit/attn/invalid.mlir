@@ -81,6 +81,21 @@ attn.forward @mask_space #spec mask [affine_set<(q, k) : (q - k >= 0)>]
 
 // -----
 
+// expected-error @+1 {{expected a cluster of 1 or 2 blocks, got 4}}
+#schedule = #attn.schedule<q_tile = 64, kv_tile = 64, warps = 4, stages = 2, warp_specialized = true, cluster = 4>
+
+// -----
+
+// expected-error @+1 {{expected warp_specialized, without split_kv and persistent, beside a cluster of 2, got none}}
+#schedule = #attn.schedule<q_tile = 64, kv_tile = 64, warps = 4, stages = 2, cluster = 2>
+
+// -----
+
+// expected-error @+1 {{expected warp_specialized, without split_kv and persistent, beside a cluster of 2, got persistent}}
+#schedule = #attn.schedule<q_tile = 64, kv_tile = 64, warps = 4, stages = 2, warp_specialized = true, persistent = true, cluster = 2>
+
+// -----
+
 // expected-error @+1 {{expected 1 to 8 stages, got 0}}
 #schedule = #attn.schedule<q_tile = 64, kv_tile = 64, warps = 4, stages = 0>
 

@@ -18,6 +18,18 @@ attn.forward @causal #spec mask [affine_set<(q, k)[sq, sk] : (q + sk - sq - k >=
 
 // -----
 
+// Two blocks of a cluster copy keys for each other, so both visit what any of their 256 rows needs.
+// CHECK-LABEL: attn.kernel @cluster
+//       CHECK:   %q_last = attn.bound "q_last" reduce min affine_map<(d0, d1) -> (d0 + 255, d1 - 1)>(%row_begin, %sq)
+#spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
+// expected-remark @+3 {{attn-build-kernel: a block has 128 rows}}
+// expected-remark @+2 {{attn-build-kernel: 2 blocks share K and V, so each visits the tiles that any of their 256 rows sees}}
+// expected-remark @+1 {{attn-classify-blocks: the mask costs nothing in full tiles}}
+attn.forward @cluster #spec mask [affine_set<(q, k)[sq, sk] : (q + sk - sq - k >= 0)>]
+  schedule <q_tile = 128, kv_tile = 64, warps = 8, stages = 2, warp_specialized = true, cluster = 2>
+
+// -----
+
 // A sliding window cuts tiles on both sides; those before it are not visited.
 // CHECK-LABEL: attn.kernel @window
 //       CHECK:   %kv_begin = attn.bound "kv_begin" reduce max

@@ -260,3 +260,44 @@ tile.kernel @product() threads 128 grid [[], [], []] {
   // expected-error @+1 {{expected one slot of the ring, got '!tile.st<128, 64, f8E4M3FN, stages = 2>'}}
   tile.warpgroup.mma_ABt_async %out, %probs, %v_t : !tile.rt<16, 128, f32>, !tile.rt<16, 64, f8E4M3FN>, !tile.st<128, 64, f8E4M3FN, stages = 2>
 }
+
+// -----
+// expected-error @+1 {{expected a cluster of 2 to 8 blocks with roles, got 2}}
+tile.kernel @alone() threads 128 grid [[], [], []] attributes {cluster = 2 : i64} {
+  tile.block.sync
+}
+
+// -----
+// expected-error @+1 {{expected a tile.cluster.sync at the end, for other blocks arrive at this one's barriers, got tile.cluster.arrive}}
+tile.kernel @leaves_early() threads 256 grid [[], [], []] attributes {warpgroups = 1 : i64, cluster = 2 : i64} {
+  %k_empty = tile.alloc : !tile.barrier
+  tile.cluster.arrive 2 %k_empty : !tile.barrier
+}
+
+// -----
+tile.kernel @arrivals() threads 256 grid [[], [], []] attributes {warpgroups = 1 : i64, cluster = 2 : i64} {
+  %k_empty = tile.alloc : !tile.barrier
+  // expected-error @+1 {{expected the 2 blocks of the kernel's cluster, got 4}}
+  tile.cluster.arrive 4 %k_empty : !tile.barrier
+  tile.cluster.sync
+}
+
+// -----
+tile.kernel @whole_tile(%k: !tile.tensor_map<bf16, 64, box = 64>, %i: index) threads 256 grid [[], [], []] attributes {warpgroups = 1 : i64, cluster = 2 : i64} {
+  %k_smem = tile.alloc : !tile.st<64, 64, bf16>
+  %k_full = tile.alloc : !tile.barrier
+  %k_rows = tile.rows %k, %i, %i : (!tile.tensor_map<bf16, 64, box = 64>, index, index) -> !tile.rows<bf16, 64>
+  %keep = tile.l2.evict_last : () -> !tile.policy
+  // expected-error @+1 {{expected boxes of 64 / 2 rows, got 64}}
+  tile.tma.multicast_async 2 %k_smem, %k_rows, %i, %k_full, %keep : !tile.st<64, 64, bf16>, !tile.rows<bf16, 64>, index, !tile.barrier, !tile.policy
+}
+
+// -----
+tile.kernel @half_tile(%k: !tile.tensor_map<bf16, 64, box = 32>, %i: index) threads 256 grid [[], [], []] attributes {warpgroups = 1 : i64} {
+  %k_smem = tile.alloc : !tile.st<64, 64, bf16>
+  %k_full = tile.alloc : !tile.barrier
+  %k_rows = tile.rows %k, %i, %i : (!tile.tensor_map<bf16, 64, box = 32>, index, index) -> !tile.rows<bf16, 64>
+  %keep = tile.l2.evict_last : () -> !tile.policy
+  // expected-error @+1 {{expected boxes of 64 / 1 rows, got 32}}
+  tile.tma.load_async %k_smem, %k_rows, %i, %k_full, %keep : !tile.st<64, 64, bf16>, !tile.rows<bf16, 64>, index, !tile.barrier, !tile.policy
+}

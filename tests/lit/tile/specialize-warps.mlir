@@ -72,3 +72,32 @@ attn.forward @causal #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 2, head_di
 attn.forward @in_order #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 2, head_dim = 64, head_dim_v = 64, lse = true>
   mask [affine_set<(q, k)[sq, sk] : (q + sk - sq - k >= 0)>]
   schedule <q_tile = 64, kv_tile = 128, warps = 4, stages = 2, warp_specialized = true>
+
+// -----
+
+// Two blocks of a cluster load half of each tile for both, and give a slot back to both producers.
+
+// CHECK-LABEL: tile.kernel @cluster
+//  CHECK-SAME:   %k_map: !tile.tensor_map<bf16, 64, box = 64>
+//  CHECK-SAME:   cluster = 2
+//       CHECK:   %cluster_begin = tile.index [(%q_begin floordiv 256) * 256]
+//       CHECK:   %q_last = tile.index min [%cluster_begin + 255, %sq - 1]
+//       CHECK:   %[[ARRIVALS:.+]] = tile.index [16]
+//  CHECK-NEXT:   tile.bar.init %k_empty, %[[ARRIVALS]]
+//       CHECK:   tile.bar.publish
+//  CHECK-NEXT:   tile.cluster.sync
+//       CHECK:   tile.role issuer
+// other tiles of rows read K and V, too
+//       CHECK:     %[[KEEP:.+]] = tile.l2.evict_last
+//  CHECK-NEXT:     tile.tma.multicast_async 2 %{{.+}}, %k_rows, %{{.+}}, %{{.+}}, %[[KEEP]]
+//       CHECK:   tile.role checker
+//       CHECK:     tile.bar.arrive
+//       CHECK:   tile.warpgroup.increase_registers
+//       CHECK:   tile.cluster.arrive 2
+//   CHECK-NOT:   tile.bar.arrive
+//       CHECK:   tile.warpgroup.wait_for_store
+//  CHECK-NEXT:   tile.cluster.sync {note = "other blocks may still arrive here"}
+//  CHECK-NEXT: }
+attn.forward @cluster #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 2, head_dim = 64, head_dim_v = 64, lse = true>
+  mask [affine_set<(q, k)[sq, sk] : (q + sk - sq - k >= 0)>]
+  schedule <q_tile = 128, kv_tile = 128, warps = 8, stages = 2, warp_specialized = true, overlap = true, cluster = 2>

@@ -56,6 +56,17 @@ TEST(Space, EachRuleNamesItselfAndItsNumbers) {
   const Schedule alone{
       .q_tile = 64, .kv_tile = 64, .warps = 4, .warp_specialized = true, .overlap = true, .ping_pong = true};
   EXPECT_STREQ(rejection({spec, target("sm_90a"), prefill}, alone)->rule->name, "turns");
+  Schedule clusters{.q_tile = 64, .kv_tile = 64, .warps = 4, .stages = 2, .cluster = 2};
+  EXPECT_EQ(rejection({spec, target("sm_90a"), prefill}, clusters)->numbers, "2 blocks without roles");
+  clusters.warp_specialized = true, clusters.persistent = true;
+  EXPECT_EQ(rejection({spec, target("sm_90a"), prefill}, clusters)->numbers, "2 blocks in a persistent grid");
+  EXPECT_EQ(brokenRule(spec, {.batch = 1, .q_len = 60, .kv_len = 4096, .q_total = 60},
+                       "q_tile=64 kv_tile=64 warps=4 stages=2 pack_gqa=0 split_kv=0 warp_specialized=1 cluster=2"),
+            "idle-blocks: 60 rows in tiles of 64");
+  EXPECT_EQ(brokenRule(spec, prefill,
+                       "q_tile=64 kv_tile=64 warps=4 stages=2 pack_gqa=0 split_kv=0 warp_specialized=1 "
+                       "cluster=2"),
+            "");
   const Schedule no_ring{.q_tile = 64, .kv_tile = 64, .warps = 4, .stages = 1, .warp_specialized = true};
   EXPECT_STREQ(rejection({spec, target("sm_90a"), prefill}, no_ring)->rule->name, "rings");
   EXPECT_EQ(brokenRule(spec, prefill, "q_tile=64 kv_tile=32 warps=4 stages=5 pack_gqa=0 split_kv=0"),

@@ -52,6 +52,10 @@ TEST(Schedule, RolesRoundTripAndHaveRules) {
   const std::string all = "overlap=1 ping_pong=1 persistent=1";
   EXPECT_EQ(toText(scheduleFromText(hopper + all)), hopper + all);
   EXPECT_EQ(toText(scheduleFromText(hopper)), hopper + "overlap=0 ping_pong=0 persistent=0") << "roles alone";
+  for (const char* cluster : {"", " cluster=2"}) { // said only where there are some
+    const std::string text = toText(scheduleFromText(hopper + (*cluster ? cluster + 1 : "cluster=1")));
+    EXPECT_EQ(text.substr(text.find(" persistent=0")), std::string(" persistent=0") + cluster);
+  }
   const std::string portable = "q_tile=128 kv_tile=128 warps=8 stages=2 pack_gqa=0 split_kv=0 ";
   const std::vector<std::pair<std::string, std::string>> cases = {
       {portable + "overlap=1", "invalid: overlap=1: it is about a kernel with roles; add warp_specialized=1"},
@@ -62,6 +66,12 @@ TEST(Schedule, RolesRoundTripAndHaveRules) {
       {hopper + "overlap=2", "invalid: overlap=2: it is 0 or 1; use 1 for yes"},
       {hopper + "ping_pong=1",
        "invalid: ping_pong=1: two or three warpgroups whose products overlap take turns; use warps=8 overlap=1"},
+      {hopper + "cluster=3", "invalid: cluster=3: one block alone, or two that share K and V; use 1 or 2"},
+      {portable + "cluster=2", "invalid: cluster=2: it is about a kernel with roles; add warp_specialized=1"},
+      {hopper + "persistent=1 cluster=2",
+       "invalid: cluster=2: a persistent grid deals its pieces to single blocks; drop it, or persistent=1"},
+      {"q_tile=64 kv_tile=64 warps=4 stages=2 pack_gqa=1 split_kv=1 warp_specialized=1 cluster=2",
+       "invalid: cluster=2: blocks that are neighbours in a split grid have other keys; drop it, or split_kv=1"},
       {"q_tile=128 kv_tile=64 warps=8 stages=1 pack_gqa=0 split_kv=0 warp_specialized=1",
        "invalid: stages=1: a producer runs ahead of those who compute, in rings of 2 stages or more; use 2"},
       {"q_tile=96 kv_tile=64 warps=6 stages=2 pack_gqa=0 split_kv=0 warp_specialized=1",

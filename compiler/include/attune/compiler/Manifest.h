@@ -31,6 +31,7 @@ struct Manifest {
   int kv_tile = 0;
   bool pack_gqa = false;
   bool persistent = false;   ///< the grid counts pieces of work, which no more blocks than multiprocessors share
+  int cluster = 1;           ///< blocks along x that run together: the grid is a multiple of it
   int threads = 0;           ///< per block
   int shared_bytes = 0;      ///< dynamic
   bool starts_early = false; ///< waits for the kernel before it itself: launch with LaunchConfig::overlaps_predecessor

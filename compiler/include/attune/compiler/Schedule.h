@@ -6,7 +6,8 @@
 namespace [[gnu::visibility("default")]] attune {
 
 /// The tuner's choice for one kernel. Text form: "q_tile=128 kv_tile=64 warps=4 stages=1 pack_gqa=0 split_kv=0", and
-/// " warp_specialized=1 overlap=1 ping_pong=1 persistent=1" behind it for a kernel with roles.
+/// " warp_specialized=1 overlap=1 ping_pong=1 persistent=1" behind it for a kernel with roles, with
+/// " cluster=2" if it has clusters.
 struct Schedule {
   int q_tile = 128;      ///< rows of one block: queries, or (query, head of the group) pairs when pack_gqa
   int kv_tile = 64;      ///< keys of one tile
@@ -21,6 +22,9 @@ struct Schedule {
   bool overlap = false;    ///< S(j) = Q K(j)^T runs beside P(j + 1) V(j + 1), which runs on beside the softmax of S(j)
   bool ping_pong = false;  ///< warpgroups take turns: one's products run beside another's softmax
   bool persistent = false; ///< as many blocks as multiprocessors take turns at tiles of rows, the longest first
+  /// Blocks that run together on tiles of rows that are neighbours, and visit the same key tiles: each copies its part
+  /// of K and V to all of them. 1: blocks on their own.
+  int cluster = 1;
 };
 
 std::string toText(const Schedule& schedule);

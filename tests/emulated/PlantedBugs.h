@@ -1,0 +1,46 @@
+// Bugs planted into a kernel's text, which the emulated device has to find.
+#pragma once
+
+#include "tests/support/Harness.h"
+
+#include <ostream>
+#include <string>
+
+namespace attune::test {
+
+struct Bug {
+  const char* name;
+  const char* text; ///< what a right kernel says
+  int nth;          ///< which of them, from 0
+  const char* wrong;
+};
+
+inline void PrintTo(const Bug& bug, std::ostream* out) { *out << bug.text << " -> " << bug.wrong; }
+
+/// Empty if the text is not there so often: then the kernel has changed and the test must.
+inline std::string planted(const std::string& cuda, const Bug& bug) {
+  std::size_t at = cuda.find(bug.text);
+  for (int i = 0; i < bug.nth && at != std::string::npos; ++i)
+    at = cuda.find(bug.text, at + 1);
+  return at == std::string::npos ? "" : std::string(cuda).replace(at, std::string(bug.text).size(), bug.wrong);
+}
+
+/// What gave the bug away under a few seeds, an error or a wrong result, or empty.
+inline std::string found(Case c, const Mutation& mutation) {
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    c.seed = seed;
+    c.random_landing = seed % 2 == 0;
+    const reference::Tensors tensors = tensorsOf(c);
+    try {
+      const Result result = run(c, tensors, mutation);
+      const auto comparison = reference::compare(c.spec, c.lengths, tensors, result.o, result.lse);
+      if (!comparison.ok || !result.gaps_untouched)
+        return "wrong result: " + comparison.message;
+    } catch (const DeviceError& e) {
+      return e.what();
+    }
+  }
+  return "";
+}
+
+} // namespace attune::test

@@ -1,0 +1,148 @@
+// attention_forward: O = softmax(mask(scale * Q K^T)) V
+//   bf16, head dim 128, 28 query heads on 4 key/value heads
+//   visible: key <= query + sk - sq
+//   q_tile 128, kv_tile 128, 2 consumer warpgroups and a producer, 2 stages, overlap, ping-pong, clusters of 2
+#include <attune/arch/sm90/wgmma_128.cuh>
+#include <attune/sm90.cuh>
+
+using namespace attune;
+using block = specialized_block<2>;
+
+extern "C" __global__ void __cluster_dims__(2) __launch_bounds__(block::threads, 1)
+    attention_forward(const __grid_constant__ tensor_map<bf16, 128> q_map,
+                      const __grid_constant__ tensor_map<bf16, 128> k_map,
+                      const __grid_constant__ tensor_map<bf16, 128> v_map, const gl<bf16, 128> v,
+                      const __grid_constant__ tensor_map<bf16, 128> o_map, const gl<bf16, 128> o,
+                      const gl<float, 1> lse, const int sq, const int sk, const float scale) {
+  auto& q_smem = shared::at<st<bf16, 128, 128>>(0);
+  auto& k_smem = shared::at<st<bf16, 128, 128>[2]>(32768);
+  auto& v_smem = shared::at<st<bf16, 128, 128>[2]>(98304);
+  auto& o_smem = shared::at<st<bf16, 128, 128>>(0); // q_smem is dead by then
+  auto& q_full = shared::at<mbarrier>(163840);
+  auto& k_full = shared::at<mbarrier[2]>(163848);
+  auto& k_empty = shared::at<mbarrier[2]>(163864);
+  auto& v_full = shared::at<mbarrier[2]>(163880);
+  auto& v_empty = shared::at<mbarrier[2]>(163896);
+  auto& v_landed = shared::at<mbarrier[2]>(163912); // V of a tile that the mask cuts, before v_full
+  auto& v_nonfinite = shared::at<int>(163928); // where the mask cuts, V held one: 0 times NaN would be NaN
+
+  // one block: 128 queries of one head, beside the other tile of its cluster; the longest rows go first
+  const int q_begin = (gridDim.x - blockIdx.x - 1) * 128;
+  const int cluster_begin = floordiv(q_begin, 256) * 256; // its blocks visit the same key tiles
+  const int head = blockIdx.y;
+  const int batch = blockIdx.z;
+
+  // key tiles [0, kv_end) have a visible pair, of [0, full_end) every pair is visible
+  const int q_last = min(cluster_begin + 255, sq - 1);
+  const int kv_end = ceildiv(q_last + sk - sq + 1, 128);
+  const int full_end = max(floordiv(cluster_begin + sk - sq + 1, 128), 0);
+  const auto visible = [=](int query, int key) { return key <= query + sk - sq; };
+  const float scale_log2 = scale * log2e;
+  const int kv_last = max(kv_end - 1, 0); // visited first, even if nothing of it is visible
+  const int cut_begin = min(full_end, kv_last);
+  const Ring<2> ring{kv_last};
+
+  tma::prefetch(q_map, k_map, v_map, o_map);
+  bar::init(q_full, 1);
+  bar::init(k_full, 1);
+  bar::init(k_empty, 16); // one arrival of each consumer warp of all blocks
+  bar::init(v_full, 1);
+  bar::init(v_empty, 16);
+  bar::init(v_landed, 1);
+  bar::init(v_nonfinite);
+  bar::publish();
+  cluster::sync();
+
+  if (block::is_producer()) {
+    warpgroup::decrease_registers<24>();
+    const auto q_rows = rows(q_map, batch, head);
+    const auto k_rows = rows(k_map, batch, head / 7);
+    const auto v_rows = rows(v_map, batch, head / 7);
+    if (warpgroup::is_issuer()) { // K is one tile ahead of V, the order in which they are used
+      tma::multicast_async<2>(k_smem[ring(kv_last)], k_rows, kv_last * 128, k_full[ring(kv_last)], l2::evict_last());
+      tma::load_async(q_smem, q_rows, q_begin, q_full, l2::evict_first());
+      for (int j = kv_last; j >= 0; --j) {
+        if (j > 0) {
+          bar::wait(k_empty[ring(j - 1)], ring.phase(j - 1) ^ 1);
+          tma::multicast_async<2>(k_smem[ring(j - 1)], k_rows, (j - 1) * 128, k_full[ring(j - 1)], l2::evict_last());
+        }
+        bar::wait(v_empty[ring(j)], ring.phase(j) ^ 1);
+        tma::multicast_async<2>(v_smem[ring(j)], v_rows, j * 128, j >= full_end ? v_landed[ring(j)] : v_full[ring(j)],
+                                l2::evict_last());
+      }
+    }
+    if (warpgroup::is_checker()) { // a hidden key weighs 0, but 0 times NaN is NaN
+      for (int j = kv_last; j >= full_end; --j) {
+        bar::wait(v_landed[ring(j)], ring.phase(j));
+        warp::make_finite(v_smem[ring(j)], v_nonfinite);
+        bar::arrive(v_full[ring(j)]);
+      }
+    }
+    return;
+  }
+  warpgroup::increase_registers<240>();
+
+  rt<float, 16, 128> scores;
+  rt<bf16, 16, 128> probs;
+  rt<float, 16, 128> out;
+  rv<16> row_max, row_sum, rescale;
+  softmax::reset(out, row_max, row_sum);
+
+  bar::wait(q_full, 0);
+  warpgroup::begin_turns<2>();
+
+  // tiles that the mask cuts
+  for (int j = kv_last; j >= cut_begin; --j) {
+    bar::wait(k_full[ring(j)], ring.phase(j));
+    warpgroup::take_turn<2>();
+    warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(j)]);
+    warpgroup::pass_turn<2>();
+    warpgroup::wait<0>(scores);
+    cluster::arrive<2>(k_empty[ring(j)]);
+    softmax::mask(scores, q_begin, j * 128, visible);
+    softmax::step_masked(scores, row_max, row_sum, rescale, scale_log2);
+    bar::wait(v_full[ring(j)], ring.phase(j));
+    warp::mul_row(out, out, rescale);
+    warp::convert(probs, scores);
+    if (j > cut_begin) { // the last one's P V is left to what follows
+      warpgroup::mma_AB_async(out, probs, v_smem[ring(j)]);
+      warpgroup::wait<0>(out);
+      cluster::arrive<2>(v_empty[ring(j)]);
+    }
+  }
+
+  // tiles where every pair is visible: S(j) = Q K(j)^T runs while P(j + 1) V(j + 1) accumulates
+  for (int j = cut_begin - 1; j >= 0; --j) {
+    bar::wait(k_full[ring(j)], ring.phase(j));
+    warpgroup::take_turn<2>();
+    warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(j)]);
+    warpgroup::mma_AB_async(out, probs, v_smem[ring(j + 1)]);
+    warpgroup::pass_turn<2>();
+    warpgroup::wait<1>(scores);
+    cluster::arrive<2>(k_empty[ring(j)]);
+    softmax::step(scores, row_max, row_sum, rescale, scale_log2);
+    bar::wait(v_full[ring(j)], ring.phase(j));
+    warpgroup::wait<0>(out);
+    cluster::arrive<2>(v_empty[ring(j + 1)]);
+    warp::mul_row(out, out, rescale);
+    warp::convert(probs, scores);
+  }
+
+  // the last P V
+  warpgroup::mma_AB_async(out, probs, v_smem[ring(0)]);
+  warpgroup::wait<0>(out);
+
+  rv<16> row_lse;
+  softmax::normalize(out, row_lse, row_max, row_sum, scale_log2);
+  warp::store(rows(lse, batch, head), row_lse, q_begin, sq);
+  block::sync_consumers(); // every warp is done with Q
+  warpgroup::store(o_smem, out);
+  warpgroup::store_async(rows(o_map, batch, head), o_smem, q_begin);
+  const auto o_rows = rows(o, batch, head);
+
+  // a NaN or infinity of V goes into the rows that do see it
+  warpgroup::add_nonfinite(o_rows, v_nonfinite, rows(v, batch, head / 7), full_end * 128, min(kv_end * 128, sk),
+                           q_begin, sq, visible);
+  warpgroup::wait_for_store();
+  cluster::sync(); // other blocks may still arrive here
+}
