@@ -12,8 +12,8 @@
 
 namespace attune::test {
 
-/// Which GPU the emulated device stands in for, or the kernels of which GPU run: sm_80 (TestTarget.cpp), unless a test program has its own definition.
-/// So the same tests run for each family of kernels.
+/// Which GPU the emulated device stands in for, or the kernels of which GPU run: sm_80 (TestTarget.cpp), unless a test
+/// program has its own definition. So the same tests run for each family of kernels.
 std::string testTarget();
 
 /// One problem on the emulated device, under one seed of its scheduler; or on the GPU that ATTUNE_TEST_DEVICE names.
