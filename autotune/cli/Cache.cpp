@@ -3,6 +3,7 @@
 #include "autotune/cli/StoreEntries.h"
 
 #include "attune/compiler/Error.h"
+#include "compiler/spec/Nearest.h"
 #include "runtime/cache/Bundle.h"
 #include "runtime/cache/Paths.h"
 
@@ -12,6 +13,7 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 namespace attune::cli {
@@ -145,7 +147,15 @@ Answer diff(Stores& stores, const std::string& folder, bool json) {
   return {{{"differences", differences}}};
 }
 
+const std::vector<std::string>& actions() {
+  static const std::vector<std::string> all = {"path",  "list", "show",   "verify", "prune",
+                                               "merge", "diff", "export", "import", "clear"};
+  return all;
+}
+
 Exit run(const Options& o, bool json) {
+  if (std::ranges::find(actions(), o.action) == actions().end())
+    throw UsageError(fmt::format("'{}' is not what a cache does; {}", o.action, didYouMean(o.action, actions())));
   const auto wants = [&](std::size_t least, std::size_t most, const char* what) {
     if (o.arguments.size() < least || o.arguments.size() > most)
       throw UsageError(fmt::format("attune cache {} takes {}", o.action, what));
@@ -179,9 +189,7 @@ Exit run(const Options& o, bool json) {
 
 std::function<Exit()> defineCache(CLI::App& app, const bool& json) {
   const auto options = std::make_shared<Options>();
-  app.add_option("ACTION", options->action, "path, list, show, verify, prune, merge, diff, export, import, clear")
-      ->required()
-      ->check(CLI::IsMember({"path", "list", "show", "verify", "prune", "merge", "diff", "export", "import", "clear"}));
+  app.add_option("ACTION", options->action, fmt::to_string(fmt::join(actions(), ", ")))->required();
   app.add_option("ARGUMENTS", options->arguments, "a file, folders, or what to show");
   app.add_option("--max-size", options->max_bytes, "prune: what may stay, in bytes or as 500MB")
       ->transform(CLI::AsSizeValue(false));

@@ -46,6 +46,7 @@ std::function<Exit()> defineCompile(CLI::App& app, const bool& json);
 std::function<Exit()> defineRun(CLI::App& app, const bool& json);
 std::function<Exit()> defineProfile(CLI::App& app, const bool& json);
 std::function<Exit()> defineExplain(CLI::App& app, const bool& json);
+std::function<Exit()> defineSpec(CLI::App& app, const bool& json);
 std::function<Exit()> defineTune(CLI::App& app, const bool& json);
 std::function<Exit()> definePrecompute(CLI::App& app, const bool& json);
 std::function<Exit()> defineBench(CLI::App& app, const bool& json);

@@ -1,8 +1,10 @@
 #include "autotune/cli/CompileReport.h"
 
 #include "autotune/cli/Output.h"
+#include "autotune/cli/Stores.h"
 
 #include "attune/compiler/DefaultSchedule.h"
+#include "runtime/engine/KernelStore.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -13,21 +15,28 @@ namespace {
 constexpr std::int64_t long_prefill = 4096;
 }
 
-CompileReport compileReport(const AttentionSpec& spec, const CompileRequest& request) {
+CompileReport lowered(const AttentionSpec& spec, const CompileRequest& request) {
   CompileReport report{.spec = spec, .arch = request.arch};
   const Target& to = target(request.arch);
   const bool decode = request.phase == "decode";
   report.schedule = request.schedule.empty() ? defaultSchedule(spec, to, decode ? 1 : long_prefill, decode)
                                              : scheduleFromText(request.schedule);
   report.result = compile(spec, report.schedule, to, {.dump_stages = true});
-  const auto toolchain = Toolchain::shared();
   for (const KernelSource& kernel : report.result.kernels)
     report.kernels.push_back(
-        {.name = kernel.manifest.name,
-         .cuda = kernel.cuda,
-         .build = toolchain->build(kernel.cuda, request.arch, Image::Kind::Cubin, kernel.manifest.name),
-         .shared_bytes = kernel.manifest.shared_bytes});
+        {.name = kernel.manifest.name, .cuda = kernel.cuda, .shared_bytes = kernel.manifest.shared_bytes});
   return report;
+}
+
+void build(CompileReport& report) {
+  for (CompiledKernel& kernel : report.kernels)
+    kernel.build = Toolchain::shared()->build(kernel.cuda, report.arch, Image::Kind::Cubin, kernel.name);
+}
+
+void buildThroughCache(CompileReport& report) {
+  cache::EntryStore store(kernelOptions());
+  for (CompiledKernel& kernel : report.kernels)
+    kernel.build = buildThrough(store, kernel.cuda, kernel.name, report.arch, Image::Kind::Cubin).build;
 }
 
 std::string stageKind(const Stage& stage) {

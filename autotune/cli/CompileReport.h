@@ -19,7 +19,7 @@ struct CompileRequest {
 
 struct CompiledKernel {
   std::string name, cuda;
-  Build build; ///< a cubin
+  Build build; ///< a cubin, once it is built
   int shared_bytes = 0;
 };
 
@@ -32,7 +32,12 @@ struct CompileReport {
   std::vector<CompiledKernel> kernels;
 };
 
-CompileReport compileReport(const AttentionSpec& spec, const CompileRequest& request);
+/// To CUDA text. Throws UserError for what is invalid or does not fit the target.
+CompileReport lowered(const AttentionSpec& spec, const CompileRequest& request);
+/// The cubins. Throws DeviceError without NVRTC.
+void build(CompileReport& report);
+/// The same through the cache, for those who do not ask how long it takes.
+void buildThroughCache(CompileReport& report);
 
 /// "attn", "tile" or "cuda": the language that a stage is written in.
 std::string stageKind(const Stage& stage);

@@ -2,11 +2,15 @@
 #include "autotune/cli/Execution.h"
 #include "autotune/cli/Output.h"
 
+#include "runtime/cache/Paths.h"
 #include "runtime/toolchain/Toolchain.h"
+
+#include <filesystem>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 namespace attune::cli {
 
@@ -31,11 +35,25 @@ Check check(const char* name, bool needed, Action&& action) {
 std::string tinyRun(const char* device) {
   const AttentionSpec spec = specFromJson(R"({"q_heads": 2, "kv_heads": 1, "head_dim": 32, "causal": true})");
   const Workload workload = randomWorkload(spec, {.batch = 1, .q_len = 40, .kv_len = 72}, 1);
-  const Execution execution = execute(workload, device, {}, true);
+  const Execution execution = execute(workload, device, {}, true, {.folder = ""}); // compiled now, not found
   if (!execution.comparison->ok)
     throw InternalError(execution.comparison->message);
   return fmt::format("compiled in {:.0f} ms, error {:.1e} of {:.1e} allowed", compileMilliseconds(execution.plan),
                      execution.comparison->max_abs_error, execution.comparison->error_bound);
+}
+
+/// Where kernels are kept, and that they can be.
+std::string cacheFolder() {
+  const std::filesystem::path folder = cache::userCacheFolder();
+  if (folder.empty())
+    throw UsageError(
+        "none: ATTUNE_CACHE_DIR is empty, or there is no home; kernels are compiled again in each process");
+  std::filesystem::path above = folder; // it is made when it is needed
+  while (!std::filesystem::exists(above) && above.has_relative_path())
+    above = above.parent_path();
+  if (access(above.c_str(), W_OK) != 0)
+    throw UsageError(fmt::format("{} cannot be written; kernels are compiled again in each process", above.string()));
+  return folder.string();
 }
 
 Exit run(bool json) {
@@ -48,6 +66,8 @@ Exit run(bool json) {
   if (checks.back().ok)
     checks.push_back(check("kernel on the GPU", true, [] { return tinyRun("cuda:0"); }));
   checks.push_back(check("kernel on the emulated device", true, [] { return tinyRun("emulated"); }));
+
+  checks.push_back(check("cache", false, cacheFolder));
 
   bool ok = true;
   nlohmann::json document = {{"checks", nlohmann::json::array()}};

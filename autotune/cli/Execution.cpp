@@ -55,10 +55,10 @@ PrepareOptions RunOptions::prepare() const {
   return options;
 }
 
-Execution execute(const Workload& workload, const std::string& device_name, const PrepareOptions& options,
-                  bool verify) {
+Execution execute(const Workload& workload, const std::string& device_name, const PrepareOptions& options, bool verify,
+                  const CacheOptions& cache) {
   const auto device = std::make_shared<RecordingDevice>(openDevice(device_name));
-  Engine engine(device, storedSchedules());
+  Engine engine(device, storedSchedules(), cache);
   Execution execution{.device = device->properties(),
                       .plan = engine.prepare(workload.spec, reference::problemOf(workload.lengths), options)};
   const reference::DeviceTensors tensors(device, workload.spec, workload.lengths, workload.tensors);

@@ -42,7 +42,8 @@ struct Execution {
   double time_us = 0;                                     ///< of all kernels, back to back; GPU only
 };
 
-Execution execute(const Workload& workload, const std::string& device, const PrepareOptions& options, bool verify);
+Execution execute(const Workload& workload, const std::string& device, const PrepareOptions& options, bool verify,
+                  const CacheOptions& cache = {});
 
 /// {device, kernel, schedule, splits, compile_ms, max_abs_error, error_bound, ok, and on a GPU time_us, tflops,
 /// gbytes_per_s}

@@ -22,7 +22,7 @@ Exit run(const RunOptions& options, bool json) {
   if (json) {
     printJson(toJson(workload, execution));
   } else {
-    Table table({"kernel", "device", "schedule", "splits", "compile ms", "max error", "bound", "time us"});
+    Table table({"kernel", "device", "schedule", "splits", "compile ms", "max error", "bound", "LSE error", "time us"});
     std::string kernels;
     for (const PlannedKernel& kernel : execution.plan.kernels())
       kernels += (kernels.empty() ? "" : " + ") + kernel.name;
@@ -30,6 +30,7 @@ Exit run(const RunOptions& options, bool json) {
                fmt::to_string(execution.plan.splits()), fmt::format("{:.0f}", compileMilliseconds(execution.plan)),
                comparison ? fmt::format("{:.2e}", comparison->max_abs_error) : "-",
                comparison ? fmt::format("{:.2e}", comparison->error_bound) : "-",
+               comparison && workload.spec.lse ? fmt::format("{:.2e}", comparison->max_lse_error) : "-",
                execution.device.emulated ? "-" : fmt::format("{:.1f}", execution.time_us)});
     table.print();
   }

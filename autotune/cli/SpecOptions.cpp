@@ -5,6 +5,7 @@
 #include "attune/compiler/Error.h"
 #include "attune/compiler/Presets.h"
 #include "attune/compiler/SpecJson.h"
+#include "attune/compiler/Target.h"
 
 #include <fstream>
 #include <iostream>
@@ -18,6 +19,13 @@ namespace attune::cli {
 SpecOptions::SpecOptions(CLI::App& app) {
   app.add_option("SPEC", spec_, "spec as JSON: a file, - for stdin, or inline: '{\"q_heads\": 8, \"head_dim\": 64}'");
   app.add_option("--preset", preset_, "the attention of a known model; `attune presets` lists them");
+}
+
+std::string archNames() {
+  std::string names;
+  for (const Target& t : targets())
+    names += (names.empty() ? "" : ", ") + t.name;
+  return names;
 }
 
 AttentionSpec readSpec(const std::string& text) {

@@ -18,9 +18,10 @@ namespace {
 
 constexpr Verb verbs[] = {
     {"compile", "spec to CUDA, PTX and cubin, for any GPU, without one", defineCompile},
+    {"spec", "the keys of a spec and the grammar of its masks; of one spec, its canonical form", defineSpec},
     {"run", "run a spec on tensors, and verify", defineRun},
     {"profile", "run on the emulated device and count what happens", defineProfile},
-    {"explain", "why the kernel is what it is: passes, remarks, tiles, splits", defineExplain},
+    {"explain", "what is chosen and why: time, resources, what came second, what was rejected", defineExplain},
     {"tune", "choose schedules for shapes, and remember them", defineTune},
     {"precompute", "fill the cache ahead of time, with or without the GPU", definePrecompute},
     {"bench", "measure: attention, ceilings, time to a first kernel, the host", defineBench},

@@ -199,6 +199,21 @@ std::int64_t floorDiv(std::int64_t a, std::int64_t b) { return a / b - (a % b < 
 
 } // namespace
 
+std::span<const MaskForm> maskForms() {
+  static constexpr MaskForm forms[] = {
+      {"SET and SET", "both hold; a union is a list of strings instead of an 'or'"},
+      {"SUM < SUM, <=, >, >=, ==", "a set: the pairs (q, k) that a query may see"},
+      {"TERM + TERM, TERM - TERM", "a sum"},
+      {"TERM * 3, TERM // 3, TERM % 3", "by an integer; // rounds down, and its integer is positive, as that of %"},
+      {"(SUM), -TERM", "nested 64 deep at most"},
+      {"q, k", "positions of query and key in their sequences, from 0"},
+      {"sq, sk", "lengths of the sequences of queries and keys"},
+      {"4095",
+       "an integer; for positions up to 2^20 no value may leave 32 bits, and a set has 1024 characters at most"},
+  };
+  return forms;
+}
+
 MaskConjunction parseMask(std::string_view text) { return Parser(text).parse(); }
 
 std::int64_t evaluate(const MaskExpr& e, std::int64_t q, std::int64_t k, std::int64_t sq, std::int64_t sk) {

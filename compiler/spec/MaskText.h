@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -21,10 +22,14 @@ struct MaskConstraint {
 };
 using MaskConjunction = std::vector<MaskConstraint>;
 
-/// Reads one conjunction: comparisons (<, <=, >, >=, ==) joined by `and`, over sums of q, k, sq, sk and integers, with
-/// * by an integer, and
-/// // (rounds down) and % by a positive integer. At most 1024 characters, and for positions up to 2^20 no value leaves
-/// 32 bits, since kernels evaluate masks in 32 bits. Throws UserError that names the column.
+/// What parseMask reads, from the loosest to the tightest binding, for people: a form, and what it means.
+struct MaskForm {
+  const char* form;
+  const char* meaning;
+};
+std::span<const MaskForm> maskForms();
+
+/// Reads one conjunction (maskForms). Throws UserError that names the column.
 MaskConjunction parseMask(std::string_view text);
 
 /// The value for one pair; divisions round down.

@@ -43,12 +43,15 @@ std::string nearest(std::string_view name, std::span<const std::string> known) {
 }
 
 std::string didYouMean(std::string_view name, std::span<const std::string> known) {
-  if (const std::string near = nearest(name, known); !near.empty())
-    return "did you mean '" + near + "'?";
-  std::string all = "use one of: ";
+  constexpr std::size_t few = 8;
+  const std::string near = nearest(name, known);
+  std::string text = near.empty() ? "use one of: " : "did you mean '" + near + "'?";
+  if (!near.empty() && known.size() > few)
+    return text;
+  text += near.empty() ? "" : " There are ";
   for (const std::string& candidate : known)
-    all += (&candidate == known.data() ? "" : ", ") + candidate;
-  return all;
+    text += (&candidate == known.data() ? "" : ", ") + candidate;
+  return text;
 }
 
 } // namespace attune

@@ -33,6 +33,14 @@ std::string nameOf(E value, const Names<E>& names) {
   return std::ranges::find(names, value, &std::pair<std::string, E>::second)->first;
 }
 
+template <class E>
+std::string oneOf(const Names<E>& names, const char* instead = "") {
+  std::string text;
+  for (const auto& [name, value] : names)
+    text += (text.empty() ? "\"" : ", \"") + name + "\"";
+  return text + instead;
+}
+
 std::string entry(std::string_view key, const Json& value) { return fmt::format("\"{}\": {}", key, shown(value)); }
 
 /// Reads the values of one JSON object; an absent key leaves its variable as it is, and null means an absent optional.
@@ -155,12 +163,37 @@ bool readOutputs(const Json& json) {
 
 } // namespace
 
+std::vector<SpecKey> specKeys() {
+  return {
+      {"dtype", oneOf(dtypeNames()), "of Q, K, V and O; softmax and sums are fp32"},
+      {"q_heads", "integer", "heads of Q and O; required"},
+      {"kv_heads", "integer", "heads of K and V, a divisor of q_heads; default: q_heads"},
+      {"head_dim", "integer", "of Q and K: a multiple of 8 from 8 to 256; required"},
+      {"head_dim_v", "integer", "of V and O: likewise; default: head_dim"},
+      {"causal", oneOf(causalNames(), ", or true"),
+       "no later keys; the diagonal ends in that corner; true: bottom_right"},
+      {"window", R"({"left": L, "right": R})", "keys within these inclusive distances; an absent side is unlimited"},
+      {"chunk", "integer", "keys of the query's own chunk of this many positions"},
+      {"prefix", "integer", "keys below it are visible to every query"},
+      {"mask", "list of strings", "a union of sets in q, k, sq, sk; instead of the four above"},
+      {"softcap", "number", "c: a score s becomes c tanh(s / c); 0: none"},
+      {"alibi", oneOf(alibiNames(), ", or true"), "slopes are an input, alibi_slopes; true: per_head"},
+      {"sink", "true, false", "one more logit per q head joins the denominator; an input, sink"},
+      {"scale", "number", "of Q K^T; default: 1 / sqrt(head_dim)"},
+      {"layout", oneOf(layoutNames()), "of dense tensors: batch, sequence, heads, dim"},
+      {"varlen", "true, false", "sequences packed end to end; inputs cu_seqlens_q, cu_seqlens_k"},
+      {"outputs", R"(["o"], ["o", "lse"])", "LSE: natural log of each row's sum of exponentials"},
+      {"deterministic", "true, false", "same spec and shapes give the same bits"},
+      {"batch_invariant", "true, false", "a row's bits do not depend on the batch it is in"},
+  };
+}
+
 AttentionSpec specFromJson(std::string_view text) {
   const Json json = strictJson(text, "the spec");
-  const Reader reader(json, "a spec",
-                      {"dtype", "q_heads", "kv_heads", "head_dim", "head_dim_v", "causal", "window", "chunk", "prefix",
-                       "mask", "softcap", "alibi", "sink", "scale", "layout", "varlen", "outputs", "deterministic",
-                       "batch_invariant"});
+  std::vector<std::string> known;
+  for (const SpecKey& key : specKeys())
+    known.push_back(key.name);
+  const Reader reader(json, "a spec", known);
   for (const char* required : {"q_heads", "head_dim"})
     if (!reader.at(required))
       invalid(fmt::format("no \"{}\"", required), "a spec needs it", "add it");

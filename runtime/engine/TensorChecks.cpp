@@ -54,6 +54,8 @@ void checkPlace(std::string_view name, const Tensor& t, std::size_t alignment, c
 }
 
 void checkElement(std::string_view name, const Tensor& t, Element expected) {
+  if (t.data == 0 && t.shape.empty())
+    invalid(fmt::format("no {}", name), "the spec calls for it", "pass it to launch");
   if (t.element != expected)
     invalid(fmt::format("{} of {}", name, nameOf(t.element)), fmt::format("it must be {} here", nameOf(expected)),
             "convert it, or change the spec's dtype");

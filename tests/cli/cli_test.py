@@ -7,6 +7,7 @@ import json
 import math
 import os
 import pathlib
+import shutil
 import signal
 import struct
 import subprocess
@@ -54,7 +55,7 @@ class Contract(Case):
         self.assertIn("Examples:", self.expect(0, "--help").stdout)
         self.assertRegex(self.expect(0, "--version").stdout, r"^attune \d+\.\d+\.\d+\n$")
         listed = self.expect(0, "--help").stdout
-        for verb in "compile run profile explain tune precompute bench cache presets devices doctor demo".split():
+        for verb in "compile spec run profile explain tune precompute bench cache presets devices doctor demo".split():
             self.assertIn(verb, listed)
             self.assertIn("--json", self.expect(0, verb, "--help").stdout)
 
@@ -107,6 +108,19 @@ class Contract(Case):
         document = self.document("doctor")
         self.assertTrue(document["ok"])
         self.assertEqual(document["checks"][0]["name"], "NVRTC")
+        details = {check["name"]: check["detail"] for check in self.document("doctor")["checks"]}
+        self.assertRegex(details["kernel on the emulated device"], r"compiled in [1-9]\d+ ms")  # again, not found in the cache
+        self.assertIn("cache", details)
+
+    def test_spec(self):
+        document = self.document("spec")
+        keys = {key["name"]: key for key in document["keys"]}
+        self.assertEqual(set(json.loads(self.expect(0, "spec", spec()).stdout)), set(keys))  # what is written is what is explained
+        self.assertIn("bottom_right", keys["causal"]["values"])
+        self.assertTrue(any("//" in form["form"] for form in document["mask"]))
+        self.assertIn("softcap", self.expect(0, "spec").stdout)
+        self.assertEqual(json.loads(self.expect(0, "spec", "--preset", "qwen2.5-7b").stdout)["head_dim"], 128)
+        self.expect(3, "spec", spec(casual=True), says=["causal"])
 
     def test_no_color(self):
         self.assertNotIn("\033", self.expect(0, "presets", NO_COLOR="1").stdout)
@@ -213,7 +227,36 @@ class Run(Case):
         self.assertEqual([k["name"] for k in self.document("compile", spec(), "--phase", "decode")["kernels"]],
                          ["attention_partial", "attention_combine"])
         self.assertIn("__global__", self.expect(0, "compile", "-", stdin=spec()).stdout)
-        self.expect(4, "compile", spec(), "--arch", "sm_81", says=["sm_80"])
+        self.expect(4, "compile", spec(), "--arch", "sm_81", says=["did you mean 'sm_80'", "sm_90a"])
+        self.expect(3, "compile", spec(dtype="fp61"), says=["did you mean 'fp16'", "bf16, fp16"])
+
+    def test_compile_prints_what_compiles_elsewhere(self):
+        for phase, kernels in [("prefill", ["attention_forward"]), ("decode", ["attention_partial", "attention_combine"])]:
+            for arch in ["sm_80", "sm_90a"]:
+                done = self.expect(0, "compile", spec(head_dim=64), "--phase", phase, "--arch", arch, "--self-contained")
+                self.assertNotIn("#include", done.stdout)
+                for kernel in kernels:
+                    self.assertIn(kernel + "(", done.stdout)
+                nvcc = shutil.which("nvcc") or shutil.which("nvcc", path="/usr/local/cuda/bin")
+                if not nvcc:
+                    self.skipTest("no nvcc")
+                (self.folder / "kernel.cu").write_text(done.stdout)
+                compiled = subprocess.run([nvcc, "-std=c++20", f"-arch={arch}", "-cubin", "-o", "kernel.cubin", "kernel.cu"],
+                                          cwd=self.folder, capture_output=True, text=True)
+                self.assertEqual(compiled.returncode, 0, compiled.stderr)
+                names = (self.folder / "kernel.cubin").read_bytes()
+                for kernel in kernels:
+                    self.assertIn(kernel.encode(), names)
+
+    def test_compile_keeps_several_kernels_apart(self):
+        printed = self.expect(0, "compile", spec(), "--phase", "decode", says=["--self-contained"]).stdout
+        for kernel in ["attention_partial", "attention_combine"]:
+            self.assertIn(f"// ======== {kernel}.cu", printed)
+        self.expect(0, "compile", spec(), "--phase", "decode", "--out", self.folder / "out")
+        self.assertEqual({p.name for p in (self.folder / "out").iterdir()}, {"attention_partial.cu", "attention_combine.cu"})
+        self.expect(0, "compile", spec(), "--phase", "decode", "--self-contained", "--out", self.folder / "out")
+        for path in (self.folder / "out").iterdir():
+            self.assertNotIn("#include", path.read_text())
 
     def test_compile_dumps(self):
         self.expect(0, "compile", spec(), "--dump", "spec,attn,tile,cuda,ptx,cubin", "--out", self.folder / "dump")
@@ -231,6 +274,7 @@ class Run(Case):
             self.assertTrue(document["ok"])
             self.assertLessEqual(document["max_abs_error"], document["error_bound"])
         self.assertEqual(document["splits"], 3)
+        self.assertIn("LSE error", self.expect(0, "run", spec(), "--device", "emulated", "--verify", "--q-len", 16, "--kv-len", 16).stdout)
 
     def test_files(self):
         # one query that sees two equal keys: O is the mean of their values, LSE is ln 2 + score
@@ -305,8 +349,24 @@ class Run(Case):
         document = self.document("explain", spec(), "--q-len", 512, "--kv-len", 512, "--device", "emulated")
         self.assertGreater(document["tiles"]["empty"], 0)
         self.assertGreater(document["tiles"]["full"], 0)
-        self.assertIn("frontend", [stage["name"] for stage in document["stages"]])
-        self.assertIn("attn-classify-blocks", self.expect(0, "explain", spec(), "--device", "emulated").stdout)
+        self.assertEqual(document["kernels"][0]["spill_bytes"], 0)
+        self.assertTrue(document["choice"]["runner_up"]["choice"])
+        printed = self.expect(0, "explain", spec(), "--device", "emulated").stdout
+        for part in ["chosen", "why", "second", "terms", "registers", "rejected", "attn-classify-blocks: "]:
+            self.assertIn(part, printed)
+        self.assertNotIn("attn.kernel", printed)  # no IR unless asked for
+
+    def test_explain_for_a_target_that_is_not_here(self):
+        document = self.document("explain", spec(head_dim=64), "--arch", "sm_90a", "--q-len", 512, "--kv-len", 512)
+        self.assertIn("H200", document["device"])
+        self.assertEqual(document["kernels"][0]["arch"], "sm_90a")
+        self.expect(0, "explain", spec(head_dim=64), "--arch", "sm_90a", "--dump", "attn,tile", "--out", self.folder / "ir")
+        self.assertTrue(any("attn-classify-blocks" in p.name for p in (self.folder / "ir").iterdir()))
+        self.expect(2, "explain", spec(), "--dump", "attn", says=["--out"])
+        self.expect(2, "explain", spec(), "--arch", "sm_80", "--device", "emulated", says=["--arch"])
+
+    def test_explain_of_lengths_too_long_to_count(self):
+        self.assertIsNone(self.document("explain", spec(), "--q-len", 1 << 17, "--kv-len", 1 << 17)["tiles"])
 
     def test_demo(self):
         document = self.document("demo", "--device", "emulated")
@@ -453,7 +513,7 @@ class Tuning(Case):
         self.expect(2, "tune", spec(), "--phase", "decoding", says=["decode"])
         self.expect(4, "tune", spec(), "--arch", "sm_91", says=["sm_90"])
         self.expect(3, "tune", spec(), "--effort", "mesure", says=["measure"])
-        self.expect(2, "cache", "lst")
+        self.expect(2, "cache", "lst", says=["did you mean 'list'"])
         self.expect(2, "cache", "export", says=["a file"])
 
 

@@ -4,21 +4,21 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace [[gnu::visibility("default")]] attune {
 
-/// Reads a spec. Required keys: q_heads, head_dim. The others default as in AttentionSpec, and kv_heads to q_heads,
-/// head_dim_v to head_dim:
-///   dtype            "bf16", "fp16", "fp8_e4m3"
-///   causal           "none", "bottom_right", "top_left"; true is bottom_right
-///   window           {"left": integer, "right": integer}: inclusive distances, an absent side is unlimited
-///   chunk, prefix    integers
-///   mask             a list of strings, one per set of the union: ["k <= q + sk - sq and k % 2 == 0"]
-///   softcap, scale   numbers
-///   alibi            "none", "per_head", "per_batch_head"; true is per_head
-///   layout           "bshd", "bhsd", "strided"
-///   outputs          ["o"], ["o", "lse"]
-///   sink, varlen, deterministic, batch_invariant    bools
+/// A key of a spec in JSON, for people: `attune spec` prints them.
+struct SpecKey {
+  std::string name;
+  std::string values; ///< "\"bf16\", \"fp16\"", "integer", ...
+  std::string meaning;
+};
+/// All there are: the reader refuses any other.
+std::vector<SpecKey> specKeys();
+
+/// Reads a spec: the keys of specKeys(). Required are q_heads and head_dim. The others default as in AttentionSpec, and
+/// kv_heads to q_heads, head_dim_v to head_dim.
 /// The result is valid. Throws UserError that names the key, its value, the rule and the remedy; unknown keys are
 /// refused with the nearest known one, and so are duplicates.
 AttentionSpec specFromJson(std::string_view text);

@@ -140,6 +140,7 @@ TEST_F(Refusals, AddressesThatAreNotAligned) {
   EXPECT_THAT(with([](Tensors& t) { t.q.data += 8; }), AllOf(HasSubstr("q at address"), HasSubstr("16 bytes")));
   EXPECT_THAT(with([](Tensors& t) { t.lse.data += 2; }), AllOf(HasSubstr("lse at address"), HasSubstr("4 bytes")));
   EXPECT_THAT(with([](Tensors& t) { t.o.data = 0; }), HasSubstr("no o: the spec calls for it"));
+  EXPECT_THAT(with([](Tensors& t) { t.o = {}; }), HasSubstr("no o: the spec calls for it")); // not "o of fp32"
 }
 
 TEST_F(Refusals, TensorsThatWereForgotten) {
