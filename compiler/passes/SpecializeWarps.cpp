@@ -1,7 +1,6 @@
 // The roles of a kernel for wgmma and TMA (FlashAttention-3, sections 3.1 and 3.2). A producer copies K and V into
 // rings and, where the mask hides keys, makes V finite, or transposes it; warpgroups consume them.
-#include "compiler/passes/TileBuilder.h"
-#include "compiler/passes/TilePasses.h"
+#include "compiler/passes/SpecializeWarps.h"
 
 #include "mlir/IR/IRMapping.h"
 
@@ -11,131 +10,6 @@ namespace attune::tile {
 
 #define GEN_PASS_DEF_SPECIALIZEWARPS
 #include "compiler/passes/TilePasses.h.inc"
-
-namespace {
-
-/// One loop over key tiles, as convert-attn-to-tile writes it.
-struct Segment {
-  ForOp loop;
-  FetchOp k, v;
-  MmABtOp scores;
-  ConvertOp convert;
-  MulRowOp rescale;
-  Operation* product = nullptr; ///< += P V
-  TransposeOp transpose;        ///< of V for that product; one of the two, or none
-  TransposeFiniteOp transpose_finite;
-  bool full = true;   ///< the mask hides no key
-  Value ring, landed; ///< if V is looked at: it is there, and may hold what is not finite
-
-  bool checked() { return bool(v.getFound()); }
-  Value transposed() { return transpose ? transpose.getVT() : transpose_finite ? transpose_finite.getVT() : Value(); }
-
-  template <class Op>
-  static Op find(ForOp loop) {
-    auto found = loop.getBody().front().getOps<Op>();
-    return found.empty() ? Op() : *found.begin();
-  }
-};
-
-/// Warps of the producer that transpose V: all but the issuer's (templates/tile/transpose.cuh).
-constexpr std::int64_t transposers = 3;
-
-class Specialize {
-public:
-  explicit Specialize(KernelOp kernel)
-      : kernel_(kernel), builder_(kernel.getLoc(), kernel.getContext()),
-        stages_(kernel->getAttrOfType<IntegerAttr>("stages").getInt()),
-        warpgroups_(std::int64_t(*kernel.getWarpgroups())), overlap_(kernel->hasAttr("overlap")),
-        ping_pong_(kernel->hasAttr("ping_pong")), cluster_(std::int64_t(kernel.getCluster().value_or(1))),
-        persistent_(kernel->hasAttr("persistent")) {}
-
-  LogicalResult run();
-
-private:
-  LogicalResult collect();
-  void makeRings();
-  void countTiles();
-  void prefetchMaps();
-  void initBarriers();
-  void producer();
-  void issue();
-  void check();
-  void transpose();
-  void consumers();
-  void products(Segment segment, Value tile, bool beside);
-  void accumulate(Value tile);
-  void accumulated(Value tile);
-  void drain();
-  void leave();
-
-  Value barriers(StringRef name) { return builder_.alloc(name, BarrierType::get(kernel_.getContext(), stages_)); }
-  Value makeRing(StringRef name, Value first, Value last) {
-    return builder_.create<RingOp>(RingType::get(kernel_.getContext(), stages_), builder_.getStringAttr(name), first,
-                                   last);
-  }
-  Value constant(std::int64_t value) {
-    return builder_.index("", AffineMap::getConstantMap(value, kernel_.getContext()), Reduce::Only, {});
-  }
-  Value least(AffineExpr a, AffineExpr b, ValueRange operands) {
-    return builder_.index("", AffineMap::get(2, 0, {a, b}, kernel_.getContext()), Reduce::Min, operands);
-  }
-  /// The first tile that segment `i` visits, if it has one.
-  Value firstTile(std::size_t i);
-  /// Where a loop over segment `i` ends that leaves out the very first tile of all, and `more` = 1: that does not.
-  Value loopEnd(std::size_t i, std::int64_t more);
-  Value slot(Value tiles, Value tile, Value ring = {}) {
-    return builder_.create<SlotOp>(withStages(tiles.getType(), 1), tiles, ring ? ring : ring_, tile);
-  }
-  /// Q is one tile per piece: its barriers have one slot.
-  void waitForQ(Value barrier, bool before) {
-    Value phase =
-        q_ring_ ? Value(builder_.create<PhaseOp>(builder_.getIndexType(), q_ring_, constant(0), before)) : constant(0);
-    builder_.create<BarWaitOp>(barrier, phase);
-  }
-  void wait(Value barriers, Value tile, Value ring = {}, bool before = false) {
-    Value phase = builder_.create<PhaseOp>(builder_.getIndexType(), ring ? ring : ring_, tile, before);
-    builder_.create<BarWaitOp>(slot(barriers, tile, ring), phase);
-  }
-  void arrive(Value barriers, Value tile) { builder_.create<BarArriveOp>(slot(barriers, tile)); }
-  /// To all who fill the slot: a block's own producer, or those of the cluster.
-  void giveBack(Value barriers, Value tile) {
-    if (cluster_ > 1)
-      builder_.create<ClusterArriveOp>(cluster_, slot(barriers, tile));
-    else
-      arrive(barriers, tile);
-  }
-  Value policy(bool reread) {
-    auto type = PolicyType::get(kernel_.getContext());
-    return reread ? Value(builder_.create<EvictLastOp>(type, StringAttr()))
-                  : Value(builder_.create<EvictFirstOp>(type, StringAttr()));
-  }
-  Value next(Value tile, std::int64_t step) {
-    return step == 0 ? tile : builder_.index("", builder_.d(0) + step, tile);
-  }
-  /// `value` of the loop's body, where its tile is `tile`.
-  Value at(Value value, ForOp loop, Value tile);
-  Value vFull(Value tile);
-  /// Runs the body where the expression of two operands is not negative.
-  template <class Body>
-  IfOp when(AffineExpr condition, std::array<Value, 2> operands, const Body& body);
-  template <class Body>
-  void role(Role role, StringRef note, const Body& body);
-  template <class Body>
-  ForOp loop(Value begin, Value end, const Body& body);
-
-  KernelOp kernel_;
-  TileBuilder builder_;
-  std::int64_t stages_, warpgroups_;
-  bool overlap_, ping_pong_;
-  std::int64_t cluster_;
-  bool persistent_;
-  SmallVector<Segment> segments_;
-  FetchOp q_;          ///< in the kernel's body, so ahead of all loops
-  bool q_map_ = false; ///< it comes by TMA
-  Value v_t_;          ///< what P V reads if V is transposed
-  Value begin_, end_, last_, cut_begin_, ring_, q_ring_;
-  Value q_full_, q_empty_, k_full_, k_empty_, v_full_, v_empty_, v_landed_;
-};
 
 LogicalResult Specialize::collect() {
   for (auto fetch : kernel_.getBody().getOps<FetchOp>())
@@ -174,34 +48,6 @@ Value Specialize::at(Value value, ForOp loop, Value tile) {
   for (Value operand : op->getOperands())
     operands.map(operand, at(operand, loop, tile));
   return builder_.clone(*op, operands)->getResult(0);
-}
-
-template <class Body>
-IfOp Specialize::when(AffineExpr condition, std::array<Value, 2> operands, const Body& body) {
-  auto op = builder_.create<IfOp>(AffineMap::get(2, 0, condition), operands);
-  OpBuilder::InsertionGuard guard(builder_);
-  builder_.createBlock(&op.getBody());
-  body();
-  return op;
-}
-
-template <class Body>
-void Specialize::role(Role role, StringRef note, const Body& body) {
-  auto op = builder_.create<RoleOp>(role);
-  if (!note.empty())
-    op->setAttr("note", builder_.getStringAttr(note));
-  OpBuilder::InsertionGuard guard(builder_);
-  builder_.createBlock(&op.getBody());
-  body();
-}
-
-template <class Body>
-ForOp Specialize::loop(Value begin, Value end, const Body& body) {
-  auto op = builder_.create<ForOp>(begin, end, "j");
-  OpBuilder::InsertionGuard guard(builder_);
-  builder_.createBlock(&op.getBody())->addArgument(builder_.getIndexType(), builder_.getLoc());
-  body(op.getTile());
-  return op;
 }
 
 Value Specialize::firstTile(std::size_t i) {
@@ -316,107 +162,6 @@ void Specialize::initBarriers() {
   if (llvm::is_contained(kernel_.getArgNames().getAsValueRange<StringAttr>(), "splits"))
     builder_.create<GridStartNextOp>()->setAttr(
         "note", builder_.getStringAttr("the combine kernel; it waits for this one's results"));
-}
-
-/// Who learns that V is there: the consumers, or first the checker, where the mask may hide keys, or who transposes it.
-Value Specialize::vFull(Value tile) {
-  if (v_t_)
-    return slot(v_landed_, tile);
-  Value barrier;
-  for (auto& segment : llvm::reverse(segments_)) {
-    Value own = segment.checked() ? slot(segment.landed, tile, segment.ring) : slot(v_full_, tile);
-    if (!segments_.front().checked())
-      return own;
-    auto from = AffineMap::get(2, 0, builder_.d(0) - builder_.d(1));
-    barrier = !barrier ? own
-                       : builder_.create<SelectOp>(own.getType(), from, ValueRange{tile, segment.loop.getBegin()}, own,
-                                                   barrier);
-  }
-  return barrier;
-}
-
-/// K one tile ahead of V: the order in which they are consumed.
-void Specialize::issue() {
-  Segment any = segments_.front();
-  auto load = [&](FetchOp fetch, Value tile, Value full) {
-    Value first = at(fetch.getFirst(), any.loop, tile);
-    Value destination = slot(fetch.getDestination(), tile), keep = policy(fetch.getReread());
-    if (cluster_ > 1)
-      builder_.create<TmaMulticastAsyncOp>(cluster_, destination, fetch.getSource(), first, full, keep);
-    else
-      builder_.create<TmaLoadAsyncOp>(destination, fetch.getSource(), first, full, keep);
-  };
-  if (persistent_)
-    wait(k_empty_, last_, ring_, /*before=*/true);
-  load(any.k, last_, slot(k_full_, last_));
-  if (q_empty_)
-    waitForQ(q_empty_, /*before=*/true);
-  if (q_map_)
-    builder_.create<TmaLoadAsyncOp>(q_.getDestination(), q_.getSource(), q_.getFirst(), q_full_,
-                                    policy(q_.getReread()));
-  loop(begin_, next(last_, 1), [&](Value j) {
-    when(builder_.d(0) - builder_.d(1) - 1, {j, begin_}, [&] {
-      wait(k_empty_, next(j, -1), ring_, /*before=*/true);
-      load(any.k, next(j, -1), slot(k_full_, next(j, -1)));
-    });
-    wait(v_t_ ? v_full_ : v_empty_, j, ring_, /*before=*/true);
-    if (v_t_) // whoever has transposed it needs it no more
-      builder_.getInsertionBlock()->back().setAttr("note", builder_.getStringAttr("what was here is transposed"));
-    load(any.v, j, vFull(j));
-  });
-}
-
-void Specialize::check() {
-  for (auto [i, segment] : llvm::enumerate(segments_)) {
-    if (!segment.checked())
-      continue;
-    loop(segment.loop.getBegin(), loopEnd(i, 1), [&](Value j) {
-      wait(segment.landed, j, segment.ring);
-      builder_.create<MakeFiniteOp>(slot(segment.v.getDestination(), j), segment.v.getFound());
-      arrive(v_full_, j);
-    });
-  }
-}
-
-void Specialize::transpose() {
-  for (auto [i, segment] : llvm::enumerate(segments_))
-    loop(segment.loop.getBegin(), loopEnd(i, 1), [&](Value j) {
-      wait(v_landed_, j);
-      wait(v_empty_, j, ring_, /*before=*/true);
-      Value to = slot(v_t_, j), from = slot(segment.v.getDestination(), j);
-      if (segment.transpose)
-        builder_.create<TransposeOp>(to, from);
-      else
-        builder_.create<TransposeFiniteOp>(to, from, segment.transpose_finite.getFound());
-      arrive(v_full_, j);
-    });
-}
-
-void Specialize::producer() {
-  // Per thread: 2 warpgroups 24 + 2 x 240, 3 warpgroups 32 + 3 x 160, in all at most 65536 / 128. One has enough as it
-  // is. Whoever transposes needs more than 24, and so do the divisions that say what a piece is.
-  const bool busy = persistent_ || v_t_;
-  const std::int64_t left = warpgroups_ == 3 ? 32 : busy ? 40 : 24, taken = warpgroups_ == 3 ? 160 : busy ? 232 : 240;
-  builder_.section();
-  role(Role::Producer, "", [&] {
-    if (warpgroups_ > 1)
-      builder_.create<DecreaseRegistersOp>(left);
-    if (!segments_.empty()) {
-      SmallVector<Value> sources{segments_.front().k.getSource(), segments_.front().v.getSource()};
-      if (q_map_)
-        sources.insert(sources.begin(), q_.getSource());
-      for (Value source : sources)
-        source.getDefiningOp()->moveBefore(builder_.getInsertionBlock(), builder_.getInsertionPoint());
-      role(Role::Issuer, "K is one tile ahead of V, the order in which they are used", [&] { issue(); });
-      if (segments_.front().checked())
-        role(Role::Checker, "a hidden key weighs 0, but 0 times NaN is NaN", [&] { check(); });
-      if (v_t_)
-        role(Role::Transposer, "", [&] { transpose(); });
-    }
-    builder_.create<ReturnOp>();
-  });
-  if (warpgroups_ > 1)
-    builder_.create<IncreaseRegistersOp>(taken);
 }
 
 /// S(tile) = Q K^T and its softmax; and P V of the tile before, beside both or ahead of them.
@@ -547,6 +292,7 @@ LogicalResult Specialize::run() {
   return success();
 }
 
+namespace {
 struct SpecializeWarpsPass : impl::SpecializeWarpsBase<SpecializeWarpsPass> {
   void runOnOperation() override {
     KernelOp kernel = getOperation();

@@ -41,8 +41,8 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
         const auto [row, column] = place(tile);
         for (int i = 0; i < steps; ++i, ++step) {
           bar::wait(empty[slot(step)], phase(step) ^ 1);
-          tma::load_async(a_smem[slot(step)], rows(a_map, 0, i), row * 128, full[slot(step)]);
-          tma::load_async(b_smem[slot(step)], rows(b_map, 0, i), column * 256, full[slot(step)]);
+          tma::load_async(a_smem[slot(step)], rows(a_map, 0, i), row * 128, full[slot(step)], l2::evict_last());
+          tma::load_async(b_smem[slot(step)], rows(b_map, 0, i), column * 256, full[slot(step)], l2::evict_last());
         }
       }
     }

@@ -16,7 +16,7 @@
 //       CHECK:     tile.softmax.step_masked
 //       CHECK:     tile.warp.mma_AB
 //       CHECK:   tile.for %j from %full_end down to
-//       CHECK:     tile.fetch "K" %k_smem, %k_rows[%{{[0-9]+}}] :
+//       CHECK:     tile.fetch "K" %k_smem, %k_rows[%{{[0-9]+}}] reread :
 //   CHECK-NOT:     mask
 //       CHECK:   tile.softmax.normalize
 //       CHECK:   tile.block.store %o_rows
