@@ -4,7 +4,7 @@
 // V of 8-bit elements is turned after it is fetched; where the mask hides keys it becomes finite on the way.
 // TURN: %v_t_smem = tile.alloc {{.*}}: !tile.st<128, 64, f8E4M3FN>
 // TURN: tile.for %j
-// TURN: tile.fetch "V" %v_smem, %v_rows[{{%[0-9]+}}] limit %sk :
+// TURN: tile.fetch "V" %v_smem, %v_rows[{{%[0-9]+}}] limit %sk reread :
 // TURN-NEXT: tile.warpgroup.transpose_finite %v_t_smem, %v_smem, %v_nonfinite
 // TURN: tile.for %j
 // TURN: tile.fetch "V" %v_smem
