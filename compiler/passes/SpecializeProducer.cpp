@@ -1,5 +1,5 @@
-// The producer: its issuer copies K and V, and Q, by TMA; other warps look at V or transpose it before the consumers hear
-// of it.
+// The producer: its issuer copies K and V, and Q, by TMA; other warps look at V or transpose it before the consumers
+// hear of it.
 #include "compiler/passes/SpecializeWarps.h"
 
 using namespace mlir;
