@@ -11,7 +11,7 @@ LONGEST = 500  # lines; about 200 is the norm
 
 root = pathlib.Path(__file__).resolve().parents[2]
 tracked = subprocess.check_output(["git", "ls-files"], cwd=root, text=True).split()
-sources = [p for p in tracked if p.endswith((".h", ".hpp", ".cpp", ".cuh", ".td"))]
+sources = [p for p in tracked if p.endswith((".h", ".hpp", ".cpp", ".cuh", ".td", ".py"))]
 
 
 def room_of(include: str) -> str | None:
