@@ -1,3 +1,5 @@
+// Everything but the loop bounds of an attention kernel: ForwardKernel.cpp has what surrounds the loops,
+// ForwardFold.cpp the loops and what follows them.
 #pragma once
 
 #include "compiler/ir/attn/AttnDialect.h"

@@ -1,7 +1,6 @@
 // The software pipeline of KERNEL: groups of copies in the order in which the loops need them, issued L ahead.
+#include "compiler/passes/TileBuilder.h"
 #include "compiler/passes/TilePasses.h"
-
-#include "mlir/IR/IRMapping.h"
 
 using namespace mlir;
 
@@ -24,23 +23,12 @@ bool ofTile(Value value, ForOp loop) {
          llvm::all_of(op->getOperands(), [&](Value operand) { return ofTile(operand, loop); });
 }
 
-/// Writes an expression of the loop's tile again, for another tile.
-Value ofOther(Value value, ForOp loop, Value tile, OpBuilder& builder) {
-  if (value == loop.getTile())
-    return tile;
-  if (value.getParentRegion() != &loop.getBody())
-    return value;
-  IRMapping others;
-  for (Value operand : value.getDefiningOp()->getOperands())
-    others.map(operand, ofOther(operand, loop, tile, builder));
-  return builder.clone(*value.getDefiningOp(), others)->getResult(0);
-}
-
 Body fetches(ForOp loop) { return llvm::to_vector(loop.getBody().front().getOps<FetchOp>()); }
 
 class Materialize {
 public:
-  Materialize(KernelOp kernel, std::int64_t stages) : kernel_(kernel), stages_(stages), builder_(kernel.getContext()) {}
+  Materialize(KernelOp kernel, std::int64_t stages)
+      : kernel_(kernel), stages_(stages), builder_(kernel.getLoc(), kernel.getContext()) {}
 
   LogicalResult run();
 
@@ -58,7 +46,7 @@ private:
 
   KernelOp kernel_;
   std::int64_t stages_;
-  OpBuilder builder_;
+  TileBuilder builder_;
   SmallVector<ForOp> loops_;
   Value begin_, end_, ring_;
   bool some_ = false; ///< the kernel has returned if no tile is visited
@@ -90,57 +78,45 @@ LogicalResult Materialize::collect() {
 }
 
 Value Materialize::offset(Value tile, std::int64_t distance) {
-  if (distance == 0)
-    return tile;
-  auto map = AffineMap::get(1, 0, builder_.getAffineDimExpr(0) - distance);
-  return IndexOp::create(builder_, kernel_.getLoc(), builder_.getIndexType(), StringAttr(), map, Reduce::Only, tile);
+  return distance == 0 ? tile : builder_.index("", builder_.d(0) - distance, tile);
 }
 
-Value Materialize::slot(Value tiles, Value tile) {
-  if (stages_ == 1)
-    return tiles;
-  auto type = cast<StType>(tiles.getType());
-  auto one = StType::get(type.getContext(), type.getRows(), type.getCols(), type.getElement(), 1);
-  return SlotOp::create(builder_, kernel_.getLoc(), one, tiles, ring_, tile);
-}
+Value Materialize::slot(Value tiles, Value tile) { return stages_ == 1 ? tiles : builder_.slot(tiles, ring_, tile); }
 
 void Materialize::makeRings() {
   if (stages_ == 1)
     return;
   builder_.setInsertionPoint(loops_.front());
   for (auto fetch : fetches(loops_.front())) {
-    auto tiles = fetch.getDestination();
-    auto type = tiles.getType();
-    tiles.setType(StType::get(type.getContext(), type.getRows(), type.getCols(), type.getElement(), stages_));
+    Value tiles = fetch.getDestination();
+    tiles.setType(withStages(tiles.getType(), stages_));
     for (auto& use : llvm::make_early_inc_range(tiles.getUses())) {
       auto loop = use.getOwner()->getParentOfType<ForOp>();
       if (!loop || isa<FetchOp>(use.getOwner()))
         continue;
       builder_.setInsertionPoint(use.getOwner());
-      auto one = StType::get(type.getContext(), type.getRows(), type.getCols(), type.getElement(), 1);
-      use.set(SlotOp::create(builder_, kernel_.getLoc(), one, tiles, ring_, loop.getTile()));
+      use.set(slot(tiles, loop.getTile()));
     }
   }
 }
 
 void Materialize::issue(FetchOp model, Value tile, bool certain, bool limited) {
-  Location loc = model.getLoc();
   OpBuilder::InsertionGuard guard(builder_);
   if (!certain) { // tile >= begin
-    auto distance = builder_.getAffineDimExpr(0) - builder_.getAffineDimExpr(1);
+    auto distance = builder_.d(0) - builder_.d(1);
     SmallVector<Value> operands{tile, begin_};
     if (auto index = tile.getDefiningOp<IndexOp>();
         index && !index.getLabel()) { // the guard is about j, not about j - 1
       auto shift = index.getMap().getResult(0);
-      distance = shift - builder_.getAffineDimExpr(1);
+      distance = shift - builder_.d(1);
       operands[0] = index.getOperands().front();
     }
-    auto branch = IfOp::create(builder_, loc, AffineMap::get(2, 0, distance), operands);
+    auto branch = builder_.create<IfOp>(AffineMap::get(2, 0, distance), operands);
     builder_.setInsertionPointToStart(&branch.getBody().emplaceBlock());
   }
-  Value first = ofOther(model.getFirst(), model->getParentOfType<ForOp>(), tile, builder_);
-  LoadAsyncOp::create(builder_, loc, slot(model.getDestination(), tile), model.getSource(), first,
-                      limited ? model.getLimit() : Value());
+  Value first = builder_.at(model.getFirst(), model->getParentOfType<ForOp>(), tile);
+  builder_.create<LoadAsyncOp>(slot(model.getDestination(), tile), model.getSource(), first,
+                               limited ? model.getLimit() : Value());
 }
 
 void Materialize::prologue() {
@@ -153,8 +129,8 @@ void Materialize::prologue() {
   auto ahead = std::int64_t(models.size()) * stages_ - 1;
   for (auto fetch : llvm::make_early_inc_range(kernel_.getBody().getOps<FetchOp>())) {
     builder_.setInsertionPoint(fetch); // in place, in the first group
-    auto load = LoadAsyncOp::create(builder_, fetch.getLoc(), fetch.getDestination(), fetch.getSource(),
-                                    fetch.getFirst(), fetch.getLimit());
+    auto load =
+        builder_.create<LoadAsyncOp>(fetch.getDestination(), fetch.getSource(), fetch.getFirst(), fetch.getLimit());
     fetch.erase();
     builder_.setInsertionPointAfter(load);
   }
@@ -162,7 +138,7 @@ void Materialize::prologue() {
     auto distance = group / std::int64_t(models.size());
     issue(models[group % models.size()], offset(end_, distance + 1), /*certain=*/some_ && distance == 0,
           /*limited=*/distance == 0);
-    CommitOp::create(builder_, kernel_.getLoc());
+    builder_.create<CommitOp>();
   }
 }
 
@@ -170,20 +146,19 @@ void Materialize::steadyState(ForOp loop, bool explain) {
   auto body = fetches(loop);
   auto count = std::int64_t(body.size()), ahead = count * stages_ - 1;
   for (auto [n, fetch] : llvm::enumerate(body)) {
-    Location loc = fetch.getLoc();
     builder_.setInsertionPoint(fetch);
-    auto wait = WaitOp::create(builder_, loc, ahead - 1);
+    auto wait = builder_.create<WaitOp>(ahead - 1);
     if (explain) {
       auto before = body[(n + count - 1) % count].getWhat();
       auto note = fetch.getWhat() + "(j) is there, " + before + (n == 0 ? "(j + 1)" : "(j)") + " is used up";
       wait->setAttr("note", builder_.getStringAttr(note));
     }
     if (Value found = fetch.getFound())
-      BlockMakeFiniteOp::create(builder_, loc, slot(fetch.getDestination(), loop.getTile()), found);
-    SyncOp::create(builder_, loc);
+      builder_.create<BlockMakeFiniteOp>(slot(fetch.getDestination(), loop.getTile()), found);
+    builder_.create<SyncOp>();
     auto next = std::int64_t(n) + ahead, distance = next / count;
     issue(body[next % count], offset(loop.getTile(), distance), /*certain=*/distance == 0, /*limited=*/distance == 0);
-    CommitOp::create(builder_, loc);
+    builder_.create<CommitOp>();
   }
   for (auto fetch : body)
     fetch.erase();
@@ -194,11 +169,11 @@ void Materialize::drain() {
   for (Operation* op = loops_.back()->getNextNode(); op; op = op->getNextNode())
     if (isa<SyncOp>(op)) {
       builder_.setInsertionPoint(op);
-      WaitOp::create(builder_, op->getLoc(), 0);
+      builder_.create<WaitOp>(0);
       return;
     }
   builder_.setInsertionPointAfter(loops_.back());
-  WaitOp::create(builder_, kernel_.getLoc(), 0);
+  builder_.create<WaitOp>(0);
 }
 
 LogicalResult Materialize::run() {
@@ -210,8 +185,8 @@ LogicalResult Materialize::run() {
   auto before = kernel_.getBody().getOps<FetchOp>(); // of the loops: Q
   builder_.setInsertionPoint(before.empty() ? loops_.front() : (*before.begin()).getOperation());
   if (stages_ > 1) {
-    ring_ = RingOp::create(builder_, kernel_.getLoc(), RingType::get(kernel_.getContext(), stages_),
-                           builder_.getStringAttr("ring"), offset(end_, 1), begin_);
+    ring_ = builder_.create<RingOp>(RingType::get(kernel_.getContext(), stages_), builder_.label("ring"),
+                                    offset(end_, 1), begin_);
   }
   makeRings();
   prologue();

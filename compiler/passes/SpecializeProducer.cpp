@@ -27,7 +27,7 @@ Value Specialize::vFull(Value tile) {
 void Specialize::issue() {
   Segment any = segments_.front();
   auto load = [&](FetchOp fetch, Value tile, Value full) {
-    Value first = at(fetch.getFirst(), any.loop, tile);
+    Value first = builder_.at(fetch.getFirst(), any.loop, tile);
     Value destination = slot(fetch.getDestination(), tile), keep = policy(fetch.getReread());
     if (cluster_ > 1)
       builder_.create<TmaMulticastAsyncOp>(cluster_, destination, fetch.getSource(), first, full, keep);

@@ -38,18 +38,6 @@ LogicalResult Specialize::collect() {
   return success();
 }
 
-Value Specialize::at(Value value, ForOp loop, Value tile) {
-  if (value == loop.getTile())
-    return tile;
-  Operation* op = value.getDefiningOp();
-  if (!op || !loop->isProperAncestor(op))
-    return value;
-  IRMapping operands;
-  for (Value operand : op->getOperands())
-    operands.map(operand, at(operand, loop, tile));
-  return builder_.clone(*op, operands)->getResult(0);
-}
-
 Value Specialize::firstTile(std::size_t i) {
   auto map = AffineMap::get(2, 0, {builder_.d(0) - 1, builder_.d(1)}, kernel_.getContext());
   return i == 0 ? last_ : builder_.index("", map, Reduce::Min, {segments_[i].loop.getEnd(), last_});
@@ -181,7 +169,7 @@ void Specialize::products(Segment segment, Value tile, bool beside) {
   for (Operation& op : segment.loop.getBody().front())
     if (isa<ModifyOp, MaskOp, StepOp, StepMaskedOp>(op)) {
       for (Value operand : op.getOperands())
-        operands.map(operand, at(operand, segment.loop, tile));
+        operands.map(operand, builder_.at(operand, segment.loop, tile));
       builder_.clone(op, operands);
     }
   wait(v_full_, tile); // a loop in front of the wait for P V: ptxas moves no exponential past it

@@ -78,9 +78,7 @@ private:
   Value firstTile(std::size_t i);
   /// Where a loop over segment `i` ends that leaves out the very first tile of all, and `more` = 1: that does not.
   Value loopEnd(std::size_t i, std::int64_t more);
-  Value slot(Value tiles, Value tile, Value ring = {}) {
-    return builder_.create<SlotOp>(withStages(tiles.getType(), 1), tiles, ring ? ring : ring_, tile);
-  }
+  Value slot(Value tiles, Value tile, Value ring = {}) { return builder_.slot(tiles, ring ? ring : ring_, tile); }
   /// Q is one tile per piece: its barriers have one slot.
   void waitForQ(Value barrier, bool before) {
     Value phase =
@@ -107,8 +105,6 @@ private:
   Value next(Value tile, std::int64_t step) {
     return step == 0 ? tile : builder_.index("", builder_.d(0) + step, tile);
   }
-  /// `value` of the loop's body, where its tile is `tile`.
-  Value at(Value value, ForOp loop, Value tile);
   Value vFull(Value tile);
   /// Runs the body where the expression of two operands is not negative.
   template <class Body>

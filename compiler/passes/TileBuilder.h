@@ -2,6 +2,7 @@
 
 #include "compiler/ir/tile/TileDialect.h"
 
+#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
 namespace attune::tile {
@@ -29,6 +30,22 @@ public:
   Value element(Name name, Value pointer, Value position) {
     auto type = mlir::cast<PtrType>(pointer.getType()).getElement();
     return create<ElementOp>(type.isF32() ? type : mlir::Type(getIndexType()), label(name), pointer, position);
+  }
+  /// Of the ring's slots, the one that `tile` has.
+  Value slot(Value tiles, Value ring, Value tile) {
+    return create<SlotOp>(withStages(tiles.getType(), 1), tiles, ring, tile);
+  }
+  /// `value`, which the body of `loop` computes of its tile, where that tile is `tile`.
+  Value at(Value value, ForOp loop, Value tile) {
+    mlir::Operation* op = value.getDefiningOp();
+    if (value == loop.getTile())
+      return tile;
+    if (!op || !loop->isProperAncestor(op))
+      return value;
+    mlir::IRMapping operands;
+    for (Value operand : op->getOperands())
+      operands.map(operand, at(operand, loop, tile));
+    return clone(*op, operands)->getResult(0);
   }
   Value alloc(Name name, mlir::Type type) { return create<AllocOp>(type, label(name), mlir::IntegerAttr()); }
   void section(Name text = {}) { create<SectionOp>(label(text)); }
