@@ -78,7 +78,7 @@ void addLoadStoreRules(Rules& rules);
 void addAtomicRules(Rules& rules);
 void addAsyncRules(Rules& rules);
 void addMatrixRules(Rules& rules);
-void addStoreMatrixRules(Rules& rules);
+void addMatrixMoveRules(Rules& rules);
 void addWmmaRules(Rules& rules);
 void addClusterRules(Rules& rules);
 void addMbarrierRules(Rules& rules);

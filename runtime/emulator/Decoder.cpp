@@ -16,7 +16,7 @@ const Rules& rules() {
     Rules made;
     addMoveRules(made), addIntegerRules(made), addBitRules(made), addArithmeticRules(made);
     addCompareRules(made), addConvertRules(made), addLoadStoreRules(made), addAtomicRules(made), addAsyncRules(made);
-    addMatrixRules(made), addStoreMatrixRules(made), addWmmaRules(made), addWarpRules(made), addControlRules(made);
+    addMatrixRules(made), addMatrixMoveRules(made), addWmmaRules(made), addWarpRules(made), addControlRules(made);
     addClusterRules(made), addMbarrierRules(made), addRoleRules(made), addWgmmaRules(made);
     return made;
   }();

@@ -3,6 +3,8 @@
 
 #include "tests/support/Harness.h"
 
+#include <gtest/gtest.h>
+
 #include <ostream>
 #include <string>
 
@@ -41,6 +43,24 @@ inline std::string found(Case c, const Mutation& mutation) {
     }
   }
   return "";
+}
+
+/// `c` is right as it is, also where the text is compiled again.
+inline void expectNothingFound(const Case& c) {
+  EXPECT_EQ(found(c, [](const std::string&, const std::string& cuda) { return cuda + "\n// recompiled\n"; }), "");
+}
+
+/// With the bug in it, it is not, and somebody notices.
+inline void expectFound(const Case& c, const Bug& bug) {
+  bool applied = false;
+  const std::string what = found(c, [&](const std::string&, const std::string& cuda) {
+    const std::string wrong = planted(cuda, bug);
+    applied = !wrong.empty();
+    return applied ? wrong : cuda;
+  });
+  ASSERT_TRUE(applied) << "the kernel does not say '" << bug.text << "' " << bug.nth + 1 << " times";
+  EXPECT_NE(what, "");
+  testing::Test::RecordProperty("found", what);
 }
 
 } // namespace attune::test

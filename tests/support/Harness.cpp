@@ -1,6 +1,7 @@
 #include "tests/support/Harness.h"
 
 #include "runtime/emulator/EmulatedDevice.h"
+#include "runtime/support/ForwardingDevice.h"
 #include "runtime/toolchain/Toolchain.h"
 
 #include <cstdlib>
@@ -14,25 +15,12 @@ namespace attune::test {
 namespace {
 
 /// A device, which writes counters down and swaps the images of kernels whose text a mutation changes.
-class HarnessDevice : public Device {
+class HarnessDevice final : public ForwardingDevice {
 public:
-  explicit HarnessDevice(std::shared_ptr<Device> device) : device_(std::move(device)) {}
-
-  const DeviceProperties& properties() const override { return device_->properties(); }
-  DevicePtr allocate(std::size_t bytes, std::string_view name) override { return device_->allocate(bytes, name); }
-  void release(DevicePtr pointer) noexcept override { device_->release(pointer); }
-  void copyToDevice(DevicePtr destination, std::span<const std::byte> source) override {
-    device_->copyToDevice(destination, source);
-  }
-  void copyToHost(std::span<std::byte> destination, DevicePtr source) override {
-    device_->copyToHost(destination, source);
-  }
-  TensorMap encode(const TiledTensor& tensor) override { return device_->encode(tensor); }
-  void synchronize() override { device_->synchronize(); }
-  Counters counters() const override { return device_->counters(); }
+  using ForwardingDevice::ForwardingDevice;
 
   std::shared_ptr<DeviceKernel> load(const Image& image, std::string_view kernel_name) override {
-    const auto kernel = device_->load(image, kernel_name);
+    const auto kernel = ForwardingDevice::load(image, kernel_name);
     loaded_.emplace_back(std::string(kernel_name), kernel);
     return kernel;
   }
@@ -42,21 +30,20 @@ public:
     for (const auto& [original, other] : replaced_)
       if (original == &kernel)
         chosen = other.get();
-    device_->launch(*chosen, config, arguments, stream);
-    counters_of_launches.push_back(device_->counters());
+    ForwardingDevice::launch(*chosen, config, arguments, stream);
+    counters_of_launches.push_back(counters());
   }
 
   void replace(const std::string& name, const std::string& cuda) {
-    const auto build = Toolchain::shared()->build(cuda, device_->properties().arch, Image::Kind::Ptx, name);
+    const auto build = Toolchain::shared()->build(cuda, properties().arch, Image::Kind::Ptx, name);
     for (const auto& [loaded, kernel] : loaded_)
       if (loaded == name)
-        replaced_.emplace_back(kernel.get(), device_->load(build.image, name));
+        replaced_.emplace_back(kernel.get(), ForwardingDevice::load(build.image, name));
   }
 
   std::vector<Counters> counters_of_launches;
 
 private:
-  std::shared_ptr<Device> device_;
   std::vector<std::pair<std::string, std::shared_ptr<DeviceKernel>>> loaded_;
   std::vector<std::pair<const DeviceKernel*, std::shared_ptr<DeviceKernel>>> replaced_;
 };

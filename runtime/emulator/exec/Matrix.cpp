@@ -1,7 +1,7 @@
 #include "runtime/emulator/exec/Matrix.h"
 
-#include "runtime/emulator/exec/Access.h"
 #include "runtime/emulator/exec/Fragments.h"
+#include "runtime/emulator/exec/Lanes.h"
 
 #include <cstring>
 
@@ -17,51 +17,6 @@ bool wholeWarp(Warp& warp, const char* instruction) {
 }
 
 namespace {
-
-/// 8x8 matrices of 16-bit elements. Lane 8 i + r gives the address of row r of matrix i; lane l receives elements
-/// 2 (l % 4) and the next of row l / 4, or of column l / 4 with .trans. One wavefront per matrix if no bank repeats.
-template <unsigned Matrices, bool Transposed>
-void loadMatrices(Warp& warp, const Instr& instr) {
-  if (!wholeWarp(warp, "ldmatrix"))
-    return;
-  Access access;
-  addresses(warp, instr, instr.op[Matrices], access);
-  for (unsigned i = 0; i < lanes && instr.wide_address; ++i)
-    access.address[i] -= access.address[i] - shared_window < window_bytes ? shared_window : 0;
-  warp.exec = Matrices == 4 ? all_lanes : (1u << (8 * Matrices)) - 1;
-  resolveShared(warp, 16, Direction::Read, SharedAccess::Ldmatrix, access);
-  warp.exec = all_lanes;
-  for (unsigned i = 0; i < Matrices; ++i) {
-    Row rows[8];
-    for (unsigned row = 0; row < 8; ++row)
-      rows[row] = loadVector<Row>(access.host[8 * i + row]);
-    if constexpr (Transposed)
-      transposeRows(rows);
-    std::memcpy(warp.write<std::uint32_t>(instr.op[i]), rows, sizeof(rows));
-  }
-}
-
-void decodeLoadMatrix(Decode& decode) {
-  decode.take("sync"), decode.take("aligned");
-  if (!decode.take("m8n8"))
-    decode.unsupported("this shape");
-  const unsigned count = decode.take("x4") ? 4 : decode.take("x2") ? 2 : decode.take("x1") ? 1 : 0;
-  const bool transposed = decode.take("trans");
-  if (!decode.take("shared"))
-    decode.take("shared::cta");
-  decode.takeType();
-  decode.expectOperands(2, 2);
-  const Operand& to = decode.operand(0);
-  if (count == 0 || (to.kind == Operand::Kind::Vector ? to.elements.size() : 1) != count)
-    decode.unsupported("this number of matrices");
-  for (unsigned i = 0; i < count; ++i)
-    decode.destination(to.kind == Operand::Kind::Vector ? to.elements[i] : to, {'b', 32});
-  decode.address(decode.operand(1));
-  const Handler run = count == 4   ? (transposed ? &loadMatrices<4, true> : &loadMatrices<4, false>)
-                      : count == 2 ? (transposed ? &loadMatrices<2, true> : &loadMatrices<2, false>)
-                                   : (transposed ? &loadMatrices<1, true> : &loadMatrices<1, false>);
-  decode.handler(run, Class::Ldmatrix);
-}
 
 /// op: D, A (K / 4 registers), B (K / 8), C. D and C are four registers of f32, or two of f16 pairs.
 template <class Element, unsigned K, bool HalfSum>
@@ -149,7 +104,6 @@ Handler productOf(bool bfloat, bool half_sum) {
 namespace attune::emulator {
 
 void addMatrixRules(Rules& rules) {
-  rules["ldmatrix"] = &exec::decodeLoadMatrix;
   rules["mma"] = &exec::decodeMultiply;
 }
 

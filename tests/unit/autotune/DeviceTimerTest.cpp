@@ -2,6 +2,7 @@
 // time.
 #include "autotune/measure/DeviceTimer.h"
 
+#include "runtime/support/ForwardingDevice.h"
 #include "tests/support/Harness.h"
 
 #include <gtest/gtest.h>
@@ -13,38 +14,30 @@ namespace attune::autotune {
 namespace {
 
 /// The emulated device, with its launches written down, and on request with a bit of O turned over.
-class Watched final : public Device {
+class Watched final : public ForwardingDevice {
 public:
-  explicit Watched(std::size_t l2_bytes) : device_(openDevice("emulated")), properties_(device_->properties()) {
+  explicit Watched(std::size_t l2_bytes)
+      : ForwardingDevice(openDevice("emulated")), properties_(ForwardingDevice::properties()) {
     properties_.l2_bytes = l2_bytes;
   }
   const DeviceProperties& properties() const override { return properties_; }
-  DevicePtr allocate(std::size_t bytes, std::string_view name) override { return device_->allocate(bytes, name); }
-  void release(DevicePtr pointer) noexcept override { device_->release(pointer); }
-  void copyToDevice(DevicePtr to, std::span<const std::byte> from) override { device_->copyToDevice(to, from); }
   void copyToHost(std::span<std::byte> to, DevicePtr from) override {
-    device_->copyToHost(to, from);
+    ForwardingDevice::copyToHost(to, from);
     if (corrupt && !to.empty())
       to[to.size() / 2 + 1] ^= std::byte{0x40}; // an exponent
-  }
-  TensorMap encode(const TiledTensor& tensor) override { return device_->encode(tensor); }
-  std::shared_ptr<DeviceKernel> load(const Image& image, std::string_view name) override {
-    return device_->load(image, name);
   }
   void launch(const DeviceKernel& kernel, const LaunchConfig& config, std::span<void* const> arguments,
               void* stream) override {
     DevicePtr q = 0;
     std::memcpy(&q, arguments[0], sizeof q); // gl<T> begins with its pointer
     launched.push_back(q);
-    device_->launch(kernel, config, arguments, stream);
+    ForwardingDevice::launch(kernel, config, arguments, stream);
   }
-  void synchronize() override { device_->synchronize(); }
 
   bool corrupt = false;
   std::vector<DevicePtr> launched; ///< the address of Q
 
 private:
-  std::shared_ptr<Device> device_;
   DeviceProperties properties_;
 };
 

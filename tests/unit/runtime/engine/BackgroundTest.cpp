@@ -2,6 +2,7 @@
 #include "tests/unit/runtime/engine/Fixture.h"
 
 #include "runtime/engine/Background.h"
+#include "runtime/support/ForwardingDevice.h"
 
 #include <atomic>
 #include <chrono>
@@ -16,39 +17,30 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 /// An emulated device whose loads can be held back and made to fail.
-class SlowLoads final : public Device {
+class SlowLoads final : public ForwardingDevice {
 public:
-  explicit SlowLoads(std::shared_ptr<Device> device) : device_(std::move(device)) {}
+  using ForwardingDevice::ForwardingDevice;
 
-  const DeviceProperties& properties() const override { return device_->properties(); }
   DevicePtr allocate(std::size_t bytes, std::string_view name) override {
     ++allocations;
-    return device_->allocate(bytes, name);
+    return ForwardingDevice::allocate(bytes, name);
   }
-  void release(DevicePtr pointer) noexcept override { device_->release(pointer); }
-  void copyToDevice(DevicePtr to, std::span<const std::byte> from) override { device_->copyToDevice(to, from); }
-  void copyToHost(std::span<std::byte> to, DevicePtr from) override { device_->copyToHost(to, from); }
   std::shared_ptr<DeviceKernel> load(const Image& image, std::string_view name) override {
     if (held)
       released.wait();
     if (fails)
       throw DeviceError("no memory for a kernel");
-    return device_->load(image, name);
+    return ForwardingDevice::load(image, name);
   }
-  TensorMap encode(const TiledTensor& tensor) override { return device_->encode(tensor); }
   void launch(const DeviceKernel& kernel, const LaunchConfig& config, std::span<void* const> arguments,
               void* stream) override {
     ++launches;
-    device_->launch(kernel, config, arguments, stream);
+    ForwardingDevice::launch(kernel, config, arguments, stream);
   }
-  void synchronize() override { device_->synchronize(); }
 
   std::atomic<bool> held = false, fails = false;
   std::atomic<int> allocations = 0, launches = 0;
   std::latch released{1};
-
-private:
-  std::shared_ptr<Device> device_;
 };
 
 const PrepareOptions background{.mode = PrepareMode::Background};
