@@ -104,16 +104,8 @@ std::string timeText(double us) {
 }
 
 std::string inWords(const Candidate& c) {
-  const Schedule& s = c.schedule;
-  std::string text = fmt::format("{} x {} tiles, ", s.q_tile, s.kv_tile);
-  if (s.warp_specialized)
-    text += fmt::format("{} consumer warpgroup{} and a producer", s.warps / 4, s.warps > 4 ? "s" : "");
-  else
-    text += fmt::format("{} warp{}", s.warps, s.warps > 1 ? "s" : "");
-  text += fmt::format(", {} stage{}", s.stages, s.stages > 1 ? "s" : "");
-  text += s.ping_pong ? ", overlap and ping-pong" : s.overlap ? ", overlap" : "";
-  text += s.pack_gqa ? ", packed GQA" : "";
-  return text + (s.split_kv ? fmt::format(", {} chunk{}", c.splits, c.splits > 1 ? "s" : "") : "");
+  return attune::inWords(c.schedule) +
+         (c.schedule.split_kv ? fmt::format(", {} chunk{}", c.splits, c.splits > 1 ? "s" : "") : "");
 }
 
 } // namespace attune::autotune

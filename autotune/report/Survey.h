@@ -56,7 +56,7 @@ const Rule& ruleNamed(const std::string& name);
 
 std::string timeText(double us); ///< "9.87 us", "12.3 us", "12.34 ms"
 
-/// "64 x 128 tiles, 4 warps, 2 stages, packed GQA, 22 chunks"
+/// "q_tile 64, kv_tile 128, 4 warps, 2 stages, packed GQA, 22 chunks"
 std::string inWords(const Candidate& candidate);
 
 } // namespace attune::autotune

@@ -1,3 +1,4 @@
+#include "attune/compiler/Schedule.h"
 #include "compiler/emit/Expression.h"
 #include "compiler/passes/ForwardKernel.h"
 #include "compiler/passes/TilePasses.h"
@@ -38,17 +39,16 @@ SmallVector<std::string> header(const KernelPlan& plan, bool combine) {
   SmallVector<std::string> lines{llvm::formatv(what.c_str(), plan.name).str(), spec};
   if (combine)
     return lines;
-  auto count = [](std::int64_t number, const char* noun) {
-    return llvm::formatv("{0} {1}{2}", number, noun, number == 1 ? "" : "s").str();
-  };
-  auto who = plan.warp_specialized ? count(plan.warps / 4, "consumer warpgroup") + " and a producer"
-                                   : count(plan.warps, "warp");
-  lines.push_back(llvm::formatv("  q_tile {0}, kv_tile {1}, {2}, {3}{4}{5}", plan.q_tile, plan.kv_tile, who,
-                                count(plan.stages, "stage"),
-                                (plan.overlap ? ", overlap" : std::string()) + (plan.ping_pong ? ", ping-pong" : "") +
-                                    (plan.persistent ? ", persistent" : "") +
-                                    (plan.cluster > 1 ? llvm::formatv(", clusters of {0}", plan.cluster).str() : ""),
-                                plan.pack_gqa ? ", packed GQA" : ""));
+  lines.push_back("  " + inWords({.q_tile = int(plan.q_tile),
+                                  .kv_tile = int(plan.kv_tile),
+                                  .warps = int(plan.warps),
+                                  .stages = int(plan.stages),
+                                  .pack_gqa = plan.pack_gqa,
+                                  .warp_specialized = plan.warp_specialized,
+                                  .overlap = plan.overlap,
+                                  .ping_pong = plan.ping_pong,
+                                  .persistent = plan.persistent,
+                                  .cluster = int(plan.cluster)}));
   return lines;
 }
 

@@ -31,6 +31,18 @@ std::string toText(const Schedule& s) {
   return text;
 }
 
+std::string inWords(const Schedule& s) {
+  const auto count = [](int number, const char* noun) {
+    return fmt::format("{} {}{}", number, noun, number == 1 ? "" : "s");
+  };
+  return fmt::format("q_tile {}, kv_tile {}, {}, {}{}{}{}{}{}", s.q_tile, s.kv_tile,
+                     s.warp_specialized ? count(s.warps / 4, "consumer warpgroup") + " and a producer"
+                                        : count(s.warps, "warp"),
+                     count(s.stages, "stage"), s.overlap ? ", overlap" : "", s.ping_pong ? ", ping-pong" : "",
+                     s.persistent ? ", persistent" : "",
+                     s.cluster > 1 ? fmt::format(", clusters of {}", s.cluster) : "", s.pack_gqa ? ", packed GQA" : "");
+}
+
 Schedule scheduleFromText(std::string_view text) {
   std::vector<std::string> known(std::begin(required), std::end(required));
   known.insert(known.end(), std::begin(roles), std::end(roles));

@@ -28,6 +28,8 @@ struct Schedule {
 };
 
 std::string toText(const Schedule& schedule);
+/// "q_tile 128, kv_tile 64, 4 warps, 1 stage, packed GQA": for people, as in the comment above a kernel.
+std::string inWords(const Schedule& schedule);
 /// Throws UserError for an unknown or missing field or a value that breaks a rule. Fields of roles may be missing: 0.
 Schedule scheduleFromText(std::string_view text);
 
