@@ -36,8 +36,8 @@ CaseResult AttentionSuite::run(const Case& c, int samples) {
 std::string AttentionSuite::check(const Case& c, const Plan& plan) {
   const bool decodes = c.problem().q_len <= 8;
   const std::string key = fmt::format("{} {}", specToJson(c.spec), decodes);
-  const autotune::Candidate candidate{plan.schedule(), std::min(plan.splits(), 4)};
-  const auto [known, is_new] = checked_.try_emplace(key + autotune::toText(candidate));
+  const schedules::Candidate candidate{plan.schedule(), std::min(plan.splits(), 4)};
+  const auto [known, is_new] = checked_.try_emplace(key + schedules::toText(candidate));
   if (is_new) {
     auto& verifier = verifiers_[key];
     if (verifier == nullptr)

@@ -3,7 +3,7 @@
 
 #include "attune/compiler/Compile.h"
 #include "autotune/search/Parallel.h"
-#include "autotune/space/Space.h"
+#include "runtime/schedules/Space.h"
 #include "runtime/toolchain/Toolchain.h"
 
 #include <set>
@@ -86,7 +86,7 @@ void timeCandidates(const Settings& settings, const AddFigure& add) {
   constexpr std::size_t count = 12;
   const AttentionSpec& spec = preset("qwen2.5-7b");
   const Problem shape{.batch = 1, .q_len = 1, .kv_len = 8192, .q_total = 1};
-  const std::vector<Schedule> all = autotune::enumerate({spec, target("sm_90a"), shape}).feasible;
+  const std::vector<Schedule> all = schedules::enumerate({spec, target("sm_90a"), shape}).feasible;
   const auto toolchain = Toolchain::shared();
   for (const unsigned threads : std::set<unsigned>{1, std::max(std::thread::hardware_concurrency(), 1u)}) {
     const std::string name = fmt::format("{} candidates of qwen2.5-7b decode sm_90a, threads: {}", count, threads);

@@ -30,7 +30,7 @@ double replayed(Device& device, const DeviceGraph& graph, int turns, const std::
 } // namespace
 
 Measurement summary(std::vector<double> samples) {
-  const autotune::Timing timing = autotune::summarize(std::move(samples));
+  const schedules::Timing timing = autotune::summarize(std::move(samples));
   return {timing.us, timing.spread, timing.samples};
 }
 

@@ -5,8 +5,8 @@
 #include "autotune/cli/Output.h"
 #include "autotune/cli/SpecOptions.h"
 #include "autotune/cli/Stores.h"
-#include "autotune/store/TunedSchedules.h"
 #include "runtime/model/Resources.h"
+#include "runtime/schedules/TunedSchedules.h"
 
 #include <memory>
 
@@ -33,8 +33,8 @@ struct Options {
                "  attune explain --preset qwen2.5-7b --q-len 1 --kv-len 32768 --dump attn,tile --out ir/");
   }
 
-  autotune::Machine machine() const {
-    return arch.empty() ? autotune::machineOf(openDevice(device)->properties()) : autotune::machineFor(arch);
+  model::Machine machine() const {
+    return arch.empty() ? model::machineOf(openDevice(device)->properties()) : model::machineFor(arch);
   }
 
   SpecOptions spec;
@@ -44,9 +44,9 @@ struct Options {
   Problem problem{.batch = 1, .q_len = 1024, .kv_len = 1024};
 };
 
-autotune::Survey surveyOf(const AttentionSpec& spec, const Problem& problem, const autotune::Machine& machine,
+autotune::Survey surveyOf(const AttentionSpec& spec, const Problem& problem, const model::Machine& machine,
                           int splits) {
-  const autotune::TunedSchedules tuned(tuningOptions());
+  const schedules::TunedSchedules tuned(tuningOptions());
   const auto chosen = tuned.choose(spec, problem, machine.device, splits);
   const bool free = splits == 0 && !spec.batch_invariant;
   return autotune::survey(spec, problem, machine, chosen,
@@ -65,7 +65,7 @@ std::string tryToBuild(CompileReport& report) {
 
 void printResources(const autotune::Survey& s, const CompileReport& report, const std::string& not_built) {
   const Target& limits = target(report.arch);
-  const autotune::Resources r = autotune::resourcesOf(s.spec, s.chosen.schedule, limits);
+  const model::Resources r = model::resourcesOf(s.spec, s.chosen.schedule, limits);
   heading("resources");
   fmt::print("  a block: {} threads, {} of {} bytes of shared memory; {} block(s) per multiprocessor, {:.2f} waves\n",
              r.threads, r.shared_bytes, limits.shared_per_block, s.cost.blocks_per_multiprocessor, s.cost.waves);
@@ -82,15 +82,14 @@ void printResources(const autotune::Survey& s, const CompileReport& report, cons
 
 nlohmann::json document(const autotune::Survey& s, const CompileReport& report, const std::optional<KeyTiles>& tiles,
                         const std::string& not_built) {
-  nlohmann::json j = {
-      {"device", s.machine.device.name},
-      {"arch", report.arch},
-      {"schedule", attune::toText(s.chosen.schedule)},
-      {"splits", s.chosen.splits},
-      {"shared_bytes", autotune::resourcesOf(s.spec, s.chosen.schedule, target(report.arch)).shared_bytes},
-      {"tiles", nullptr},
-      {"remarks", report.result.remarks},
-      {"choice", toJson(s)}};
+  nlohmann::json j = {{"device", s.machine.device.name},
+                      {"arch", report.arch},
+                      {"schedule", attune::toText(s.chosen.schedule)},
+                      {"splits", s.chosen.splits},
+                      {"shared_bytes", model::resourcesOf(s.spec, s.chosen.schedule, target(report.arch)).shared_bytes},
+                      {"tiles", nullptr},
+                      {"remarks", report.result.remarks},
+                      {"choice", toJson(s)}};
   if (tiles)
     j["tiles"] = {{"empty", tiles->empty}, {"partial", tiles->partial}, {"full", tiles->full}};
   if (not_built.empty())

@@ -28,12 +28,12 @@ void printCandidates(const Survey& s) {
     for (std::size_t n = 0; n < std::min(2 * shown, s.record->trials.size()); ++n) {
       const Trial& t = s.record->trials[n];
       const bool timed = t.timing.samples > 0;
-      table.add({"  " + autotune::toText(t.candidate), fmt::format("{:.2f}", t.predicted_us),
+      table.add({"  " + schedules::toText(t.candidate), fmt::format("{:.2f}", t.predicted_us),
                  timed ? fmt::format("{:.2f}", t.timing.us) : "-", t.rejected});
     }
   } else {
     for (std::size_t n = 0; n < std::min(shown, s.ranked.size()); ++n)
-      table.add({"  " + autotune::toText(s.ranked[n].candidate), fmt::format("{:.2f}", s.ranked[n].us), "-", ""});
+      table.add({"  " + schedules::toText(s.ranked[n].candidate), fmt::format("{:.2f}", s.ranked[n].us), "-", ""});
   }
   table.print();
 }
@@ -53,9 +53,9 @@ void printSplits(const Survey& s) {
 } // namespace
 
 nlohmann::json toJson(const Survey& s) {
-  nlohmann::json j = {{"chosen", autotune::toText(s.chosen)},
+  nlohmann::json j = {{"chosen", schedules::toText(s.chosen)},
                       {"words", inWords(s.chosen)},
-                      {"by", s.record ? std::string(autotune::toText(s.record->effort)) : "default"},
+                      {"by", s.record ? std::string(schedules::toText(s.record->effort)) : "default"},
                       {"reason", reason(s)},
                       {"predicted_us", s.cost.us},
                       {"bound", s.cost.bound},
@@ -72,13 +72,13 @@ nlohmann::json toJson(const Survey& s) {
   if (s.record)
     j["record"] = nlohmann::json::parse(toPayload(*s.record));
   if (const auto second = runnerUp(s))
-    j["runner_up"] = {{"choice", autotune::toText(second->candidate)},
+    j["runner_up"] = {{"choice", schedules::toText(second->candidate)},
                       {s.measured() ? "us" : "predicted_us", second->us},
                       {"behind", second->behind}};
   for (const Term& term : s.cost.terms)
     j["terms"].push_back({{"name", term.name}, {"us", term.us}, {"what", term.what}});
   for (std::size_t n = 0; n < std::min(shown, s.ranked.size()); ++n)
-    j["ranked"].push_back({{"choice", autotune::toText(s.ranked[n].candidate)}, {"predicted_us", s.ranked[n].us}});
+    j["ranked"].push_back({{"choice", schedules::toText(s.ranked[n].candidate)}, {"predicted_us", s.ranked[n].us}});
   for (const auto& [name, count] : s.broken)
     j["rejected"][name] = {{"schedules", count}, {"reason", ruleNamed(name).reason}};
   for (const auto& [splits, us] : s.splits)
@@ -88,7 +88,7 @@ nlohmann::json toJson(const Survey& s) {
 
 void printVerdict(const Survey& s) {
   heading("chosen");
-  fmt::print("  {}\n  {}\n", style(stdout, inWords(s.chosen), Style::Bold), autotune::toText(s.chosen));
+  fmt::print("  {}\n  {}\n", style(stdout, inWords(s.chosen), Style::Bold), schedules::toText(s.chosen));
   fmt::print("  time      {} {}; {} is what it waits for most\n", timeText(s.us()),
              s.measured() ? "measured" : "predicted, not measured", s.cost.bound);
   fmt::print("  why       {}\n", reason(s));

@@ -12,14 +12,14 @@
 
 namespace attune::cli {
 
-using autotune::Record;
+using schedules::Record;
 
 namespace {
 
 std::string titleOf(const Record& r) {
   const AttentionSpec& s = r.spec;
   return fmt::format("{} {}/{} heads, head dim {}, {}, {}, {}", s.dtype == DType::BF16 ? "bf16" : "fp16", s.q_heads,
-                     s.kv_heads, s.head_dim, autotune::toText(r.shape), r.device_class, autotune::toText(r.effort));
+                     s.kv_heads, s.head_dim, schedules::toText(r.shape), r.device_class, schedules::toText(r.effort));
 }
 
 std::filesystem::path checkedFolder(const std::filesystem::path& folder) {
@@ -32,7 +32,7 @@ std::filesystem::path checkedFolder(const std::filesystem::path& folder) {
 
 int samplesOf(const Record& r) {
   return std::accumulate(r.trials.begin(), r.trials.end(), 0,
-                         [](int sum, const autotune::Trial& t) { return sum + t.timing.samples; });
+                         [](int sum, const schedules::Trial& t) { return sum + t.timing.samples; });
 }
 
 auto worth(const Record& r) { return std::tuple(r.complete, r.effort, samplesOf(r)); }
@@ -45,7 +45,7 @@ cache::StoreOptions withoutSystem(cache::StoreOptions options) {
 } // namespace
 
 Stores::Stores(const std::filesystem::path& folder)
-    : kernels(kernelStore(folder)), tuning(autotune::tuningStore(folder)) {}
+    : kernels(kernelStore(folder)), tuning(schedules::tuningStore(folder)) {}
 
 std::vector<Entry> Stores::entries() {
   std::vector<Entry> found;
@@ -56,7 +56,7 @@ std::vector<Entry> Stores::entries() {
     found.push_back({info, "kernel", kernel ? kernel->name + " " + kernel->arch : info.path.filename().string()});
   }
   for (cache::EntryInfo& info : tuning.entries().list(/*payloads=*/true)) {
-    const auto record = autotune::recordFromPayload(info.payload);
+    const auto record = schedules::recordFromPayload(info.payload);
     if (info.damage.empty() && !record)
       info.damage = "no record";
     found.push_back({info, "tuning", record ? titleOf(*record) : info.path.filename().string()});
@@ -75,9 +75,9 @@ nlohmann::json toJson(const Entry& e, bool whole) {
     j["damage"] = e.info.damage;
     return j;
   }
-  if (const auto record = e.kind == "tuning" ? autotune::recordFromPayload(e.info.payload) : std::nullopt) {
-    j["chosen"] = autotune::toText(record->chosen);
-    j["effort"] = autotune::toText(record->effort);
+  if (const auto record = e.kind == "tuning" ? schedules::recordFromPayload(e.info.payload) : std::nullopt) {
+    j["chosen"] = schedules::toText(record->chosen);
+    j["effort"] = schedules::toText(record->effort);
     j["complete"] = record->complete;
     if (whole)
       j["record"] = nlohmann::json::parse(e.info.payload);
@@ -101,7 +101,7 @@ bool matches(const Entry& e, const std::string& part) {
 
 void checkImported(const cache::EntryStore& store, const cache::EntryInfo& entry) {
   const bool is_record = store.options().kind == "tuning";
-  if (is_record ? autotune::recordFromPayload(entry.payload).has_value() : fromPayload(entry.payload).has_value())
+  if (is_record ? schedules::recordFromPayload(entry.payload).has_value() : fromPayload(entry.payload).has_value())
     return;
   throw UserError(UserError::Kind::Invalid, fmt::format("bundle entry '{}'", entry.key.text.substr(0, 80)),
                   fmt::format("it is no {}", is_record ? "tuning record" : "compiled kernel"),
@@ -115,7 +115,7 @@ MergeReport& MergeReport::operator+=(const MergeReport& o) {
 
 MergeReport mergeInto(Stores& stores, const std::filesystem::path& folder) {
   cache::EntryStore kernels(withoutSystem(kernelStore(checkedFolder(folder))));
-  cache::EntryStore tuning(withoutSystem(autotune::tuningStore(folder)));
+  cache::EntryStore tuning(withoutSystem(schedules::tuningStore(folder)));
   MergeReport report;
   for (const cache::EntryInfo& theirs : kernels.list(true))
     if (theirs.damage.empty() && fromPayload(theirs.payload)) {
@@ -125,11 +125,11 @@ MergeReport mergeInto(Stores& stores, const std::filesystem::path& folder) {
         report.taken += stores.kernels.put(theirs.key, theirs.payload);
     }
   for (const cache::EntryInfo& theirs : tuning.list(true)) {
-    const auto record = theirs.damage.empty() ? autotune::recordFromPayload(theirs.payload) : std::nullopt;
+    const auto record = theirs.damage.empty() ? schedules::recordFromPayload(theirs.payload) : std::nullopt;
     if (!record)
       continue;
     const auto payload = stores.tuning.entries().get(theirs.key);
-    const auto ours = payload ? autotune::recordFromPayload(*payload) : std::nullopt;
+    const auto ours = payload ? schedules::recordFromPayload(*payload) : std::nullopt;
     if (payload == theirs.payload)
       ++report.known;
     else if (ours && worth(*ours) >= worth(*record))
@@ -144,11 +144,11 @@ nlohmann::json difference(Stores& stores, const std::filesystem::path& folder) {
   std::map<std::string, std::array<std::string, 2>> chosen; // by title
   const auto collect = [&](const cache::EntryStore& store, std::size_t side) {
     for (const cache::EntryInfo& info : store.list(true))
-      if (const auto record = info.damage.empty() ? autotune::recordFromPayload(info.payload) : std::nullopt)
-        chosen[titleOf(*record) + " " + specToJson(record->spec)][side] = autotune::toText(record->chosen);
+      if (const auto record = info.damage.empty() ? schedules::recordFromPayload(info.payload) : std::nullopt)
+        chosen[titleOf(*record) + " " + specToJson(record->spec)][side] = schedules::toText(record->chosen);
   };
   collect(stores.tuning.entries(), 0);
-  collect(cache::EntryStore(withoutSystem(autotune::tuningStore(checkedFolder(folder)))), 1);
+  collect(cache::EntryStore(withoutSystem(schedules::tuningStore(checkedFolder(folder)))), 1);
   nlohmann::json all = nlohmann::json::array();
   const auto side = [](const std::string& text) { return text.empty() ? nlohmann::json() : nlohmann::json(text); };
   for (const auto& [title, sides] : chosen)

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "autotune/store/RecordStore.h"
 #include "runtime/cache/EntryStore.h"
+#include "runtime/schedules/RecordStore.h"
 
 #include <array>
 #include <filesystem>
@@ -28,7 +28,7 @@ public:
   std::vector<Entry> entries(); ///< payloads included
 
   cache::EntryStore kernels;
-  autotune::RecordStore tuning;
+  schedules::RecordStore tuning;
 };
 
 nlohmann::json toJson(const Entry& entry, bool whole);

@@ -27,15 +27,15 @@ nlohmann::json toJson(const TuneOutcome& outcome) {
   if (!outcome.error.empty())
     entry["error"] = outcome.error;
   if (const auto& record = outcome.record) {
-    const bool measured = record->effort != autotune::Effort::Estimate;
+    const bool measured = record->effort != schedules::Effort::Estimate;
     entry.update({{"device_class", record->device_class},
-                  {"effort", autotune::toText(record->effort)},
+                  {"effort", schedules::toText(record->effort)},
                   {"complete", record->complete},
                   {"schedule", attune::toText(record->chosen.schedule)},
                   {"splits", record->chosen.splits},
                   {measured ? "us" : "predicted_us", record->us},
                   {measured ? "default_us" : "default_predicted_us", record->default_us},
-                  {"default", autotune::toText(record->default_choice)},
+                  {"default", schedules::toText(record->default_choice)},
                   {"reason", record->reason}});
   }
   return entry;
@@ -45,7 +45,7 @@ void print(const std::vector<TuneOutcome>& outcomes) {
   Table table({"item", "chosen", "effort", "us", "default us", "kernels"});
   for (const TuneOutcome& o : outcomes)
     if (o.record)
-      table.add({o.item.label, autotune::toText(o.record->chosen), std::string(autotune::toText(o.record->effort)),
+      table.add({o.item.label, schedules::toText(o.record->chosen), std::string(schedules::toText(o.record->effort)),
                  fmt::format("{:.1f}", o.record->us), fmt::format("{:.1f}", o.record->default_us),
                  fmt::format("{} + {} known", o.compiled, o.found)});
     else

@@ -1,7 +1,7 @@
 #include "autotune/cli/TuneOptions.h"
 
 #include "autotune/cli/Cli.h"
-#include "autotune/store/Buckets.h"
+#include "runtime/schedules/Buckets.h"
 
 #include "attune/compiler/Presets.h"
 #include "attune/compiler/Target.h"
@@ -152,8 +152,8 @@ std::vector<TuneItem> TuneOptions::items() const {
     for (const std::string& arch : archs)
       for (const std::string& phase : words(phases_))
         for (const Problem& shape : shapes(phase)) {
-          const Problem bucket = autotune::bucketOf(shape);
-          TuneItem item{.label = fmt::format("{} {} {}", name, phase, autotune::toText(bucket)),
+          const Problem bucket = schedules::bucketOf(shape);
+          TuneItem item{.label = fmt::format("{} {} {}", name, phase, schedules::toText(bucket)),
                         .series = fmt::format("{} {}, batch {}", name, phase, bucket.batch),
                         .spec = spec,
                         .shape = bucket,
@@ -162,7 +162,7 @@ std::vector<TuneItem> TuneOptions::items() const {
             item.series += fmt::format(", {} queries", bucket.q_len);
           if (archs.size() > 1)
             item.label += " " + arch, item.series += ", " + arch;
-          if (seen.insert(specToJson(spec) + autotune::toText(bucket) + arch).second)
+          if (seen.insert(specToJson(spec) + schedules::toText(bucket) + arch).second)
             all.push_back(std::move(item));
         }
   if (shard_.empty())

@@ -35,7 +35,7 @@ public:
   std::vector<TuneItem> items() const;
   /// What is tuned, in a line: "qwen2.5-7b, llama-3-8b".
   std::string title() const;
-  autotune::Effort effort() const { return autotune::effortFromText(effort_); }
+  schedules::Effort effort() const { return schedules::effortFromText(effort_); }
 
   std::string device = "auto";
   std::string report;    ///< HTML file; empty: none

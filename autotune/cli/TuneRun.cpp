@@ -65,7 +65,7 @@ TuneRun::TuneRun(const TuneOptions& options)
 Machine TuneRun::machineOf(const TuneItem& item) const {
   const DeviceProperties& here = device_->properties();
   if (item.arch.empty() || (!here.emulated && here.arch == item.arch))
-    return autotune::machineOf(here);
+    return model::machineOf(here);
   return machineFor(item.arch);
 }
 

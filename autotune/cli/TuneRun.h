@@ -1,7 +1,7 @@
 #pragma once
 
 #include "autotune/cli/TuneOptions.h"
-#include "autotune/store/RecordStore.h"
+#include "runtime/schedules/RecordStore.h"
 
 #include <atomic>
 #include <chrono>
@@ -15,9 +15,9 @@ namespace attune::cli {
 /// What became of an item.
 struct TuneOutcome {
   TuneItem item;
-  autotune::Machine machine;
-  std::optional<autotune::Record> record; ///< unless there is an error
-  bool known = false;                     ///< it was there already
+  model::Machine machine;
+  std::optional<schedules::Record> record; ///< unless there is an error
+  bool known = false;                      ///< it was there already
   std::string error;
   int compiled = 0, found = 0; ///< kernels
   double seconds = 0;
@@ -37,14 +37,14 @@ public:
 
 private:
   TuneOutcome make(const TuneItem& item);
-  autotune::Machine machineOf(const TuneItem& item) const;
-  bool here(const autotune::Machine& machine) const; ///< it is the device, and has a clock
+  model::Machine machineOf(const TuneItem& item) const;
+  bool here(const model::Machine& machine) const; ///< it is the device, and has a clock
   bool stopped();
 
   const TuneOptions& options_;
   unsigned jobs_;
   std::shared_ptr<Device> device_;
-  autotune::RecordStore records_;
+  schedules::RecordStore records_;
   cache::EntryStore kernels_;
   std::string not_measured_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();

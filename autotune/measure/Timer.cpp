@@ -4,8 +4,6 @@
 #include <cmath>
 #include <limits>
 
-#include <fmt/format.h>
-
 namespace attune::autotune {
 
 namespace {
@@ -19,13 +17,6 @@ double median(std::vector<double>& values) {
 }
 
 } // namespace
-
-std::string toText(const Policy& p) {
-  return fmt::format("events, {} warm-ups, {} samples, {} L2, margin {}", p.warm_ups, p.samples,
-                     p.cold_l2 ? "cold" : "warm", p.margin);
-}
-
-double Timing::error() const { return samples > 0 ? 1.2533 * spread / std::sqrt(samples) : 1; } // of a median
 
 Timing summarize(std::vector<double> samples) {
   Timing timing{.us = std::numeric_limits<double>::infinity(), .samples = static_cast<int>(samples.size())};

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "attune/attune.hpp"
-#include "autotune/space/Space.h"
+#include "autotune/Vocabulary.h"
 #include "runtime/reference/Reference.h"
 
 #include <memory>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "autotune/search/Rank.h"
-#include "autotune/store/Record.h"
+#include "runtime/schedules/Record.h"
 
 #include <map>
 #include <optional>

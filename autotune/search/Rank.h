@@ -1,6 +1,6 @@
 #pragma once
 
-#include "autotune/space/Space.h"
+#include "autotune/Vocabulary.h"
 #include "runtime/model/CostModel.h"
 
 #include <vector>

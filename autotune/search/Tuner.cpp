@@ -3,7 +3,6 @@
 #include "autotune/search/Arms.h"
 
 #include "attune/compiler/Error.h"
-#include "compiler/spec/Nearest.h"
 
 #include <algorithm>
 #include <cmath>
@@ -14,9 +13,6 @@
 namespace attune::autotune {
 
 namespace {
-
-constexpr std::pair<std::string_view, Effort> efforts[] = {
-    {"estimate", Effort::Estimate}, {"measure", Effort::Measure}, {"exhaustive", Effort::Exhaustive}};
 
 constexpr std::size_t round_size = 6;     ///< candidates compiled and measured before the surrogate is asked again
 constexpr std::size_t finalists = 8;      ///< of which halving begins
@@ -212,24 +208,25 @@ private:
 
 } // namespace
 
-std::string_view toText(Effort effort) {
-  return std::ranges::find(efforts, effort, &std::pair<std::string_view, Effort>::second)->first;
-}
-
-Effort effortFromText(std::string_view text) {
-  std::vector<std::string> known;
-  for (const auto& [name, effort] : efforts) {
-    if (name == text)
-      return effort;
-    known.emplace_back(name);
-  }
-  throw UserError(UserError::Kind::Invalid, fmt::format("effort '{}'", text), "there is no such step",
-                  didYouMean(text, known));
-}
-
 Tuning tune(const AttentionSpec& spec, const Problem& problem, const Machine& machine, Timer* timer,
             const Screen& screen, const TuneOptions& options) {
   return Search(spec, problem, machine, timer, screen, options).run();
+}
+
+Record recordOf(const AttentionSpec& spec, const Problem& bucket, const Machine& machine, const Policy& policy,
+                Tuning tuning) {
+  return {.spec = spec,
+          .shape = bucket,
+          .device_class = deviceClass(machine.device),
+          .effort = tuning.effort,
+          .policy = tuning.effort == Effort::Estimate ? std::string(toText(tuning.effort)) : toText(policy),
+          .chosen = tuning.chosen,
+          .default_choice = tuning.default_choice,
+          .us = tuning.us,
+          .default_us = tuning.default_us,
+          .reason = std::move(tuning.reason),
+          .trials = std::move(tuning.trials),
+          .complete = tuning.complete};
 }
 
 } // namespace attune::autotune

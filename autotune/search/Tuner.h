@@ -3,32 +3,14 @@
 #include "autotune/measure/Timer.h"
 #include "autotune/search/Screen.h"
 #include "runtime/model/CostModel.h"
+#include "runtime/schedules/Record.h"
 
 #include <functional>
 #include <map>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace attune::autotune {
-
-/// The ladder of effort: each step knows what the one below knows, and more.
-enum class Effort {
-  Estimate,   ///< the cost model alone
-  Measure,    ///< what the model and the measurements so far say may win
-  Exhaustive, ///< every schedule that keeps the rules
-};
-std::string_view toText(Effort effort);
-/// Throws UserError with the nearest known name.
-Effort effortFromText(std::string_view text);
-
-/// One candidate, and what is known of it.
-struct Trial {
-  Candidate candidate;
-  double predicted_us = 0;
-  Timing timing;        ///< no samples: it was not measured
-  std::string rejected; ///< what the screen said against it, or the device
-};
 
 struct TuneOptions {
   Effort effort = Effort::Estimate;
@@ -61,5 +43,9 @@ struct Tuning {
 /// and times give equal results everywhere: ties go to the candidate whose text is first.
 Tuning tune(const AttentionSpec& spec, const Problem& problem, const Machine& machine, Timer* timer,
             const Screen& screen, const TuneOptions& options);
+
+/// What is kept of it. `bucket` is the shape that it was made for.
+Record recordOf(const AttentionSpec& spec, const Problem& bucket, const Machine& machine, const Policy& policy,
+                Tuning tuning);
 
 } // namespace attune::autotune

@@ -3,7 +3,7 @@
 #include "attune/compiler/Compile.h"
 #include "runtime/engine/Background.h"
 #include "runtime/engine/PlanImpl.h"
-#include "runtime/engine/Untuned.h"
+#include "runtime/schedules/Untuned.h"
 #include "runtime/model/Chunks.h"
 
 #include <algorithm>

@@ -2,7 +2,7 @@
 
 #include "runtime/cache/Bundle.h"
 #include "runtime/cache/Paths.h"
-#include "runtime/engine/Content.h"
+#include "runtime/schedules/Content.h"
 #include "runtime/engine/KernelStore.h"
 
 #include <future>

@@ -27,7 +27,7 @@ struct Cost {
   std::vector<Term> terms; ///< longest first; they overlap, so their sum is more than fold_us
 };
 
-/// Works without the device. Throws InternalError for a schedule that does not fit it (space/ filters those).
+/// Works without the device. Throws InternalError for a schedule that does not fit it (schedules/Rules filter those).
 Cost predict(const AttentionSpec& spec, const Problem& problem, const Candidate& candidate, const Machine& machine);
 
 /// The candidate of a schedule with the least predicted time; of equals the one with fewer chunks.

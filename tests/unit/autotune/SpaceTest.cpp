@@ -1,4 +1,4 @@
-#include "autotune/space/Space.h"
+#include "runtime/schedules/Space.h"
 
 #include "runtime/model/Resources.h"
 
@@ -13,7 +13,7 @@
 #include <map>
 #include <set>
 
-namespace attune::autotune {
+namespace attune::schedules {
 namespace {
 
 AttentionSpec gqa(int head_dim) {
@@ -171,4 +171,4 @@ TEST(Space, SplitCountsLeaveNoChunkEmpty) {
 }
 
 } // namespace
-} // namespace attune::autotune
+} // namespace attune::schedules

@@ -1,5 +1,6 @@
-#include "autotune/store/TunedSchedules.h"
+#include "runtime/schedules/TunedSchedules.h"
 
+#include "autotune/search/Tuner.h"
 #include "runtime/model/Resources.h"
 #include "tests/support/TemporaryFolder.h"
 #include "tests/unit/autotune/SimulatedDevice.h"

@@ -1,5 +1,5 @@
 // What the engine chooses where nothing was tuned, and how keys are cut into chunks.
-#include "runtime/engine/Untuned.h"
+#include "runtime/schedules/Untuned.h"
 
 #include "attune/compiler/DefaultSchedule.h"
 #include "runtime/model/Chunks.h"

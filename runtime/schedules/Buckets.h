@@ -1,11 +1,13 @@
 #pragma once
 
-#include "autotune/search/Tuner.h"
+#include "runtime/model/Machine.h"
+#include "runtime/schedules/Space.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
-namespace attune::autotune {
+namespace attune::schedules {
 
 /// The shape that stands for a problem: batch, q_len and kv_len rounded to powers of two (to the nearer one, by ratio).
 /// One query stays one query. Two problems share a record if their buckets are equal.
@@ -24,4 +26,4 @@ struct Finding {
 std::optional<Candidate> adapt(const std::vector<Finding>& findings, const Problem& from, const AttentionSpec& spec,
                                const Problem& to, const Machine& machine);
 
-} // namespace attune::autotune
+} // namespace attune::schedules

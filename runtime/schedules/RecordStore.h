@@ -1,13 +1,13 @@
 #pragma once
 
-#include "autotune/store/Record.h"
+#include "runtime/schedules/Record.h"
 
 #include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
 
-namespace attune::autotune {
+namespace attune::schedules {
 
 /// The options of the store of records below a folder, with the installed tiers behind it.
 cache::StoreOptions tuningStore(const std::filesystem::path& folder);
@@ -30,4 +30,4 @@ private:
   cache::EntryStore store_;
 };
 
-} // namespace attune::autotune
+} // namespace attune::schedules

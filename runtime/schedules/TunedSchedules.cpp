@@ -1,6 +1,6 @@
-#include "autotune/store/TunedSchedules.h"
+#include "runtime/schedules/TunedSchedules.h"
 
-namespace attune::autotune {
+namespace attune::schedules {
 
 TunedSchedules::TunedSchedules(cache::StoreOptions options, Policy policy)
     : store_(std::move(options)), policy_(toText(policy)) {}
@@ -24,4 +24,4 @@ ScheduleProvider::Choice TunedSchedules::choose(const AttentionSpec& spec, const
   return chosen_.emplace(key, choice).first->second;
 }
 
-} // namespace attune::autotune
+} // namespace attune::schedules

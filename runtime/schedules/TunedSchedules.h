@@ -1,13 +1,13 @@
 #pragma once
 
-#include "autotune/store/RecordStore.h"
+#include "runtime/schedules/RecordStore.h"
 
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 
-namespace attune::autotune {
+namespace attune::schedules {
 
 /// Stored choices for the engine: those of the shape's bucket, adapted to the shape. Where there is no record, and for
 /// what records do not decide (a chunk count that the caller fixed, batch_invariant), the engine's own cost model.
@@ -29,4 +29,4 @@ private:
   std::shared_ptr<const ScheduleProvider> untuned_ = costModel();
 };
 
-} // namespace attune::autotune
+} // namespace attune::schedules

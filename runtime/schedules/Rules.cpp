@@ -1,5 +1,5 @@
-#include "autotune/space/Space.h"
 #include "runtime/model/Resources.h"
+#include "runtime/schedules/Space.h"
 
 #include "attune/compiler/DefaultSchedule.h"
 
@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-namespace attune::autotune {
+namespace attune::schedules {
 
 namespace {
 
@@ -229,4 +229,4 @@ const std::vector<Rule>& rules() {
   return all;
 }
 
-} // namespace attune::autotune
+} // namespace attune::schedules

@@ -1,4 +1,6 @@
-#include "autotune/store/Buckets.h"
+#include "runtime/schedules/Buckets.h"
+
+#include "runtime/model/CostModel.h"
 
 #include <algorithm>
 #include <bit>
@@ -6,7 +8,7 @@
 
 #include <fmt/format.h>
 
-namespace attune::autotune {
+namespace attune::schedules {
 
 namespace {
 
@@ -60,4 +62,4 @@ std::optional<Candidate> adapt(const std::vector<Finding>& findings, const Probl
   return best;
 }
 
-} // namespace attune::autotune
+} // namespace attune::schedules

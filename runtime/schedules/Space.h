@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-namespace attune::autotune {
+namespace attune::schedules {
 
-using namespace model; // the tuner speaks of machines, costs and chunks as the cost model does
+using namespace model; // schedules are chosen in the cost model's words: machines, candidates, costs, chunks
 
 std::string toText(const Candidate& candidate); ///< toText(Schedule) + " splits=4"
 /// Throws UserError, as scheduleFromText does.
@@ -60,4 +60,4 @@ struct Space {
 };
 Space enumerate(const Subject& subject);
 
-} // namespace attune::autotune
+} // namespace attune::schedules

@@ -1,8 +1,8 @@
-#include "autotune/store/RecordStore.h"
+#include "runtime/schedules/RecordStore.h"
 
 #include "runtime/cache/Paths.h"
 
-namespace attune::autotune {
+namespace attune::schedules {
 
 cache::StoreOptions tuningStore(const std::filesystem::path& folder) {
   return {.kind = "tuning", .schema = 1, .user = folder, .system = cache::systemCacheFolders()};
@@ -30,4 +30,4 @@ std::optional<Record> RecordStore::find(const AttentionSpec& spec, const Problem
 
 bool RecordStore::publish(const Record& record) { return store_.put(keyOf(record), toPayload(record)); }
 
-} // namespace attune::autotune
+} // namespace attune::schedules

@@ -1,4 +1,4 @@
-#include "runtime/engine/Content.h"
+#include "runtime/schedules/Content.h"
 
 namespace attune {
 

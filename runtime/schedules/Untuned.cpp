@@ -1,10 +1,10 @@
-#include "runtime/engine/Untuned.h"
+#include "runtime/schedules/Untuned.h"
 
 #include "attune/compiler/DefaultSchedule.h"
-#include "runtime/engine/Content.h"
 #include "runtime/model/Chunks.h"
 #include "runtime/model/CostModel.h"
 #include "runtime/model/Resources.h"
+#include "runtime/schedules/Content.h"
 
 #include <algorithm>
 #include <mutex>

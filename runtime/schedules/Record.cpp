@@ -1,4 +1,4 @@
-#include "autotune/store/Record.h"
+#include "runtime/schedules/Record.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,13 +6,11 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-namespace attune::autotune {
+namespace attune::schedules {
 
 using nlohmann::json;
 
 namespace {
-
-constexpr std::string_view no_measurement = "estimate";
 
 json toJson(const Problem& p) { return {{"batch", p.batch}, {"q_len", p.q_len}, {"kv_len", p.kv_len}}; }
 
@@ -45,22 +43,6 @@ Trial trialFrom(const json& j) {
 bool positive(double us) { return std::isfinite(us) && us > 0; }
 
 } // namespace
-
-Record recordOf(const AttentionSpec& spec, const Problem& bucket, const Machine& machine, const Policy& policy,
-                Tuning tuning) {
-  return {.spec = spec,
-          .shape = bucket,
-          .device_class = deviceClass(machine.device),
-          .effort = tuning.effort,
-          .policy = tuning.effort == Effort::Estimate ? std::string(no_measurement) : toText(policy),
-          .chosen = tuning.chosen,
-          .default_choice = tuning.default_choice,
-          .us = tuning.us,
-          .default_us = tuning.default_us,
-          .reason = std::move(tuning.reason),
-          .trials = std::move(tuning.trials),
-          .complete = tuning.complete};
-}
 
 cache::Key keyOf(const AttentionSpec& spec, const Problem& bucket, const std::string& device_class,
                  const std::string& policy) {
@@ -130,4 +112,4 @@ std::vector<Finding> findings(const Record& record) {
   return found;
 }
 
-} // namespace attune::autotune
+} // namespace attune::schedules

@@ -1,8 +1,8 @@
-#include "autotune/space/Space.h"
+#include "runtime/schedules/Space.h"
 
 #include <fmt/format.h>
 
-namespace attune::autotune {
+namespace attune::schedules {
 
 std::string toText(const Candidate& c) { return fmt::format("{} splits={}", attune::toText(c.schedule), c.splits); }
 
@@ -49,4 +49,4 @@ Space enumerate(const Subject& subject) {
   return space;
 }
 
-} // namespace attune::autotune
+} // namespace attune::schedules

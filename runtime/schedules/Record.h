@@ -1,15 +1,15 @@
 #pragma once
 
-#include "autotune/search/Tuner.h"
-#include "autotune/store/Buckets.h"
 #include "runtime/cache/EntryStore.h"
+#include "runtime/schedules/Buckets.h"
+#include "runtime/schedules/Trial.h"
 
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-namespace attune::autotune {
+namespace attune::schedules {
 
 /// What records of another version of the generator are not comparable with: bumped when schedules get new fields, or
 /// kernels of the same schedule another speed. Records of other versions are not read. (Right results do not hang on
@@ -30,9 +30,6 @@ struct Record {
   bool complete = true;      ///< false: of a search that was stopped, to be taken up again
 };
 
-Record recordOf(const AttentionSpec& spec, const Problem& bucket, const Machine& machine, const Policy& policy,
-                Tuning tuning);
-
 /// The full key. Estimates and measurements under different policies are variants of one text.
 cache::Key keyOf(const Record& record);
 cache::Key keyOf(const AttentionSpec& spec, const Problem& bucket, const std::string& device_class,
@@ -47,4 +44,4 @@ std::optional<Record> recordFromPayload(std::string_view payload);
 /// others.
 std::vector<Finding> findings(const Record& record);
 
-} // namespace attune::autotune
+} // namespace attune::schedules
