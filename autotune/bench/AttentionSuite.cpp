@@ -8,6 +8,16 @@
 
 namespace attune::bench {
 
+double tflops(const CaseResult& result) { return flops(result.measured) / result.us->value * 1e-6; }
+
+double gbytesPerSecond(const CaseResult& result) { return bytes(result.measured) / result.us->value * 1e-3; }
+
+std::string resultOf(const CaseResult& result) {
+  return !result.skipped.empty() ? "skipped: " + result.skipped : result.failure.empty() ? "right" : result.failure;
+}
+
+const char* matmulOf(DType dtype) { return dtype == DType::E4M3 ? "fp8_matmul" : "bf16_matmul"; }
+
 AttentionSuite::AttentionSuite(std::shared_ptr<Device> device, std::shared_ptr<const ScheduleProvider> schedules)
     : device_(device), engine_(device, std::move(schedules)), clocks_(device->properties()) {}
 
@@ -26,7 +36,7 @@ CaseResult AttentionSuite::run(const Case& c, int samples) {
     if (result.failure.empty() && !device_->properties().emulated)
       result.us = time(c, plan, samples, result.clocks);
   } catch (const UserError& e) {
-    result.failure = e.what();
+    (e.kind == UserError::Kind::Unsupported ? result.skipped : result.failure) = e.what();
   } catch (const DeviceError& e) {
     result.failure = e.what();
   }

@@ -17,11 +17,19 @@ namespace attune::bench {
 struct CaseResult {
   Case measured;
   std::string failure; ///< what was wrong at a small size, or why it did not run; then it is not timed
+  std::string skipped; ///< why this device can't run it: no failure
   std::string schedule;
   int splits = 0;
   std::optional<Measurement> us; ///< of all its kernels; none on the emulated device
   nlohmann::json clocks;         ///< while it ran
 };
+
+double tflops(const CaseResult& result); ///< of a case that was timed
+double gbytesPerSecond(const CaseResult& result);
+/// "right", what is wrong, or why it was not run.
+std::string resultOf(const CaseResult& result);
+/// The ceiling that its FLOPs are a share of.
+const char* matmulOf(DType dtype);
 
 /// Runs cases as they are deployed: stored schedules, graph replay, tensors that are not in L2. Each is compared with
 /// the fp64 reference at a small size first; on the emulated device that is all, with tiny lengths.

@@ -1,6 +1,6 @@
 #include "autotune/bench/Ceilings.h"
 
-#include "autotune/bench/Embedded.h"
+#include "autotune/bench/Kernels.h"
 
 #include "attune/attune.hpp"
 #include "runtime/support/Half.h"
@@ -16,10 +16,11 @@ namespace attune::bench {
 namespace {
 
 /// A kernel of kernels/, loaded.
-std::shared_ptr<DeviceKernel> loadKernel(Device& device, std::string_view file, std::string_view symbol) {
+std::shared_ptr<DeviceKernel> loadKernel(Device& device, const std::string& name, std::string_view symbol) {
   const DeviceProperties& properties = device.properties();
   const Image::Kind kind = properties.emulated ? Image::Kind::Ptx : Image::Kind::Cubin;
-  return device.load(Toolchain::shared()->build(kernelText(file), properties.arch, kind, file).image, symbol);
+  return device.load(Toolchain::shared()->build(textOf(kernels(), name + ".cu"), properties.arch, kind, name).image,
+                     symbol);
 }
 
 template <class T>

@@ -1,7 +1,5 @@
 #include "autotune/bench/Document.h"
 
-#include "autotune/bench/Embedded.h"
-
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -24,21 +22,21 @@ json toJson(const CaseResult& result, const Document& document) {
                 {"splits", result.splits}});
   if (!result.failure.empty())
     entry["failure"] = result.failure;
+  if (!result.skipped.empty())
+    entry["skipped"] = result.skipped;
   if (!result.us)
     return entry;
-  const double us = result.us->value, tflops = flops(result.measured) / us * 1e-6,
-               gbytes = bytes(result.measured) / us * 1e-3;
   const auto share = [&](const char* ceiling, double value) {
     const Ceiling* top = document.ceiling(ceiling);
     return top ? json(value / top->measured->value) : json();
   };
-  entry.update({{"time_us", us},
+  entry.update({{"time_us", result.us->value},
                 {"spread", result.us->spread},
                 {"samples", result.us->samples},
-                {"tflops", tflops},
-                {"gbytes_per_s", gbytes},
-                {"share_of_matmul", share("bf16_matmul", tflops)},
-                {"share_of_copy", share("copy", gbytes)},
+                {"tflops", tflops(result)},
+                {"gbytes_per_s", gbytesPerSecond(result)},
+                {"share_of_matmul", share(matmulOf(result.measured.spec.dtype), tflops(result))},
+                {"share_of_copy", share("copy", gbytesPerSecond(result))},
                 {"clocks", result.clocks}});
   return entry;
 }
@@ -132,22 +130,13 @@ std::string toCsv(const Document& document) {
                         cell(c, "time_us"), c.contains("time_us") ? "us" : "", cell(c, "spread"), cell(c, "samples"),
                         cell(c, "tflops"), cell(c, "gbytes_per_s"), cell(c, "share_of_matmul"),
                         cell(c, "share_of_copy"), cell(c.value("clocks", json::object()), "sm_mhz"),
-                        document.emulated && c.value("ok", false) ? quoted(noSpeedMeasured()) : cell(c, "failure"));
+                        c.contains("skipped")                       ? cell(c, "skipped")
+                        : document.emulated && c.value("ok", false) ? quoted(noSpeedMeasured())
+                                                                    : cell(c, "failure"));
   for (const json& f : whole["figures"])
     text += fmt::format("{},{},true,{},{},{},{},,,,,,\n", cell(f, "suite"), cell(f, "name"), cell(f, "value"),
                         cell(f, "unit"), cell(f, "spread"), cell(f, "samples"));
   return text;
-}
-
-std::string toHtml(const Document& document) {
-  std::string page(pageText());
-  const std::string here = "\"DOCUMENT\"";
-  // inside of <script> a "</" would end it
-  std::string data = toJson(document).dump(-1, ' ', false, json::error_handler_t::replace);
-  for (std::size_t at = 0; (at = data.find("</", at)) != std::string::npos; at += 3)
-    data.replace(at, 2, "<\\/");
-  page.replace(page.find(here), here.size(), data);
-  return page;
 }
 
 } // namespace attune::bench

@@ -56,7 +56,8 @@ void attention(const Settings& settings, const AddFigure& add) {
   const Buffer q = tensor(28, "q"), k = tensor(4, "k"), v = tensor(4, "v"), o = tensor(28, "o");
   const Buffer lse(device, Element::F32, {1, 28, length}, "lse");
   // one kernel: of a split one the device would count the combine kernel alone, while the time is of both
-  const Plan plan = engine.prepare(preset("qwen2.5-7b"), {.batch = 1, .q_len = length, .kv_len = length}, {.splits = 1});
+  const Plan plan =
+      engine.prepare(preset("qwen2.5-7b"), {.batch = 1, .q_len = length, .kv_len = length}, {.splits = 1});
   addRates(settings, add, "attention", *device,
            [&] { engine.launch(plan, {.q = q, .k = k, .v = v, .o = o, .lse = lse}); });
 }

@@ -110,19 +110,18 @@ void printCases(const Document& document) {
   Table table(document.emulated ? std::vector<std::string>{"suite", "case", "result", "splits", "schedule"}
                                 : std::vector<std::string>{"suite", "case", "us", "+-", "TFLOPS", "of matmul", "GB/s",
                                                            "of copy", "SM MHz", "splits"});
-  const Ceiling *matmul = document.ceiling("bf16_matmul"), *copy = document.ceiling("copy");
   for (const CaseResult& c : document.cases) {
     if (document.emulated) {
-      table.add({c.measured.suite, c.measured.name, c.failure.empty() ? "right" : c.failure, fmt::to_string(c.splits),
-                 c.schedule});
+      table.add({c.measured.suite, c.measured.name, resultOf(c), fmt::to_string(c.splits), c.schedule});
     } else if (!c.us) {
-      table.add({c.measured.suite, c.measured.name, "-", c.failure, "", "", "", "", "", ""});
+      table.add({c.measured.suite, c.measured.name, "-", resultOf(c), "", "", "", "", "", ""});
     } else {
-      const double tflops = flops(c.measured) / c.us->value * 1e-6, gbytes = bytes(c.measured) / c.us->value * 1e-3;
       const nlohmann::json mhz = c.clocks.value("sm_mhz", nlohmann::json());
       table.add({c.measured.suite, c.measured.name, fmt::format("{:.1f}", c.us->value), spread(*c.us),
-                 fmt::format("{:.1f}", tflops), percent(matmul, tflops), fmt::format("{:.0f}", gbytes),
-                 percent(copy, gbytes), mhz.is_null() ? "-" : mhz.dump(), fmt::to_string(c.splits)});
+                 fmt::format("{:.1f}", tflops(c)),
+                 percent(document.ceiling(matmulOf(c.measured.spec.dtype)), tflops(c)),
+                 fmt::format("{:.0f}", gbytesPerSecond(c)), percent(document.ceiling("copy"), gbytesPerSecond(c)),
+                 mhz.is_null() ? "-" : mhz.dump(), fmt::to_string(c.splits)});
     }
   }
   table.print();

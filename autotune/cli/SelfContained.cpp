@@ -37,10 +37,10 @@ private:
   void header(std::string_view name) {
     if (!seen_.insert(std::string(name)).second)
       return;
-    const auto found = std::ranges::find(templates(), name, &Template::name);
-    if (found == templates().end())
+    const char* found = textOf(templates(), name);
+    if (found == nullptr)
       throw InternalError(fmt::format("no template is called {}", name));
-    const std::string text = rest(found->text); // what it includes comes first
+    const std::string text = rest(found); // what it includes comes first
     headers += fmt::format("// {}\n{}\n", name, text);
   }
 

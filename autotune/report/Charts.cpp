@@ -1,5 +1,6 @@
 #include "autotune/report/Charts.h"
 
+#include "autotune/report/Bars.h"
 #include "autotune/report/Plot.h"
 
 #include <algorithm>
@@ -18,7 +19,9 @@ constexpr std::size_t shown = 8; ///< candidates
 
 bool wasMeasured(const Trial& t) { return t.timing.samples > 0 && t.rejected.empty(); }
 
-json percent(double ratio) { return fmt::format("{:+.1f} %", 100 * (ratio - 1)); }
+json percent(double ratio) {
+  return std::abs(ratio - 1) < 0.0005 ? "equal" : fmt::format("{:+.1f} %", 100 * (ratio - 1));
+}
 
 } // namespace
 
@@ -95,14 +98,16 @@ json lengthCurve(const std::vector<const Survey*>& surveys) {
 }
 
 json terms(const Survey& s) {
-  json all = json::array();
-  for (const Term& term : s.cost.terms)
-    all.push_back({{"name", term.name},
-                   {"what", term.what},
-                   {"us", timeText(term.us)},
-                   {"share", fmt::format("{:.1f}", 100 * term.us / s.cost.terms.front().us)},
-                   {"css", term.name == std::string_view(s.cost.bound) ? "bound" : "term"}});
-  return all;
+  std::vector<Bar> all;
+  for (const Term& term : s.cost.terms) {
+    const bool is_bound = term.name == std::string_view(s.cost.bound);
+    all.push_back({.name = term.name,
+                   .text = timeText(term.us),
+                   .parts = {{term.us, is_bound ? "accent" : "part"}},
+                   .title = term.what,
+                   .css = is_bound ? "bound" : ""});
+  }
+  return {{"bars", bars(all)}};
 }
 
 json candidates(const Survey& s) {
@@ -135,21 +140,21 @@ json candidates(const Survey& s) {
 
 json rejections(const Survey& s) {
   std::vector<std::pair<int, std::string>> order;
-  int most = 1;
   for (const auto& [name, count] : s.broken)
-    order.emplace_back(-count, name), most = std::max(most, count);
+    order.emplace_back(-count, name);
   std::ranges::sort(order);
-  json by_rule = json::array(), afterwards = json::array();
+  std::vector<Bar> by_rule;
   for (const auto& [count, name] : order)
-    by_rule.push_back({{"name", name},
-                       {"count", -count},
-                       {"reason", ruleNamed(name).reason},
-                       {"share", fmt::format("{:.1f}", 100.0 * -count / most)}});
+    by_rule.push_back({.name = name,
+                       .text = fmt::to_string(-count),
+                       .parts = {{static_cast<double>(-count)}},
+                       .note = ruleNamed(name).reason});
+  json afterwards = json::array();
   if (s.record)
     for (const Trial& t : s.record->trials)
       if (!t.rejected.empty() && afterwards.size() < shown)
         afterwards.push_back({{"text", toText(t.candidate)}, {"why", t.rejected}});
-  return {{"by_rule", by_rule},
+  return {{"bars", bars(by_rule)},
           {"afterwards", afterwards.empty() ? json() : json{{"rejected", afterwards}}},
           {"feasible", s.feasible}};
 }

@@ -22,13 +22,14 @@ nlohmann::json modelAgainstMeasurement(const Survey& survey);
 /// Chosen and default times by kv_len, of surveys that differ in their lengths only. For plot.svg.
 nlohmann::json lengthCurve(const std::vector<const Survey*>& surveys);
 
-/// The terms of the model, longest first, and each one's share of the longest in percent. For item.html.
+/// The terms of the model, longest first. For bars.html.
 nlohmann::json terms(const Survey& survey);
 
 /// The best candidates, chosen one included. For item.html.
 nlohmann::json candidates(const Survey& survey);
 
-/// Schedules by the rule that they break, and what compilers and devices said against others. For item.html.
+/// Schedules by the rule that they break (for bars.html), and what compilers and devices said against others. For
+/// item.html.
 nlohmann::json rejections(const Survey& survey);
 
 } // namespace attune::autotune

@@ -17,21 +17,27 @@ std::string number(double value) { return fmt::format("{:.1f}", value); }
 /// Values of one axis to places on the page.
 class Scale {
 public:
-  Scale(double least, double most, double begin, double end) : begin_(begin), end_(end) {
+  Scale(double least, double most, double begin, double end, bool linear = false)
+      : linear_(linear), begin_(begin), end_(end) {
+    if (linear) {
+      high_ = most * 1.08;
+      return;
+    }
     const double middle = std::sqrt(least * most);
     const double factor = std::max(std::sqrt(most / least) * 1.08, 1.15); // some air around the points
     low_ = std::log(middle / factor), high_ = std::log(middle * factor);
   }
 
-  double operator()(double value) const { return begin_ + (end_ - begin_) * (std::log(value) - low_) / (high_ - low_); }
+  double operator()(double value) const {
+    return begin_ + (end_ - begin_) * ((linear_ ? value : std::log(value)) - low_) / (high_ - low_);
+  }
 
   /// Round numbers that lie within: 1, 2, 5, 10, ..., or even steps where the values are close together.
   std::vector<double> ticks() const {
     std::vector<double> all;
-    const double low = std::exp(low_), high = std::exp(high_);
-    const double decade = std::pow(10, std::floor(std::log10(low)));
-    if (high / low > 8) {
-      for (double d = decade; d <= high; d *= 10)
+    const double low = linear_ ? low_ : std::exp(low_), high = linear_ ? high_ : std::exp(high_);
+    if (!linear_ && high / low > 8) {
+      for (double d = std::pow(10, std::floor(std::log10(low))); d <= high; d *= 10)
         for (const double step : {1, 2, 5})
           if (d * step >= low && d * step <= high)
             all.push_back(d * step);
@@ -45,6 +51,7 @@ public:
   }
 
 private:
+  bool linear_;
   double begin_, end_, low_ = 0, high_ = 0;
 };
 
@@ -71,7 +78,7 @@ std::string tickText(double value) {
 } // namespace
 
 json plot(const std::vector<Series>& series, const Axes& axes) {
-  constexpr double width = 560, height = 300, left = 56, right = 14, top = 12, bottom = 42;
+  constexpr double width = 560, height = 300, left = 56, right = 14, top = 22, bottom = 42;
   double x_least = 1e300, x_most = 0, y_least = 1e300, y_most = 0;
   for (const Series& s : series)
     for (const Point& p : s.points) {
@@ -80,7 +87,8 @@ json plot(const std::vector<Series>& series, const Axes& axes) {
     }
   if (axes.same_scale)
     x_least = y_least = std::min(x_least, y_least), x_most = y_most = std::max(x_most, y_most);
-  const Scale x(x_least, x_most, left, width - right), y(y_least, y_most, height - bottom, top);
+  const Scale x(x_least, x_most, left, width - right),
+      y(y_least, std::max(y_most, axes.limit), height - bottom, top, axes.y_linear);
 
   json j = {{"width", width},
             {"height", height},
@@ -95,9 +103,13 @@ json plot(const std::vector<Series>& series, const Axes& axes) {
             {"x_label_at", height - 6},
             {"x_tick_at", height - bottom + 16},
             {"diagonal", axes.same_scale},
+            {"limit", nullptr},
             {"x_ticks", json::array()},
             {"y_ticks", json::array()},
             {"series", json::array()}};
+  if (axes.limit > 0)
+    j["limit"] = {
+        {"at", number(y(axes.limit))}, {"text_at", number(y(axes.limit) - 4)}, {"limit_text", axes.limit_text}};
   for (const double tick : xTicks(series, x))
     j["x_ticks"].push_back({{"at", number(x(tick))}, {"text", tickText(tick)}});
   for (const double tick : y.ticks())

@@ -23,12 +23,14 @@ struct Series {
 };
 
 struct Axes {
-  const char* x = "";
-  const char* y = "";
+  std::string x, y;
   bool same_scale = false; ///< both axes show the same quantity: a square with its diagonal
+  bool y_linear = false;   ///< from 0
+  double limit = 0;        ///< a line across, at this y; 0: none
+  std::string limit_text;
 };
 
-/// Where everything lies on a page, for page/plot.svg. Both axes are logarithmic.
+/// Where everything lies on a page, for page/plot.svg. The x axis is logarithmic, and the y axis unless it is linear.
 nlohmann::json plot(const std::vector<Series>& series, const Axes& axes);
 
 } // namespace attune::autotune

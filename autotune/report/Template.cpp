@@ -15,9 +15,8 @@ namespace {
 using Json = nlohmann::json;
 
 std::string_view textOf(std::string_view page) {
-  for (const PageFile* file = page_files; file != page_files + page_file_count; ++file)
-    if (file->name == page)
-      return file->text;
+  if (const char* text = attune::textOf(pages(), page))
+    return text;
   throw InternalError(fmt::format("the report has no page '{}'", page));
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "runtime/support/EmbeddedFile.h"
+
 #include <string>
 #include <string_view>
 
@@ -17,12 +19,7 @@ namespace attune::autotune {
 /// there and for sections that do not close.
 std::string render(std::string_view page, const nlohmann::json& data);
 
-/// Of page/: name and text.
-struct PageFile {
-  const char* name;
-  const char* text;
-};
-extern const PageFile page_files[];
-extern const unsigned page_file_count;
+/// Of page/.
+EmbeddedFiles pages();
 
 } // namespace attune::autotune

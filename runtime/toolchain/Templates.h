@@ -1,15 +1,10 @@
 #pragma once
 
-#include <vector>
+#include "runtime/support/EmbeddedFile.h"
 
 namespace attune {
 
-/// One header of templates/, embedded in the library when it was built.
-struct Template {
-  const char* name; ///< what kernels include: "attune/tile.cuh"
-  const char* text;
-};
-
-const std::vector<Template>& templates();
+/// The headers of templates/, by the names that kernels include: "attune/tile.cuh".
+EmbeddedFiles templates();
 
 } // namespace attune

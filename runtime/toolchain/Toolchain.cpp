@@ -45,7 +45,7 @@ class Program {
 public:
   Program(const Nvrtc& nvrtc, const std::string& source, const std::string& file) : nvrtc_(nvrtc) {
     std::vector<const char*> names, texts;
-    for (const Template& header : templates()) {
+    for (const EmbeddedFile& header : templates()) {
       names.push_back(header.name);
       texts.push_back(header.text);
     }
@@ -122,7 +122,7 @@ std::shared_ptr<const Toolchain> Toolchain::shared() {
 const std::string& Toolchain::recipe() {
   static const std::string text = [] {
     std::string all;
-    for (const Template& header : templates())
+    for (const EmbeddedFile& header : templates())
       all += fmt::format("{} {}\n{}", header.name, std::strlen(header.text), header.text);
     return fmt::format("{} templates {}", fmt::join(std::begin(options), std::end(options), " "), cache::digestOf(all));
   }();

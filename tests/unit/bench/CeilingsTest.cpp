@@ -1,6 +1,6 @@
 #include "autotune/bench/Ceilings.h"
 
-#include "autotune/bench/Embedded.h"
+#include "autotune/bench/Kernels.h"
 
 #include "attune/attune.hpp"
 #include "runtime/toolchain/Toolchain.h"
@@ -31,7 +31,8 @@ TEST(Ceilings, KernelsAreCleanForTheirTargets) {
                                    {"exp2", "sm_90a"},
                                    {"empty", "sm_90a"}}) {
     SCOPED_TRACE(std::string(file) + " for " + arch);
-    const Build build = Toolchain::shared()->build(kernelText(file), arch, Image::Kind::Cubin, file);
+    const Build build =
+        Toolchain::shared()->build(textOf(kernels(), std::string(file) + ".cu"), arch, Image::Kind::Cubin, file);
     ASSERT_TRUE(build.log.resources) << build.log.text;
     EXPECT_EQ(build.log.resources->spill_bytes, 0);
     EXPECT_EQ(build.log.resources->local_bytes, 0);

@@ -74,7 +74,7 @@ TEST(Toolchain, AnUnknownPortableTargetGetsPtx) {
 
 TEST(Toolchain, CarriesEveryTemplate) {
   std::vector<std::string> names;
-  for (const Template& header : templates())
+  for (const EmbeddedFile& header : templates())
     names.emplace_back(header.name);
   EXPECT_THAT(names, testing::Contains("attune/tile.cuh"));
   const Build build = Toolchain::shared()->build("#include <attune/tile.cuh>\n", "sm_80", Image::Kind::Ptx, "include");
