@@ -1,6 +1,7 @@
 #include "autotune/report/Page.h"
 #include "autotune/report/Plot.h"
 #include "autotune/report/Template.h"
+#include "autotune/search/Tuner.h"
 #include "tests/unit/autotune/SimulatedDevice.h"
 
 #include "attune/compiler/Error.h"
