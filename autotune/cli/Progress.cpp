@@ -2,6 +2,7 @@
 
 #include "autotune/cli/Output.h"
 
+#include <cmath>
 #include <cstdio>
 
 #include <fmt/format.h>
@@ -47,7 +48,7 @@ void Progress::draw() {
 }
 
 std::string Progress::clock(double seconds) {
-  const auto s = static_cast<long>(seconds + 0.5);
+  const long s = std::lround(seconds);
   return s >= 3600 ? fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
                    : fmt::format("{}:{:02}", s / 60, s % 60);
 }

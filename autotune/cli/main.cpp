@@ -104,5 +104,10 @@ extern "C" void interrupted(int) { _exit(static_cast<int>(Exit::Interrupted)); }
 
 int main(int argc, char** argv) {
   std::signal(SIGINT, attune::cli::interrupted);
-  return attune::cli::run(argc, argv);
+  try {
+    return attune::cli::run(argc, argv);
+  } catch (const std::exception& e) { // outside of a verb: no memory for its options
+    std::fprintf(stderr, "attune: %s\n", e.what());
+    return static_cast<int>(attune::cli::Exit::SomeFailed);
+  }
 }
