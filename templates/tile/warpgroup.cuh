@@ -91,25 +91,44 @@ ATTUNE_DEVICE unsigned long long descriptor(const st<T, Rows, Cols>& tile) {
   const unsigned start = __reduce_or_sync(~0u, (tile.address(0, 0, 0) & 0x3ffff) / 16);
   return swizzle << 62 | between_rows / 16 << 32 | between_panels / 16 << 16 | start;
 }
-/// What block k of a K-major operand adds to its descriptor.
-template <class T, int Rows, int Cols>
-ATTUNE_DEVICE constexpr int k_step(const st<T, Rows, Cols>&, int k) {
-  constexpr int per_panel = st<T, Rows, Cols>::per_panel;
-  return (k / per_panel * per_panel * Rows + k % per_panel) * 32 / 16;
+/// What step k adds to the descriptor of a K-major operand, and of an MN-major one.
+template <class Tile>
+struct k_major {
+  static ATTUNE_DEVICE constexpr int at(int k) {
+    return (k / Tile::per_panel * Tile::per_panel * Tile::rows + k % Tile::per_panel) * 32 / 16;
+  }
+};
+template <class Tile>
+struct mn_major {
+  static ATTUNE_DEVICE constexpr int at(int k) { return k * 16 * Tile::panel * 2 / 16; }
+};
+
+/// The products of steps [First, Steps): four in a statement while four are left.
+template <bool FromZero, class A, class B, class T, int Steps, int First = 0, int N>
+ATTUNE_DEVICE void steps(rt<float, 16, N>& d, unsigned long long a, unsigned long long b) {
+  constexpr int now = Steps - First < 4 ? 1 : 4;
+  if constexpr (FromZero && First == 0)
+    sm90::wgmma<N, now>::template mm_ABt<A, B, First>(d.data[0], a, b, T());
+  else
+    sm90::wgmma<N, now>::template mma_ABt<A, B, First>(d.data[0], a, b, T());
+  if constexpr (First + now < Steps)
+    steps<FromZero, A, B, T, Steps, First + now>(d, a, b);
 }
+template <class B, int First = 0, class T, int N, int K>
+ATTUNE_DEVICE void steps(rt<float, 16, N>& d, const rt<T, 16, K>& a, unsigned long long b) {
+  constexpr int all = K * sizeof(T) / 32, now = all - First < 4 ? 1 : 4;
+  sm90::wgmma<N, now>::template mma_AB<B, First>(d.data[0], a.data[0], b, T());
+  if constexpr (First + now < all)
+    steps<B, First + now>(d, a, b);
+}
+
 template <bool FromZero, class T, int N, int Rows, int Cols>
 ATTUNE_DEVICE void ABt_async(rt<float, 16, N>& d, const st<T, Rows, Cols>& a, const st<T, N, Cols>& b) {
+  using queries = st<T, Rows, Cols>;
   const unsigned long long b_rows = descriptor(b);
-  const unsigned long long a_rows = descriptor(a) + uniform_index() * (64 * st<T, Rows, Cols>::per_panel * 2);
+  const unsigned long long a_rows = descriptor(a) + uniform_index() * (64 * queries::per_panel * 2);
   sm90::wgmma_fence();
-#pragma unroll
-  for (int k = 0; k < st<T, Rows, Cols>::blocks; ++k) {
-    const unsigned long long a_at = a_rows + k_step(a, k), b_at = b_rows + k_step(b, k);
-    if (FromZero && k == 0)
-      sm90::wgmma<N>::mm_ABt(d.data[0], a_at, b_at, T());
-    else
-      sm90::wgmma<N>::mma_ABt(d.data[0], a_at, b_at, T());
-  }
+  steps<FromZero, k_major<queries>, k_major<st<T, N, Cols>>, T, queries::blocks>(d, a_rows, b_rows);
   sm90::wgmma_commit();
 }
 } // namespace detail
@@ -132,9 +151,7 @@ ATTUNE_DEVICE void mma_AB_async(rt<float, 16, N>& d, const rt<T, 16, K>& a, cons
   const unsigned long long b_rows = detail::descriptor(b);
   detail::pin(d);
   sm90::wgmma_fence();
-#pragma unroll
-  for (int k = 0; k < K / 16; ++k)
-    sm90::wgmma<N>::mma_AB(d.data[0], a.data[0][k], b_rows + k * 16 * st<T, K, N>::panel * 2 / 16, T());
+  detail::steps<detail::mn_major<st<T, K, N>>>(d, a, b_rows);
   sm90::wgmma_commit();
 }
 
@@ -144,9 +161,7 @@ ATTUNE_DEVICE void mma_ABt_async(rt<float, 16, N>& d, const rt<T, 16, K>& a, con
   const unsigned long long b_rows = detail::descriptor(b);
   detail::pin(d);
   sm90::wgmma_fence();
-#pragma unroll
-  for (int k = 0; k < st<T, N, K>::blocks; ++k)
-    sm90::wgmma<N>::mma_ABt(d.data[0], a.data[0][k], b_rows + detail::k_step(b, k), T());
+  detail::steps<detail::k_major<st<T, N, K>>>(d, a, b_rows);
   sm90::wgmma_commit();
 }
 

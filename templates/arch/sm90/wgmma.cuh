@@ -18,12 +18,15 @@ ATTUNE_DEVICE void wgmma_wait() {
   asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(N) : "memory");
 }
 
-/// The products of N columns, a multiple of 16. Each N lists its own registers, so each is a specialisation, in
-/// wgmma_N.cuh: a kernel includes those that it uses, since reading all of them takes as long as the rest of the
-/// vocabulary.
+/// The products of N columns, a multiple of 16, in Steps steps along k: 1, or 4 in one statement, for what a statement
+/// costs the compiler is its registers, not its instructions. Each N lists its own registers, so each is a
+/// specialisation, in wgmma_N.cuh: a kernel includes those that it uses, since reading all of them takes as long as the
+/// rest of the vocabulary.
 ///   mm_ABt, mma_ABt: A and B by descriptor, both K-major; mm_ starts from zero.
-///   mma_AB: A in registers, B by descriptor, MN-major. 8-bit floats have mma_ABt instead: B is K-major.
-template <int N>
+///   mma_AB: A in registers, B by descriptor, MN-major; of 8-bit floats K-major, as they have to be.
+/// Step k adds A::at(k) and B::at(k) to the descriptors, in the statement: there ptxas sees that they are one for the
+/// warp.
+template <int N, int Steps>
 struct wgmma;
 
 } // namespace attune::sm90
@@ -64,56 +67,79 @@ struct wgmma;
 #define ATTUNE_D224(f, n) ATTUNE_D128(f, n), ATTUNE_D64(f, n + 16), ATTUNE_D32(f, n + 24)
 #define ATTUNE_D240(f, n) ATTUNE_D128(f, n), ATTUNE_D64(f, n + 16), ATTUNE_D32(f, n + 24), ATTUNE_D16(f, n + 28)
 
-// i0 .. i4 are the numbers of the operands that follow the accumulators.
-#define ATTUNE_WGMMA_TYPE(N, T, type, i0, i1, i2, i3, i4)                                                              \
+// One step: its descriptors, and the instruction with A by descriptor or in registers. `end` says what is MN-major,
+// where that can be said.
+#define ATTUNE_AT(x, start, step) "add.s64 " x ", %" #start ", %" #step ";\n"
+#define ATTUNE_STEP(N, shape, accumulate, end)                                                                         \
+  "wgmma.mma_async.sync.aligned.m64n" #N shape " {" ATTUNE_R##N "}, a, b, " accumulate ", 1, 1" end ";\n"
+#define ATTUNE_STEP_A(N, shape, a0, a1, a2, a3, end)                                                                   \
+  "wgmma.mma_async.sync.aligned.m64n" #N shape " {" ATTUNE_R##N "}, {%" #a0 ", %" #a1 ", %" #a2 ", %" #a3              \
+                                                                "}, b, yes, 1, 1" end ";\n"
+#define ATTUNE_BEGIN "{\n.reg .b64 a, b;\n.reg .pred no, yes;\nsetp.ne.b32 no, 0, 0;\nsetp.ne.b32 yes, 1, 0;\n"
+#define ATTUNE_A(k) "r"(a[k][0]), "r"(a[k][1]), "r"(a[k][2]), "r"(a[k][3])
+
+// First is the first step; i0, i1, .. are the numbers of the operands that follow the accumulators.
+#define ATTUNE_WGMMA_1(N, T, shape, end, end_a, i0, i1, i2, i3, i4, i5, ...)                                           \
+  template <class A, class B, int First>                                                                               \
   static ATTUNE_DEVICE void mm_ABt(float (&d)[N / 8][4], unsigned long long a, unsigned long long b, T) {              \
-    asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, 0, 0;\n"                                                            \
-                 "wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." type "." type " {" ATTUNE_R##N                      \
-                 "}, %" #i0 ", %" #i1 ", p, 1, 1, 0, 0;\n}"                                                            \
+    asm volatile(ATTUNE_BEGIN ATTUNE_AT("a", i0, i2) ATTUNE_AT("b", i1, i3) ATTUNE_STEP(N, shape, "no", end) "}"       \
                  : ATTUNE_D##N("=f", 0)                                                                                \
-                 : "l"(a), "l"(b));                                                                                    \
+                 : "l"(a), "l"(b), "n"(A::at(First)), "n"(B::at(First)));                                              \
   }                                                                                                                    \
+  template <class A, class B, int First>                                                                               \
   static ATTUNE_DEVICE void mma_ABt(float (&d)[N / 8][4], unsigned long long a, unsigned long long b, T) {             \
-    asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, 1, 0;\n"                                                            \
-                 "wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." type "." type " {" ATTUNE_R##N                      \
-                 "}, %" #i0 ", %" #i1 ", p, 1, 1, 0, 0;\n}"                                                            \
+    asm volatile(ATTUNE_BEGIN ATTUNE_AT("a", i0, i2) ATTUNE_AT("b", i1, i3) ATTUNE_STEP(N, shape, "yes", end) "}"      \
                  : ATTUNE_D##N("+f", 0)                                                                                \
-                 : "l"(a), "l"(b));                                                                                    \
+                 : "l"(a), "l"(b), "n"(A::at(First)), "n"(B::at(First)));                                              \
   }                                                                                                                    \
-  static ATTUNE_DEVICE void mma_AB(float (&d)[N / 8][4], const unsigned (&a)[4], unsigned long long b, T) {            \
-    asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, 1, 0;\n"                                                            \
-                 "wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." type "." type " {" ATTUNE_R##N                      \
-                 "}, {%" #i0 ", %" #i1 ", %" #i2 ", %" #i3 "}, %" #i4 ", p, 1, 1, 1;\n}"                               \
+  template <class B, int First>                                                                                        \
+  static ATTUNE_DEVICE void mma_AB(float (&d)[N / 8][4], const unsigned (*a)[4], unsigned long long b, T) {            \
+    asm volatile(ATTUNE_BEGIN ATTUNE_AT("b", i4, i5) ATTUNE_STEP_A(N, shape, i0, i1, i2, i3, end_a) "}"                \
                  : ATTUNE_D##N("+f", 0)                                                                                \
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));                                                \
+                 : ATTUNE_A(First), "l"(b), "n"(B::at(First)));                                                        \
   }
-#define ATTUNE_WGMMA_E4M3(N, i0, i1, i2, i3, i4)                                                                       \
-  static ATTUNE_DEVICE void mm_ABt(float (&d)[N / 8][4], unsigned long long a, unsigned long long b, e4m3) {           \
-    asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, 0, 0;\n"                                                            \
-                 "wgmma.mma_async.sync.aligned.m64n" #N "k32.f32.e4m3.e4m3 {" ATTUNE_R##N "}, %" #i0 ", %" #i1         \
-                                                                                          ", p, 1, 1;\n}"              \
+#define ATTUNE_WGMMA_4(N, T, shape, end, end_a, i0, i1, i2, i3, i4, i5, i6, i7, i8, i9, i10, i11, i12, i13, i14, i15,  \
+                       i16, i17, i18, i19, i20)                                                                        \
+  template <class A, class B, int First>                                                                               \
+  static ATTUNE_DEVICE void mm_ABt(float (&d)[N / 8][4], unsigned long long a, unsigned long long b, T) {              \
+    asm volatile(ATTUNE_BEGIN ATTUNE_AT("a", i0, i2) ATTUNE_AT("b", i1, i6) ATTUNE_STEP(N, shape, "no", end)           \
+                     ATTUNE_AT("a", i0, i3) ATTUNE_AT("b", i1, i7) ATTUNE_STEP(N, shape, "yes", end)                   \
+                         ATTUNE_AT("a", i0, i4) ATTUNE_AT("b", i1, i8) ATTUNE_STEP(N, shape, "yes", end)               \
+                             ATTUNE_AT("a", i0, i5) ATTUNE_AT("b", i1, i9) ATTUNE_STEP(N, shape, "yes", end) "}"       \
                  : ATTUNE_D##N("=f", 0)                                                                                \
-                 : "l"(a), "l"(b));                                                                                    \
+                 : "l"(a), "l"(b), "n"(A::at(First)), "n"(A::at(First + 1)), "n"(A::at(First + 2)),                    \
+                   "n"(A::at(First + 3)), "n"(B::at(First)), "n"(B::at(First + 1)), "n"(B::at(First + 2)),             \
+                   "n"(B::at(First + 3)));                                                                             \
   }                                                                                                                    \
-  static ATTUNE_DEVICE void mma_ABt(float (&d)[N / 8][4], unsigned long long a, unsigned long long b, e4m3) {          \
-    asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, 1, 0;\n"                                                            \
-                 "wgmma.mma_async.sync.aligned.m64n" #N "k32.f32.e4m3.e4m3 {" ATTUNE_R##N "}, %" #i0 ", %" #i1         \
-                                                                                          ", p, 1, 1;\n}"              \
+  template <class A, class B, int First>                                                                               \
+  static ATTUNE_DEVICE void mma_ABt(float (&d)[N / 8][4], unsigned long long a, unsigned long long b, T) {             \
+    asm volatile(ATTUNE_BEGIN ATTUNE_AT("a", i0, i2) ATTUNE_AT("b", i1, i6) ATTUNE_STEP(N, shape, "yes", end)          \
+                     ATTUNE_AT("a", i0, i3) ATTUNE_AT("b", i1, i7) ATTUNE_STEP(N, shape, "yes", end)                   \
+                         ATTUNE_AT("a", i0, i4) ATTUNE_AT("b", i1, i8) ATTUNE_STEP(N, shape, "yes", end)               \
+                             ATTUNE_AT("a", i0, i5) ATTUNE_AT("b", i1, i9) ATTUNE_STEP(N, shape, "yes", end) "}"       \
                  : ATTUNE_D##N("+f", 0)                                                                                \
-                 : "l"(a), "l"(b));                                                                                    \
+                 : "l"(a), "l"(b), "n"(A::at(First)), "n"(A::at(First + 1)), "n"(A::at(First + 2)),                    \
+                   "n"(A::at(First + 3)), "n"(B::at(First)), "n"(B::at(First + 1)), "n"(B::at(First + 2)),             \
+                   "n"(B::at(First + 3)));                                                                             \
   }                                                                                                                    \
-  static ATTUNE_DEVICE void mma_ABt(float (&d)[N / 8][4], const unsigned (&a)[4], unsigned long long b, e4m3) {        \
-    asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, 1, 0;\n"                                                            \
-                 "wgmma.mma_async.sync.aligned.m64n" #N "k32.f32.e4m3.e4m3 {" ATTUNE_R##N                              \
-                 "}, {%" #i0 ", %" #i1 ", %" #i2 ", %" #i3 "}, %" #i4 ", p, 1, 1;\n}"                                  \
+  template <class B, int First>                                                                                        \
+  static ATTUNE_DEVICE void mma_AB(float (&d)[N / 8][4], const unsigned (*a)[4], unsigned long long b, T) {            \
+    asm volatile(ATTUNE_BEGIN ATTUNE_AT("b", i16, i17) ATTUNE_STEP_A(N, shape, i0, i1, i2, i3, end_a)                  \
+                     ATTUNE_AT("b", i16, i18) ATTUNE_STEP_A(N, shape, i4, i5, i6, i7, end_a) ATTUNE_AT("b", i16, i19)  \
+                         ATTUNE_STEP_A(N, shape, i8, i9, i10, i11, end_a) ATTUNE_AT("b", i16, i20)                     \
+                             ATTUNE_STEP_A(N, shape, i12, i13, i14, i15, end_a) "}"                                    \
                  : ATTUNE_D##N("+f", 0)                                                                                \
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));                                                \
+                 : ATTUNE_A(First), ATTUNE_A(First + 1), ATTUNE_A(First + 2), ATTUNE_A(First + 3), "l"(b),             \
+                   "n"(B::at(First)), "n"(B::at(First + 1)), "n"(B::at(First + 2)), "n"(B::at(First + 3)));            \
   }
 // wgmma.mma_async.sync.aligned.m64nNk16.f32.T.T d, a, b, p, 1, 1, ..;   and m64nNk32 for e4m3
-#define ATTUNE_WGMMA(N, ...)                                                                                           \
+#define ATTUNE_WGMMA_STEPS(Steps, products, N, ...)                                                                    \
   template <>                                                                                                          \
-  struct attune::sm90::wgmma<N> {                                                                                      \
-    ATTUNE_WGMMA_TYPE(N, bf16, "bf16", __VA_ARGS__)                                                                    \
-    ATTUNE_WGMMA_TYPE(N, f16, "f16", __VA_ARGS__)                                                                      \
-    ATTUNE_WGMMA_E4M3(N, __VA_ARGS__)                                                                                  \
+  struct attune::sm90::wgmma<N, Steps> {                                                                               \
+    products(N, bf16, "k16.f32.bf16.bf16", ", 0, 0", ", 1", __VA_ARGS__);                                              \
+    products(N, f16, "k16.f32.f16.f16", ", 0, 0", ", 1", __VA_ARGS__);                                                 \
+    products(N, e4m3, "k32.f32.e4m3.e4m3", "", "", __VA_ARGS__);                                                       \
   };
+#define ATTUNE_WGMMA(N, ...)                                                                                           \
+  ATTUNE_WGMMA_STEPS(1, ATTUNE_WGMMA_1, N, __VA_ARGS__)                                                                \
+  ATTUNE_WGMMA_STEPS(4, ATTUNE_WGMMA_4, N, __VA_ARGS__)

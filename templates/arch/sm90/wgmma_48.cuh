@@ -2,4 +2,4 @@
 #pragma once
 #include <attune/arch/sm90/wgmma.cuh>
 
-ATTUNE_WGMMA(48, 24, 25, 26, 27, 28)
+ATTUNE_WGMMA(48, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44)
