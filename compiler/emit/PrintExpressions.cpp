@@ -144,7 +144,6 @@ Operand CudaPrinter::definition(Operation& op) const {
       .Case([&](tile::BlocksOp blocks) {
         return Operand{"gridDim." + stringifyAxis(blocks.getAxis()).str(), true, true};
       })
-      .Case([&](tile::RoundsOp rounds) { return Operand{text(rounds.getPieces()) + ".rounds()", true, true}; })
       .Case([&](tile::PieceTileOp tile) {
         return Operand{text(tile.getPieces()) + ".tile(" + text(tile.getRound()) + ")", true, true};
       })

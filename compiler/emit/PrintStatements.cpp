@@ -121,7 +121,10 @@ LogicalResult CudaPrinter::statement(Operation& op) {
       last = affine(
           AffineMap::get(index.getMap().getNumDims(), index.getMap().getNumSymbols(), index.getMap().getResult(0) - 1),
           index.getOperands(), tile::Reduce::Only);
-    out_.open(loop.getAscending() ? "for (int " + i + " = " + begin + "; " + i + " < " + end + "; ++" + i + ") {"
+    std::string more = i + " < " + end;
+    if (auto rounds = loop.getEnd().getDefiningOp<tile::RoundsOp>())
+      more = text(rounds.getPieces()) + ".has(" + i + ")"; // to count them would take a division
+    out_.open(loop.getAscending() ? "for (int " + i + " = " + begin + "; " + more + "; ++" + i + ") {"
                                   : "for (int " + i + " = " + last + "; " + i + " >= " + begin + "; --" + i + ") {");
     if (failed(block(loop.getBody().front())))
       return failure();

@@ -174,15 +174,16 @@ void Arguments::setPieces(const Schedule& schedule) {
   q_tiles_ = static_cast<std::int32_t>((queries() * group + schedule.q_tile - 1) / schedule.q_tile);
   heads_ = static_cast<std::int32_t>(heads);
   // A section's keys and values take half of the L2, for Q, O and the next section pass through it too
-  // (FlashAttention-3, hopper/tile_scheduler.hpp). Heads of one group share theirs.
-  const std::int64_t bytes =
-      std::max<std::int64_t>((spec_.varlen ? problem_.kv_len : kv_len_) * (spec_.head_dim + head_dim_v_) *
-                                 static_cast<std::int64_t>(bytesOf(elementOf(spec_.dtype))),
-                             1);
-  const std::int64_t l2 = static_cast<std::int64_t>(device_.properties().l2_bytes) / 2;
-  const std::int64_t sharing = spec_.q_heads / spec_.kv_heads / group;
-  section_ =
-      static_cast<std::int32_t>(std::clamp<std::int64_t>(l2 / bytes * sharing, sharing, std::max(heads, sharing)));
+  // (FlashAttention-3, hopper/tile_scheduler.hpp); q heads of one group share theirs. All sections have as many heads.
+  const std::int64_t length = spec_.varlen ? problem_.kv_len : kv_len_;
+  const std::int64_t of_element = static_cast<std::int64_t>(bytesOf(elementOf(spec_.dtype)));
+  const std::int64_t bytes = std::max<std::int64_t>(length * (spec_.head_dim + head_dim_v_) * of_element, 1);
+  const std::int64_t half = static_cast<std::int64_t>(device_.properties().l2_bytes) / 2;
+  const std::int64_t sharing = spec_.q_heads / spec_.kv_heads / group, kv_heads = spec_.kv_heads * problem_.batch;
+  std::int64_t together = std::clamp<std::int64_t>(half / bytes, 1, std::max<std::int64_t>(kv_heads, 1));
+  while (kv_heads % together != 0)
+    --together;
+  section_ = static_cast<std::int32_t>(together * sharing);
 }
 
 std::span<void* const> Arguments::of(std::span<const BoundParameter> parameters) {

@@ -25,9 +25,6 @@ struct specialized_block {
 namespace warpgroup {
 
 ATTUNE_DEVICE int index() { return threadIdx.x / 128; }
-/// The same from an instruction whose result is known to be one for the warp: what is computed from it stays in uniform
-/// registers, as descriptors of wgmma must, where otherwise each would be moved there.
-ATTUNE_DEVICE int uniform_index() { return __reduce_or_sync(~0u, threadIdx.x / 128); }
 
 /// In the producer: the thread that starts its copies.
 ATTUNE_DEVICE bool is_issuer() { return threadIdx.x % 128 / 32 == 0 && sm90::elect(); }
@@ -80,15 +77,16 @@ ATTUNE_DEVICE void pin(rt<float, M, N>& t) {
 
 /// Shared memory descriptor (PTX ISA, "Asynchronous Warpgroup Level Matrix Shared Memory Layout"): the start, the
 /// distance between the panels of an MN-major operand, between groups of 8 rows, and the swizzle, 1 for 128 bytes, 2
-/// for 64, 3 for 32.
+/// for 64, 3 for 32. Of the rows from `row` on, a multiple of 8. The start comes from an instruction whose result is
+/// known to be one for the warp: what is computed from it stays in uniform registers, as descriptors must, where
+/// otherwise each would be moved there.
 template <class T, int Rows, int Cols>
-ATTUNE_DEVICE unsigned long long descriptor(const st<T, Rows, Cols>& tile) {
+ATTUNE_DEVICE unsigned long long descriptor(const st<T, Rows, Cols>& tile, int row = 0) {
   constexpr unsigned long long per_panel = st<T, Rows, Cols>::per_panel;
   constexpr unsigned long long between_panels = Rows * per_panel * 32, between_rows = 8 * per_panel * 32;
   constexpr unsigned long long swizzle = per_panel == 4 ? 1 : per_panel == 2 ? 2 : 3;
   static_assert(sizeof(tile.bytes) % 1024 == 0, "a swizzled tile begins at a multiple of 1024 bytes, in a ring too");
-  // One for the warp: in a loop around loops ptxas does not see it, and moves each descriptor to uniform registers.
-  const unsigned start = __reduce_or_sync(~0u, (tile.address(0, 0, 0) & 0x3ffff) / 16);
+  const unsigned start = __reduce_or_sync(~0u, (tile.address() + row * per_panel * 32) % 0x40000 / 16);
   return swizzle << 62 | between_rows / 16 << 32 | between_panels / 16 << 16 | start;
 }
 /// What step k adds to the descriptor of a K-major operand, and of an MN-major one.
@@ -126,7 +124,7 @@ template <bool FromZero, class T, int N, int Rows, int Cols>
 ATTUNE_DEVICE void ABt_async(rt<float, 16, N>& d, const st<T, Rows, Cols>& a, const st<T, N, Cols>& b) {
   using queries = st<T, Rows, Cols>;
   const unsigned long long b_rows = descriptor(b);
-  const unsigned long long a_rows = descriptor(a) + uniform_index() * (64 * queries::per_panel * 2);
+  const unsigned long long a_rows = descriptor(a, index() * 64);
   sm90::wgmma_fence();
   steps<FromZero, k_major<queries>, k_major<st<T, N, Cols>>, T, queries::blocks>(d, a_rows, b_rows);
   sm90::wgmma_commit();

@@ -89,11 +89,11 @@ TEST(Persistent, PackedRows) {
   expectRight(c);
 }
 
-/// Sections of few heads, of which the last may have fewer.
+/// Sections of few heads.
 TEST(Persistent, Sections) {
   Case c{.spec = gqaSpec(64), .lengths = Lengths::dense(2, 200, 200), .schedule = persistent(4, 64)};
   c.spec.causal = Causal::BottomRight;
-  for (const int section : {1, 3, 8})
+  for (const int section : {1, 2, 8})
     expectRight(c, [&](const std::string&, const std::string& cuda) {
       const std::string text = "pieces{q_tiles, heads, section}";
       const std::size_t at = cuda.find(text);
@@ -159,11 +159,12 @@ using namespace attune;
 extern "C" __global__ void deal(int* out, const int tiles, const int heads, const int section, const int most) {
   const Pieces pieces{tiles, heads, section};
   int* mine = out + blockIdx.x * (2 * most + 1);
-  *mine++ = pieces.rounds();
-  for (int round = 0; round < pieces.rounds(); ++round) {
-    *mine++ = pieces.tile(round);
-    *mine++ = pieces.head(round);
+  int round = 0;
+  for (; pieces.has(round); ++round) {
+    mine[1 + 2 * round] = pieces.tile(round);
+    mine[2 + 2 * round] = pieces.head(round);
   }
+  mine[0] = round;
 }
 )";
   static const Image image = Toolchain::shared()->build(text, "sm_90a", Image::Kind::Ptx, "deal").image;
@@ -185,7 +186,7 @@ extern "C" __global__ void deal(int* out, const int tiles, const int heads, cons
 
 TEST(Pieces, EachIsDealtOnce) {
   for (const auto& [tiles, heads, section, blocks] :
-       {std::tuple{5, 7, 3, 4U}, {1, 1, 1, 1U}, {3, 8, 8, 24U}, {4, 6, 1, 7U}, {9, 10, 4, 11U}, {2, 5, 5, 9U}}) {
+       {std::tuple{5, 7, 7, 4U}, {1, 1, 1, 1U}, {3, 8, 8, 24U}, {4, 6, 1, 7U}, {9, 10, 5, 11U}, {2, 5, 1, 9U}}) {
     std::set<Piece> seen;
     std::size_t most = 0, least = 1000;
     for (const auto& block : deal(tiles, heads, section, blocks)) {
@@ -202,20 +203,20 @@ TEST(Pieces, EachIsDealtOnce) {
 
 /// Causal: tile i of the rows visits i + 1 tiles of keys. The block with most of them decides how long all take.
 TEST(Pieces, AreDealtEvenly) {
-  for (const auto& [tiles, heads, section] : {std::tuple{4, 512, 120},
-                                              {16, 128, 30},
-                                              {32, 64, 15},
-                                              {64, 64, 56},
+  for (const auto& [tiles, heads, section] : {std::tuple{4, 512, 64},
+                                              {16, 128, 16},
+                                              {32, 64, 8},
+                                              {64, 64, 32},
                                               {32, 28, 28},
-                                              {128, 28, 21},
-                                              {32, 40, 15},
-                                              {64, 32, 7}}) {
+                                              {128, 28, 14},
+                                              {32, 40, 10},
+                                              {128, 16, 2}}) {
     int most = 0;
     for (const auto& block : deal(tiles, heads, section, 132))
       most = std::max(most, std::accumulate(block.begin(), block.end(), 0,
                                             [](int sum, const Piece& piece) { return sum + piece.tile + 1; }));
     const double mean = heads * tiles * (tiles + 1) / 2.0 / 132;
-    EXPECT_LE(most, mean * 1.05) << tiles << " tiles of " << heads << " heads, " << section << " to a section";
+    EXPECT_LE(most, mean * 1.04) << tiles << " tiles of " << heads << " heads, " << section << " to a section";
   }
 }
 

@@ -105,7 +105,7 @@ constexpr Bug hopper_bugs[] = {
     {"TheRingOfQBeginsAgain", "\n    q_ring.stop(0);", 0, ""},
     {"TheCheckersRingBeginsAgain", "cut_ring.stop(min(full_end, kv_last + 1));", 1, "cut_ring = {0};"},
     {"TheStateIsKept", "softmax::reset(", 0, "if (round == 0) softmax::reset("},
-    {"TheLastPieceIsForgotten", "round < pieces.rounds()", 2, "round < pieces.rounds() - 1"},
+    {"ThePieceOfTheSecondRoundIsForgotten", "pieces.has(round)", 2, "round < 1"},
 };
 
 std::span<const Bug> planted() { return roles() ? std::span<const Bug>(hopper_bugs) : std::span<const Bug>(bugs); }

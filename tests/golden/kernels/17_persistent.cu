@@ -68,7 +68,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
       Ring<1> q_ring{0};
       Ring<2> ring{0};
       Ring<2> cut_ring{0};
-      for (int round = 0; round < pieces.rounds(); ++round) {
+      for (int round = 0; pieces.has(round); ++round) {
         const auto [q_begin, head, batch, kv_end, full_end, kv_last, cut_begin] = work(round);
         ring.start(kv_last);
         cut_ring.start(kv_last);
@@ -96,7 +96,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
     if (warpgroup::is_checker()) { // a hidden key weighs 0, but 0 times NaN is NaN
       Ring<2> ring{0};
       Ring<2> cut_ring{0};
-      for (int round = 0; round < pieces.rounds(); ++round) {
+      for (int round = 0; pieces.has(round); ++round) {
         const auto [q_begin, head, batch, kv_end, full_end, kv_last, cut_begin] = work(round);
         ring.start(kv_last);
         cut_ring.start(kv_last);
@@ -121,7 +121,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
 
   Ring<1> q_ring{0};
   Ring<2> ring{0};
-  for (int round = 0; round < pieces.rounds(); ++round) {
+  for (int round = 0; pieces.has(round); ++round) {
     const auto [q_begin, head, batch, kv_end, full_end, kv_last, cut_begin] = work(round);
     ring.start(kv_last);
     softmax::reset(out, row_max, row_sum);
