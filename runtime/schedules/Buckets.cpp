@@ -25,7 +25,7 @@ std::int64_t nearestStep(std::int64_t n) {
   return best;
 }
 
-/// The valid chunk count closest to `wanted`, by ratio.
+/// The valid chunk count closest to a measured one, by ratio.
 int nearestCount(const std::vector<int>& counts, double wanted) {
   return *std::ranges::min_element(counts, {}, [&](int n) { return std::abs(std::log(n / wanted)); });
 }
@@ -50,10 +50,7 @@ std::optional<Candidate> adapt(const std::vector<Finding>& findings, const Probl
     if (rejection({spec, limits, to}, schedule, /*lengths_too=*/false) ||
         rejection({spec, limits, from}, schedule, /*lengths_too=*/false))
       continue;
-    const double there = bestSplits(spec, from, schedule, machine).splits;
-    const double here = bestSplits(spec, to, schedule, machine).splits;
-    const Candidate moved{schedule,
-                          nearestCount(splitCounts(spec, to, schedule), finding.candidate.splits * here / there)};
+    const Candidate moved{schedule, nearestCount(splitCounts(spec, to, schedule), finding.candidate.splits)};
     const double us =
         finding.us * predict(spec, to, moved, machine).us / predict(spec, from, finding.candidate, machine).us;
     if (us < least)

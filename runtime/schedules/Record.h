@@ -40,8 +40,9 @@ std::string toPayload(const Record& record);
 /// Nothing for what is no record.
 std::optional<Record> recordFromPayload(std::string_view payload);
 
-/// Findings of a record that another shape of its bucket may be adapted from: the chosen one first, and the best
-/// others.
+/// Findings of a record that another shape of its bucket may be adapted from: the chosen one first, and all others that
+/// are not half as slow again. More than a few count: at 192 rows the best all have tiles of 192, which waste half of
+/// 212.
 std::vector<Finding> findings(const Record& record);
 
 } // namespace attune::schedules

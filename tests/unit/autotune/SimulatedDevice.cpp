@@ -19,9 +19,13 @@ SimulatedDevice::SimulatedDevice(const AttentionSpec& spec, const Problem& probl
 }
 
 double SimulatedDevice::effect(std::uint64_t key, double size) const {
-  std::mt19937_64 random(seed_ * 0x9e3779b97f4a7c15u + key);
-  random.discard(4);
-  return std::normal_distribution<double>(0, size)(random);
+  const auto [known, is_new] = effects_.try_emplace(key);
+  if (is_new) {
+    std::mt19937_64 random(seed_ * 0x9e3779b97f4a7c15u + key);
+    random.discard(4);
+    known->second = std::normal_distribution<double>()(random);
+  }
+  return size * known->second;
 }
 
 double SimulatedDevice::truth(const Candidate& candidate) const {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <random>
+#include <unordered_map>
 
 namespace attune::autotune {
 
@@ -36,6 +37,7 @@ private:
   Surface surface_;
   std::uint64_t seed_;
   std::mt19937_64 noise_;
+  mutable std::unordered_map<std::uint64_t, double> effects_; ///< of deviation 1, by key: they are slow to draw
   double scale_ = 100;
 };
 
