@@ -181,7 +181,7 @@ Document measure(const Options& options, const std::vector<Case>& cases) {
     document.ceilings = ceilings(device, settings.samples);
   }
   if (!cases.empty()) {
-    AttentionSuite suite(device, storedSchedules());
+    AttentionSuite suite(device, tunedSchedules());
     for (std::size_t n = 0; n < cases.size() && !settings.stop(); ++n) {
       settings.progress(fmt::format("{}/{} {} {}", n + 1, cases.size(), cases[n].suite, cases[n].name));
       document.cases.push_back(suite.run(cases[n], settings.samples));

@@ -58,7 +58,7 @@ PrepareOptions RunOptions::prepare() const {
 Execution execute(const Workload& workload, const std::string& device_name, const PrepareOptions& options, bool verify,
                   const CacheOptions& cache) {
   const auto device = std::make_shared<RecordingDevice>(openDevice(device_name));
-  Engine engine(device, storedSchedules(), cache);
+  Engine engine(device, cache);
   Execution execution{.device = device->properties(),
                       .plan = engine.prepare(workload.spec, reference::problemOf(workload.lengths), options)};
   const reference::DeviceTensors tensors(device, workload.spec, workload.lengths, workload.tensors);

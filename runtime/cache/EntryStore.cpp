@@ -19,8 +19,8 @@ std::string kindOf(const StoreOptions& options) { return options.kind + "-v" + s
 EntryStore::EntryStore(StoreOptions options) : options_(std::move(options)) {
   std::string why;
   if (!options_.user.empty()) {
-    user_ = Folder::open(options_.user, kindOf(options_), true, why);
-    if (!user_)
+    user_ = Folder::open(options_.user, kindOf(options_), !options_.read_only, why);
+    if (!user_ && !why.empty())
       warnOnce("folder",
                "cache folder " + options_.user.string() + " is not used: " + why + "; entries stay in memory");
   }
@@ -62,7 +62,7 @@ std::optional<std::string> EntryStore::read(const Folder& folder, const std::str
     why = "it has another key";
   if (!why.empty())
     warnOnce("damage", "cache entry " + (folder.path() / name.substr(0, 2) / name).string() + " is not used: " + why +
-                           (tier == Tier::User ? "; it is made anew" : ""));
+                           (tier == Tier::User && !options_.read_only ? "; it is made anew" : ""));
   return std::nullopt;
 }
 
@@ -126,17 +126,16 @@ std::optional<std::string> EntryStore::getAny(const Key& key, std::string& varia
 
 bool EntryStore::put(const Key& key, std::string_view payload) {
   const std::string name = nameOf(key);
-  if (user_) {
+  if (const Folder* const user = writable()) {
     const std::string bytes = encode({key.text, key.variant, std::string(payload)});
     makeRoom(bytes.size());
     std::string why;
-    if (user_->write(name, bytes, why)) {
+    if (user->write(name, bytes, why)) {
       const std::scoped_lock lock(mutex_);
       memory_.erase(name);
       return true;
     }
-    warnOnce("folder",
-             "cache folder " + user_->path().string() + " takes no entries: " + why + "; they stay in memory");
+    warnOnce("folder", "cache folder " + user->path().string() + " takes no entries: " + why + "; they stay in memory");
   }
   const std::scoped_lock lock(mutex_);
   memory_.insert_or_assign(name, Kept{key.variant, std::string(payload)});
@@ -148,8 +147,8 @@ std::string EntryStore::getOrMake(const Key& key, const std::function<std::strin
     return std::move(*payload);
   std::optional<std::string> others;
   std::optional<KeyLock> lock;
-  if (user_) {
-    lock.emplace(*user_, nameOf(key), options_.lock_timeout, [&] { return (others = find(key)).has_value(); });
+  if (const Folder* const user = writable()) {
+    lock.emplace(*user, nameOf(key), options_.lock_timeout, [&] { return (others = find(key)).has_value(); });
     if (!others) // between our look and the lock another may have come and gone
       others = find(key);
     if (lock->waited()) {
@@ -196,12 +195,13 @@ std::vector<EntryInfo> EntryStore::list(bool payloads) const {
 bool EntryStore::remove(const Key& key) {
   const std::scoped_lock lock(mutex_);
   const bool kept = memory_.erase(nameOf(key)) == 1;
-  return (user_ && user_->remove(nameOf(key))) || kept;
+  const Folder* const user = writable();
+  return (user && user->remove(nameOf(key))) || kept;
 }
 
 std::vector<EntryInfo> EntryStore::prune(std::uint64_t max_bytes) {
   std::vector<EntryInfo> removed;
-  if (!user_)
+  if (!writable())
     return removed;
   user_->sweep(options_.stale_age);
   std::vector<EntryInfo> entries = list();

@@ -41,6 +41,7 @@ struct StoreOptions {
   std::string kind;                                 ///< name of the subfolder: "kernels"
   unsigned schema = 1;                              ///< of keys and payloads: others have folders of their own
   std::filesystem::path user;                       ///< writable tier; empty: none, entries stay in memory
+  bool read_only = false;                           ///< the user tier too: not created, and nothing is written
   std::vector<std::filesystem::path> system;        ///< read-only tiers, best first
   std::uint64_t max_bytes = std::uint64_t{4} << 30; ///< of the user tier; least recently used entries make room
   std::chrono::seconds stale_age{60};               ///< temporaries this old whose writer is gone are swept
@@ -89,6 +90,8 @@ private:
   struct Kept {
     std::string variant, payload;
   };
+  /// The user tier, if it may be written.
+  const Folder* writable() const { return options_.read_only ? nullptr : user_.get(); }
   std::optional<std::string> find(const Key& key);
   std::optional<std::string> read(const Folder& folder, const std::string& name, const Key& key, Tier tier);
   void makeRoom(std::uint64_t added);

@@ -72,6 +72,7 @@ std::unique_ptr<Folder> Folder::open(const fs::path& root, const std::string& ki
     why = last("it cannot be created");
     return nullptr;
   }
+  why.clear();
   struct stat link{};
   if (::lstat(root.c_str(), &link) == 0 && S_ISLNK(link.st_mode) && !ours(link)) {
     why = "it is a link made by user " + std::to_string(link.st_uid);
@@ -79,7 +80,8 @@ std::unique_ptr<Folder> Folder::open(const fs::path& root, const std::string& ki
   }
   const Descriptor root_fd(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!root_fd) {
-    why = last("it cannot be opened");
+    if (create || errno != ENOENT)
+      why = last("it cannot be opened");
     return nullptr;
   }
   if (!trusted(root_fd.get(), why))
@@ -88,7 +90,8 @@ std::unique_ptr<Folder> Folder::open(const fs::path& root, const std::string& ki
     ::mkdirat(root_fd.get(), kind.c_str(), private_folder); // if it fails, opening says why
   Descriptor fd(::openat(root_fd.get(), kind.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd) {
-    why = last("it cannot be opened");
+    if (create || errno != ENOENT)
+      why = last("it cannot be opened");
     return nullptr;
   }
   if (!trusted(fd.get(), why))

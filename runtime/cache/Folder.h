@@ -29,8 +29,8 @@ private:
 /// are a subfolder. Nothing here throws: what goes wrong is said in `why`.
 class Folder {
 public:
-  /// Creates it (0700) if `create`. Null if it is missing, or if it or what it is in (`root`) belongs to another user
-  /// (root's is fine where nothing is created) or can be written by others.
+  /// Creates it (0700) if `create`; else `why` is empty if there is none. Null if it is missing, or if it or what it is
+  /// in (`root`) belongs to another user (root's is fine where nothing is created) or can be written by others.
   static std::unique_ptr<Folder> open(const std::filesystem::path& root, const std::string& kind, bool create,
                                       std::string& why);
 

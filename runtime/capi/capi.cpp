@@ -80,6 +80,9 @@ attune_status attune_engine_create(const attune_engine_options* given, attune_en
   return guarded([&] {
     capi::present(engine, "engine");
     const auto options = capi::sized(given, "attune_engine_options");
+    if (options.schedules != ATTUNE_TUNED && options.schedules != ATTUNE_COST_MODEL)
+      throw UserError(UserError::Kind::Invalid, "attune_engine_options.schedules " + std::to_string(options.schedules),
+                      "it is one of attune_schedules", "use ATTUNE_TUNED or ATTUNE_COST_MODEL");
     CacheOptions cache;
     if (options.cache_folder)
       cache.folder = options.cache_folder;
@@ -89,7 +92,9 @@ attune_status attune_engine_create(const attune_engine_options* given, attune_en
       };
     std::shared_ptr<Device> device = openDevice(options.device ? options.device : "auto");
     std::string name = device->properties().name;
-    *engine = new attune_engine{Engine(std::move(device), costModel(), std::move(cache)), std::move(name)};
+    *engine = options.schedules == ATTUNE_COST_MODEL
+                  ? new attune_engine{Engine(std::move(device), costModel(), std::move(cache)), std::move(name)}
+                  : new attune_engine{Engine(std::move(device), std::move(cache)), std::move(name)};
   });
 }
 void attune_engine_destroy(attune_engine* engine) { delete engine; }

@@ -2,9 +2,11 @@
 
 #include "attune/compiler/Compile.h"
 #include "runtime/engine/Background.h"
+#include "runtime/engine/KernelStore.h"
 #include "runtime/engine/PlanImpl.h"
-#include "runtime/schedules/Untuned.h"
 #include "runtime/model/Chunks.h"
+#include "runtime/schedules/TunedSchedules.h"
+#include "runtime/schedules/Untuned.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -95,33 +97,53 @@ bool Plan::specialized() const { return impl().current.load() != impl().general.
 void Plan::wait() const { impl().pending.wait(true); }
 
 struct Engine::State {
-  State(std::shared_ptr<Device> device, CacheOptions options)
-      : warn(options.warn), kernels(std::move(device), std::move(options)) {}
+  State(std::shared_ptr<Device> device, const std::shared_ptr<const ScheduleProvider>& provider, CacheOptions options)
+      : warn(options.warn), tuned(std::dynamic_pointer_cast<const schedules::TunedSchedules>(provider)),
+        kernels(std::move(device), std::move(options)) {}
 
-  /// Once per text: without NVRTC every plan would say the same.
-  void warnOnce(const std::string& text) {
+  std::function<void(std::string_view)> warn;
+  std::shared_ptr<const schedules::TunedSchedules> tuned; ///< the provider, if it is the one that reads records
+  KernelCache kernels;
+  std::atomic<std::uint64_t> general = 0, specialized = 0, failed = 0;
+  Background background; ///< last: its thread uses the others
+};
+
+namespace {
+
+/// Says each text once: kernels and records are in one folder, and without NVRTC every plan would say the same.
+CacheOptions sayingOnce(CacheOptions options) {
+  struct Said {
+    std::mutex mutex;
+    std::set<std::string, std::less<>> texts;
+  };
+  options.warn = [said = std::make_shared<Said>(), warn = std::move(options.warn)](std::string_view text) {
     {
-      const std::scoped_lock lock(mutex);
-      if (!warned.insert(text).second)
+      const std::scoped_lock lock(said->mutex);
+      if (!said->texts.emplace(text).second)
         return;
     }
     if (warn)
       warn(text);
     else
-      std::fprintf(stderr, "attune: %s\n", text.c_str());
-  }
+      std::fprintf(stderr, "attune: %.*s\n", static_cast<int>(text.size()), text.data());
+  };
+  return options;
+}
 
-  std::function<void(std::string_view)> warn;
-  KernelCache kernels;
-  std::atomic<std::uint64_t> general = 0, specialized = 0, failed = 0;
-  std::mutex mutex;
-  std::set<std::string> warned;
-  Background background; ///< last: its thread uses the others
-};
+} // namespace
 
+Engine::Engine(std::shared_ptr<Device> device, CacheOptions cache) : device_(std::move(device)) {
+  cache = sayingOnce(std::move(cache));
+  provider_ = tunedSchedules(cache);
+  state_ = std::make_unique<State>(device_, provider_, std::move(cache));
+}
 Engine::Engine(std::shared_ptr<Device> device, std::shared_ptr<const ScheduleProvider> provider, CacheOptions cache)
     : device_(std::move(device)), provider_(std::move(provider)),
-      state_(std::make_unique<State>(device_, std::move(cache))) {}
+      state_(std::make_unique<State>(device_, provider_, sayingOnce(std::move(cache)))) {
+  if (!provider_)
+    throw UserError(UserError::Kind::Invalid, "a ScheduleProvider that is null", "an engine asks one for schedules",
+                    "give costModel(), or leave it out");
+}
 Engine::~Engine() = default;
 
 CacheCounters Engine::cacheCounters() const {
@@ -130,8 +152,31 @@ CacheCounters Engine::cacheCounters() const {
   return counters;
 }
 
-std::string Engine::exportCache() const { return state_->kernels.bundled(); }
-std::size_t Engine::importCache(std::string_view blob) { return state_->kernels.take(blob); }
+std::string Engine::exportCache() const {
+  cache::BundleWriter bundle;
+  state_->kernels.addTo(bundle);
+  if (state_->tuned)
+    state_->tuned->addTo(bundle);
+  return std::move(bundle).finish();
+}
+
+std::size_t Engine::importCache(std::string_view blob) {
+  std::vector<cache::EntryStore*> stores{&state_->kernels.store()};
+  if (state_->tuned)
+    stores.push_back(&state_->tuned->writable());
+  const auto check = [&](const cache::EntryStore& store, const cache::EntryInfo& entry) {
+    const bool is_kernel = &store == stores[0];
+    if (is_kernel ? fromPayload(entry.payload).has_value() : schedules::recordFromPayload(entry.payload).has_value())
+      return;
+    throw UserError(UserError::Kind::Invalid, "a bundle in memory",
+                    fmt::format("it has a {} that cannot be read", is_kernel ? "kernel" : "tuning record"),
+                    "export it again, by the same version of Attune");
+  };
+  const std::size_t taken = cache::importBundle(stores, blob, "in memory", check).entries;
+  if (state_->tuned)
+    state_->tuned->looksAgain();
+  return taken;
+}
 
 namespace {
 
@@ -205,13 +250,13 @@ Plan Engine::prepare(const AttentionSpec& spec, const Problem& problem, const Pr
   check(spec, options);
   const DeviceProperties& device = device_->properties();
   KernelCache& kernels = state_->kernels;
-  const ScheduleProvider::Choice choice = options.schedule
-                                              ? pinned(spec, problem, *options.schedule, options.splits, device)
-                                              : provider_->choose(spec, problem, device, options.splits);
+  const ScheduleProvider::Choice choice =
+      options.schedule ? schedules::pinned(spec, problem, *options.schedule, options.splits, device)
+                       : provider_->choose(spec, problem, device, options.splits);
   std::optional<ScheduleProvider::Choice> general;
   std::shared_ptr<const CompiledAttention> compiled;
   if (options.mode == PrepareMode::Background && !(compiled = kernels.find(spec, choice.schedule)))
-    general = fastest(spec, problem, kernels.schedules(spec), options.splits, device);
+    general = schedules::fastest(spec, problem, kernels.schedules(spec), options.splits, device);
   if (!compiled) // what is general is loaded: get() neither misses nor compiles
     compiled = kernels.get(spec, general ? general->schedule : choice.schedule, options.mode == PrepareMode::CacheOnly);
 
@@ -248,7 +293,7 @@ Plan Engine::prepare(const AttentionSpec& spec, const Problem& problem, const Pr
         ++state->specialized;
       } catch (const std::exception& error) {
         ++state->failed;
-        state->warnOnce(std::string("a plan keeps its general kernel, for its own failed: ") + error.what());
+        state->warn(std::string("a plan keeps its general kernel, for its own failed: ") + error.what());
       }
     };
     state_->background.add({specialize, [weak] {

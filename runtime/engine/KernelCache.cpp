@@ -1,9 +1,8 @@
 #include "runtime/engine/KernelCache.h"
 
-#include "runtime/cache/Bundle.h"
 #include "runtime/cache/Paths.h"
-#include "runtime/schedules/Content.h"
 #include "runtime/engine/KernelStore.h"
+#include "runtime/schedules/Content.h"
 
 #include <future>
 
@@ -59,12 +58,7 @@ std::vector<Schedule> KernelCache::schedules(const AttentionSpec& spec) const {
 
 std::shared_ptr<const CompiledAttention> KernelCache::build(const AttentionSpec& spec, const Schedule& schedule,
                                                             bool cache_only) {
-  AttentionSpec content = spec; // as in contentOf
-  content.scale.reset();
-  content.layout = Layout::Bshd;
-  content.deterministic = true;
-  content.batch_invariant = false;
-  CompileResult text = compile(content, schedule, target(device_->properties().arch));
+  CompileResult text = compile(canonical(spec), schedule, target(device_->properties().arch));
   auto result = std::make_shared<CompiledAttention>();
   std::vector<std::future<CompiledAttention::Kernel>> rest; // a combine kernel is made beside the partial one
   for (std::size_t n = 1; n < text.kernels.size(); ++n)
@@ -102,29 +96,17 @@ cache::EntryStore& KernelCache::store() {
   return *store_;
 }
 
-std::string KernelCache::bundled() {
+void KernelCache::addTo(cache::BundleWriter& bundle) {
   std::map<std::string, std::string> made;
   {
     const std::scoped_lock lock(mutex_);
     made = made_;
   }
-  cache::BundleWriter bundle;
   for (auto& [text, variant] : made) {
     cache::Key key{text, variant};
     if (auto payload = store().get(key)) // else somebody has cleared the cache since
       bundle.add(store(), std::move(key), *std::move(payload));
   }
-  return std::move(bundle).finish();
-}
-
-std::size_t KernelCache::take(std::string_view bundle) {
-  cache::EntryStore* const stores[] = {&store()};
-  const auto check = [](const cache::EntryStore&, const cache::EntryInfo& entry) {
-    if (!fromPayload(entry.payload))
-      throw UserError(UserError::Kind::Invalid, "a bundle in memory", "it has a kernel that cannot be read",
-                      "export it again, by the same version of Attune");
-  };
-  return cache::importBundle(stores, bundle, "in memory", check).entries;
 }
 
 CacheCounters KernelCache::counters() const {

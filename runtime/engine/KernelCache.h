@@ -3,7 +3,7 @@
 #include "attune/Device.h"
 #include "attune/attune.hpp"
 #include "attune/compiler/Compile.h"
-#include "runtime/cache/EntryStore.h"
+#include "runtime/cache/Bundle.h"
 
 #include <map>
 #include <memory>
@@ -40,10 +40,10 @@ public:
 
   CacheCounters counters() const;
 
-  /// A bundle of all kernels that this cache has made or loaded. runtime/cache/Bundle.h.
-  std::string bundled();
-  /// Throws UserError for a damaged bundle, and for one with a kernel that is none. Returns how many were new.
-  std::size_t take(std::string_view bundle);
+  /// Adds all kernels that this cache has made or loaded to a bundle.
+  void addTo(cache::BundleWriter& bundle);
+  /// The binaries on disk, or in memory if there is no folder. Opened when it is first asked for.
+  cache::EntryStore& store();
 
 private:
   struct Entry {
@@ -56,7 +56,6 @@ private:
   };
   std::shared_ptr<const CompiledAttention> build(const AttentionSpec& spec, const Schedule& schedule, bool cache_only);
   CompiledAttention::Kernel make(KernelSource source, bool cache_only);
-  cache::EntryStore& store();
 
   std::shared_ptr<Device> device_;
   CacheOptions options_;

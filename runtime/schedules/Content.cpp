@@ -4,6 +4,16 @@ namespace attune {
 
 // The bindings name every field: one that is added does not compile here until it is decided whether it counts.
 
+AttentionSpec canonical(AttentionSpec spec) { // resets what contentOf leaves out
+  const AttentionSpec defaults;
+  spec.head_dim_v = spec.head_dim_v ? spec.head_dim_v : spec.head_dim;
+  spec.scale = defaults.scale;
+  spec.layout = defaults.layout;
+  spec.deterministic = defaults.deterministic;
+  spec.batch_invariant = defaults.batch_invariant;
+  return spec;
+}
+
 std::string contentOf(const AttentionSpec& spec) {
   std::string key;
   key.reserve(256);

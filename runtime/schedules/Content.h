@@ -27,6 +27,9 @@ inline void append(std::string& bytes, const std::string& value) {
   bytes.append(value);
 }
 
+/// The spec with all that is no part of its kernels at its default: what compiled kernels and tuning records are for.
+AttentionSpec canonical(AttentionSpec spec);
+
 /// What the text of all kernels of a spec depends on.
 std::string contentOf(const AttentionSpec& spec);
 /// And of those under a schedule.

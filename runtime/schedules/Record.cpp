@@ -1,5 +1,7 @@
 #include "runtime/schedules/Record.h"
 
+#include "runtime/schedules/Content.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -46,7 +48,7 @@ bool positive(double us) { return std::isfinite(us) && us > 0; }
 
 cache::Key keyOf(const AttentionSpec& spec, const Problem& bucket, const std::string& device_class,
                  const std::string& policy) {
-  const json text = {{"spec", json::parse(specToJson(spec))},
+  const json text = {{"spec", json::parse(specToJson(canonical(spec)))},
                      {"shape", toJson(bucket)},
                      {"device_class", device_class},
                      {"generator", generator_version}};

@@ -30,7 +30,8 @@ struct Record {
   bool complete = true;      ///< false: of a search that was stopped, to be taken up again
 };
 
-/// The full key. Estimates and measurements under different policies are variants of one text.
+/// The full key: of all specs with the same kernels. Estimates and measurements under different policies are variants
+/// of one text.
 cache::Key keyOf(const Record& record);
 cache::Key keyOf(const AttentionSpec& spec, const Problem& bucket, const std::string& device_class,
                  const std::string& policy);

@@ -1,27 +1,86 @@
 #include "runtime/schedules/TunedSchedules.h"
 
+#include "runtime/cache/Paths.h"
+#include "runtime/schedules/Content.h"
+#include "runtime/schedules/Untuned.h"
+
 namespace attune::schedules {
 
-TunedSchedules::TunedSchedules(cache::StoreOptions options, Policy policy)
-    : store_(std::move(options)), policy_(toText(policy)) {}
+TunedSchedules::TunedSchedules(cache::StoreOptions options) : options_(std::move(options)) {
+  options_.read_only = true;
+}
+
+RecordStore& TunedSchedules::store() const {
+  if (!store_)
+    store_ = std::make_unique<RecordStore>(options_);
+  return *store_;
+}
 
 std::optional<Record> TunedSchedules::record(const AttentionSpec& spec, const Problem& problem,
                                              const DeviceProperties& device) const {
-  return store_.find(spec, bucketOf(problem), deviceClass(device), policy_);
+  const std::scoped_lock lock(mutex_);
+  return store().find(spec, bucketOf(problem), deviceClass(device), toText(Policy{}));
 }
 
-ScheduleProvider::Choice TunedSchedules::choose(const AttentionSpec& spec, const Problem& problem,
-                                                const DeviceProperties& device, int splits) const {
-  if (splits > 0 || spec.batch_invariant)
-    return untuned_->choose(spec, problem, device, splits);
-  const std::string key = specToJson(spec) + toText(problem) + deviceClass(device);
-  const std::scoped_lock lock(mutex_);
-  if (const auto known = chosen_.find(key); known != chosen_.end())
+std::optional<TunedSchedules::Found> TunedSchedules::find(const AttentionSpec& spec, const Problem& problem,
+                                                          const DeviceProperties& device) const {
+  const Problem bucket = bucketOf(problem);
+  const std::string where = deviceClass(device), key = contentOf(spec) + toText(bucket) + where;
+  const std::scoped_lock lock(mutex_); // also while it reads: once per bucket
+  if (const auto known = buckets_.find(key); known != buckets_.end())
     return known->second;
-  Choice choice = untuned_->choose(spec, problem, device, 0);
-  if (const std::optional<Record> found = record(spec, problem, device))
-    choice = adapt(findings(*found), found->shape, spec, problem, machineOf(device)).value_or(choice);
-  return chosen_.emplace(key, choice).first->second;
+  std::optional<Found> found;
+  if (const auto record = store().find(spec, bucket, where, toText(Policy{})))
+    found = {keyOf(*record), record->shape, findings(*record)};
+  return buckets_.emplace(key, std::move(found)).first->second;
+}
+
+ScheduleProvider::Choice TunedSchedules::decide(const AttentionSpec& spec, const Problem& problem,
+                                                const DeviceProperties& device, int splits) const {
+  std::optional<Choice> choice;
+  if (splits == 0 && !spec.batch_invariant)
+    if (const auto found = find(spec, problem, device))
+      choice = adapt(found->findings, found->shape, spec, problem, machineOf(device));
+  return choice ? *choice : untuned(spec, problem, device, splits);
+}
+
+void TunedSchedules::addTo(cache::BundleWriter& bundle) const {
+  const std::scoped_lock lock(mutex_);
+  for (const auto& [text, found] : buckets_)
+    if (found)
+      if (auto payload = store().entries().get(found->key)) // else somebody has cleared the cache since
+        bundle.add(store().entries(), found->key, *std::move(payload));
+}
+
+cache::EntryStore& TunedSchedules::writable() const {
+  const std::scoped_lock lock(mutex_);
+  if (!store_ || store_->entries().options().read_only) {
+    cache::StoreOptions options = options_;
+    options.read_only = false;
+    store_ = std::make_unique<RecordStore>(std::move(options));
+  }
+  return store_->entries();
+}
+
+void TunedSchedules::looksAgain() const {
+  {
+    const std::scoped_lock lock(mutex_);
+    buckets_.clear();
+  }
+  forget();
 }
 
 } // namespace attune::schedules
+
+namespace attune {
+
+std::shared_ptr<const ScheduleProvider> tunedSchedules(CacheOptions cache) {
+  cache::StoreOptions options =
+      schedules::tuningStore(cache.folder ? std::filesystem::path(*cache.folder) : cache::userCacheFolder());
+  if (cache.folder && cache.folder->empty())
+    options.system.clear(); // nowhere
+  options.warn = std::move(cache.warn);
+  return std::make_shared<schedules::TunedSchedules>(std::move(options));
+}
+
+} // namespace attune

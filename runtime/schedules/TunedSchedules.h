@@ -1,32 +1,50 @@
 #pragma once
 
+#include "runtime/cache/Bundle.h"
 #include "runtime/schedules/RecordStore.h"
+#include "runtime/schedules/RememberedSchedules.h"
 
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 namespace attune::schedules {
 
 /// Stored choices for the engine: those of the shape's bucket, adapted to the shape. Where there is no record, and for
-/// what records do not decide (a chunk count that the caller fixed, batch_invariant), the engine's own cost model.
-class TunedSchedules final : public ScheduleProvider {
+/// what records do not decide (a chunk count that the caller fixed, batch_invariant), the untuned choice. A bucket is
+/// looked up once: what other processes record later is found by the next one.
+class TunedSchedules final : public RememberedSchedules {
 public:
-  explicit TunedSchedules(cache::StoreOptions options, Policy policy = {});
-
-  Choice choose(const AttentionSpec& spec, const Problem& problem, const DeviceProperties& device,
-                int splits) const override;
+  /// The store is opened when it is first asked, and only read.
+  explicit TunedSchedules(cache::StoreOptions options);
 
   /// The record that decides, if one does.
   std::optional<Record> record(const AttentionSpec& spec, const Problem& problem, const DeviceProperties& device) const;
 
+  /// Adds the records that have decided something to a bundle.
+  void addTo(cache::BundleWriter& bundle) const;
+  /// The store that takes a bundle's records: from now on it is one that can be written. After that, looksAgain().
+  cache::EntryStore& writable() const;
+  void looksAgain() const;
+
 private:
-  mutable std::mutex mutex_;
-  mutable RecordStore store_;
-  mutable std::map<std::string, Choice> chosen_; ///< by spec, shape and device class
-  std::string policy_;
-  std::shared_ptr<const ScheduleProvider> untuned_ = costModel();
+  /// What decides in a bucket.
+  struct Found {
+    cache::Key key;
+    Problem shape;
+    std::vector<Finding> findings;
+  };
+  Choice decide(const AttentionSpec& spec, const Problem& problem, const DeviceProperties& device,
+                int splits) const override;
+  std::optional<Found> find(const AttentionSpec& spec, const Problem& problem, const DeviceProperties& device) const;
+  RecordStore& store() const;
+
+  cache::StoreOptions options_;
+  mutable std::mutex mutex_; ///< of what follows
+  mutable std::unique_ptr<RecordStore> store_;
+  mutable std::map<std::string, std::optional<Found>> buckets_; ///< by content, bucket and device class
 };
 
 } // namespace attune::schedules

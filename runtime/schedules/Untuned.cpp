@@ -4,14 +4,11 @@
 #include "runtime/model/Chunks.h"
 #include "runtime/model/CostModel.h"
 #include "runtime/model/Resources.h"
-#include "runtime/schedules/Content.h"
+#include "runtime/schedules/RememberedSchedules.h"
 
 #include <algorithm>
-#include <mutex>
-#include <string>
-#include <unordered_map>
 
-namespace attune {
+namespace attune::schedules {
 
 namespace {
 
@@ -25,6 +22,16 @@ Choice withSplits(const AttentionSpec& spec, const Problem& problem, const Sched
     return {schedule, model::cut(spec, tiles, wanted).splits};
   return model::bestSplits(spec, problem, schedule, model::machineOf(device));
 }
+
+/// The cost model alone.
+class CostModel final : public RememberedSchedules {
+  Choice decide(const AttentionSpec& spec, const Problem& problem, const DeviceProperties& device,
+                int splits) const override {
+    return untuned(spec, problem, device, splits);
+  }
+};
+
+} // namespace
 
 Choice untuned(const AttentionSpec& spec, const Problem& problem, const DeviceProperties& device, int splits) {
   const Target& where = target(device.arch);
@@ -43,36 +50,6 @@ Choice untuned(const AttentionSpec& spec, const Problem& problem, const DevicePr
   return model::predict(spec, problem, chunks, machine).us < model::predict(spec, problem, whole, machine).us ? chunks
                                                                                                               : whole;
 }
-
-/// The cost model, asked once per request: a prediction takes longer than all else of a prepare() that hits.
-class CostModel final : public ScheduleProvider {
-public:
-  Choice choose(const AttentionSpec& spec, const Problem& problem, const DeviceProperties& device,
-                int splits) const override {
-    std::string key = contentOf(spec);
-    append(key, spec.batch_invariant), append(key, splits);
-    append(key, problem.batch), append(key, problem.q_len), append(key, problem.kv_len), append(key, problem.q_total);
-    append(key, device.name), append(key, device.arch), append(key, device.multiprocessors);
-    {
-      const std::scoped_lock lock(mutex_);
-      if (const auto known = known_.find(key); known != known_.end())
-        return known->second;
-    }
-    const Choice choice = untuned(spec, problem, device, splits);
-    constexpr std::size_t most = 4096; // a process that decodes asks for ever new lengths
-    const std::scoped_lock lock(mutex_);
-    if (known_.size() >= most)
-      known_.clear();
-    known_.emplace(std::move(key), choice);
-    return choice;
-  }
-
-private:
-  mutable std::mutex mutex_;
-  mutable std::unordered_map<std::string, Choice> known_; ///< by all that decides
-};
-
-} // namespace
 
 ScheduleProvider::Choice pinned(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule, int splits,
                                 const DeviceProperties& device) {
@@ -103,6 +80,10 @@ std::optional<Choice> fastest(const AttentionSpec& spec, const Problem& problem,
   return best;
 }
 
-std::shared_ptr<const ScheduleProvider> costModel() { return std::make_shared<CostModel>(); }
+} // namespace attune::schedules
+
+namespace attune {
+
+std::shared_ptr<const ScheduleProvider> costModel() { return std::make_shared<schedules::CostModel>(); }
 
 } // namespace attune

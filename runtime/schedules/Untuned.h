@@ -6,7 +6,11 @@
 #include <optional>
 #include <span>
 
-namespace attune {
+namespace attune::schedules {
+
+/// The choice where there is no record: default schedules, and the chunk count that the model predicts to be best.
+ScheduleProvider::Choice untuned(const AttentionSpec& spec, const Problem& problem, const DeviceProperties& device,
+                                 int splits);
 
 /// The choice when the caller fixes the schedule: a schedule that splits needs a count, one that does not must not be
 /// given one. Throws UserError if it is.
@@ -19,4 +23,4 @@ std::optional<ScheduleProvider::Choice> fastest(const AttentionSpec& spec, const
                                                 std::span<const Schedule> schedules, int splits,
                                                 const DeviceProperties& device);
 
-} // namespace attune
+} // namespace attune::schedules

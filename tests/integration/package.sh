@@ -34,5 +34,27 @@ for example in "$scratch/readme.cpp" "$source/runtime/examples/04_varlen.cpp"; d
   "$scratch/build/consumer"
 done
 
+# What the command line precomputed is what a program takes that links the library: on a shape where the model alone chooses otherwise.
+export ATTUNE_CACHE_DIR=$scratch/cache
+spec='{"q_heads": 8, "kv_heads": 2, "head_dim": 64}'
+"$build/bin/attune" precompute "$spec" --device emulated --phase prefill --batch 1 --kv-len 128,192 --json >"$scratch/precomputed.json" 2>/dev/null
+readarray -t record < <(python3 - "$scratch/precomputed.json" <<'PY'
+import json, sys
+for entry in json.load(open(sys.argv[1]))["entries"]:
+    if not entry["default"].startswith(entry["schedule"] + " "):
+        print(entry["q_len"], entry["kv_len"], entry["schedule"], sep="\n")
+        break
+PY
+)
+if ((${#record[@]} == 0)); then
+  echo "precompute chose the default schedule everywhere: try other lengths here"; exit 1
+fi
+cmake -S "$source/tests/integration/consumer" -B "$scratch/build" -DEXAMPLE="$source/tests/integration/precomputed.cpp" >/dev/null
+cmake --build "$scratch/build" >/dev/null
+"$scratch/build/consumer" "$spec" "${record[@]}"
+cc -std=c99 -Wall -Wextra -Werror -I "$scratch/prefix/include" "$source/tests/integration/precomputed.c" \
+  -L "$(dirname "$library")" -lattune_c -Wl,-rpath,"$(dirname "$library")" -o "$scratch/precomputed"
+"$scratch/precomputed" "$spec" "${record[@]}"
+
 cmake -G Ninja -S "$source/tests/integration/subdirectory" -B "$scratch/sub" -DATTUNE="$source" -DEXAMPLE="$scratch/readme.cpp" >/dev/null
 cmake --build "$scratch/sub" --target consumer >/dev/null

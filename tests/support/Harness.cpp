@@ -72,7 +72,7 @@ Result run(const Case& c, const reference::Tensors& tensors, const Mutation& mut
 Result runOn(const std::shared_ptr<Device>& on, const Case& c, const reference::Tensors& tensors,
              const Mutation& mutation) {
   const auto device = std::make_shared<HarnessDevice>(on);
-  Engine engine(device);
+  Engine engine(device, costModel());
   const Plan plan =
       engine.prepare(c.spec, reference::problemOf(c.lengths), {.schedule = c.schedule, .splits = c.splits});
   if (mutation)

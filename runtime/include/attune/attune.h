@@ -40,12 +40,20 @@ ATTUNE_API const char* attune_last_error(void);
 /* Makes kernels on demand and launches them, on one device. */
 typedef struct attune_engine attune_engine;
 
+/* How an engine chooses schedules. */
+typedef enum attune_schedules {
+  ATTUNE_TUNED =
+      0, /* as recorded by `attune tune` or `attune precompute` in the cache, or installed; else by a model */
+  ATTUNE_COST_MODEL = 1 /* by the model alone, whatever is recorded */
+} attune_schedules;
+
 typedef struct attune_engine_options {
   size_t struct_size;
   const char* device;       /* NULL: "auto". "cuda:0", "emulated", "emulated:sm_90" */
   const char* cache_folder; /* NULL: $ATTUNE_CACHE_DIR, else $XDG_CACHE_HOME/attune, else ~/.cache/attune. "": none */
   void (*warn)(const char* text, void* user); /* NULL: a line on stderr. Called from any thread */
   void* user;
+  int32_t schedules; /* attune_schedules */
 } attune_engine_options;
 
 /* `options` may be NULL. */

@@ -76,7 +76,7 @@ enum class PrepareMode {
 
 struct PrepareOptions {
   std::optional<Schedule> schedule{}; ///< default: the ScheduleProvider's choice
-  int splits = 0;                     ///< chunks of the keys; 0: the cost model's choice, 1: none
+  int splits = 0;                     ///< chunks of the keys; 0: the provider's choice, 1: none
   PrepareMode mode = PrepareMode::Blocking;
 };
 
@@ -86,7 +86,7 @@ public:
   using DeviceError::DeviceError;
 };
 
-/// Where compiled kernels are kept between processes. runtime/cache/README.md says what it promises.
+/// Where compiled kernels and tuning records are kept between processes. runtime/cache/README.md says what it promises.
 struct CacheOptions {
   /// Default: $ATTUNE_CACHE_DIR, else $XDG_CACHE_HOME/attune, else ~/.cache/attune. "": nowhere.
   std::optional<std::string> folder{};
@@ -169,14 +169,23 @@ public:
                         int splits) const = 0;
 };
 
-/// The built-in provider: default schedules, and the split count by a cost model (runtime/engine/README.md).
+/// Default schedules, and the split count by a cost model: a function of spec, shapes and device
+/// (runtime/schedules/README.md).
 std::shared_ptr<const ScheduleProvider> costModel();
+
+/// What `attune tune` and `attune precompute` recorded for the spec and the device, at these shapes or near them; where
+/// there is no record, and for what records do not decide (splits that the caller fixed, batch_invariant), costModel().
+/// Records are looked up in the tiers of `cache`, once per bucket of shapes: later ones are the next process's.
+/// `.folder = ""` knows of none but those that importCache() brings.
+std::shared_ptr<const ScheduleProvider> tunedSchedules(CacheOptions cache = {});
 
 /// Makes kernels on demand and launches them. Thread-safe; kernels are compiled once per spec, schedule and target.
 class Engine {
 public:
-  explicit Engine(std::shared_ptr<Device> device = openDevice(),
-                  std::shared_ptr<const ScheduleProvider> provider = costModel(), CacheOptions cache = {});
+  /// With tunedSchedules(cache). Its warnings come once per text.
+  explicit Engine(std::shared_ptr<Device> device = openDevice(), CacheOptions cache = {});
+  /// `provider`: costModel(), or one of your own. Throws UserError if it is null.
+  Engine(std::shared_ptr<Device> device, std::shared_ptr<const ScheduleProvider> provider, CacheOptions cache = {});
   ~Engine();
 
   /// Compiles, loads and allocates whatever launches of these shapes need. Throws UserError for an invalid spec, shapes
@@ -192,12 +201,12 @@ public:
 
   CacheCounters cacheCounters() const;
 
-  /// The kernels that this engine has made or loaded, as one blob: one rank compiles, and the others load. A file of it
-  /// is a bundle, which `attune cache import` takes.
+  /// The kernels that this engine has made or loaded, and the records that chose them, as one blob: one rank compiles,
+  /// and the others load. A file of it is a bundle, which `attune cache import` takes.
   std::string exportCache() const;
-  /// Puts a blob's kernels into this engine's cache, on disk or, if it has no folder, in memory. Says how many were
-  /// new. Everything is checked before anything is taken: throws UserError for a damaged blob. Kernels are code: import
-  /// only what a process that you trust has exported.
+  /// Puts a blob's kernels into this engine's cache, on disk or, if it has no folder, in memory; its records too, if
+  /// the provider is tunedSchedules(). Says how many entries were new. Everything is checked before anything is taken:
+  /// throws UserError for a damaged blob. Kernels are code: import only what a process that you trust has exported.
   std::size_t importCache(std::string_view blob);
 
   Device& device() { return *device_; }

@@ -48,6 +48,24 @@ TEST_F(StoreTest, KindsAndSchemasDoNotMeet) {
   EXPECT_EQ(EntryStore(other).get(key), std::nullopt);
 }
 
+TEST_F(StoreTest, AReadOnlyStoreWritesNothing) {
+  StoreOptions reading = options();
+  reading.read_only = true;
+  EntryStore before(reading);
+  EXPECT_FALSE(before.put(key, "kept in memory"));
+  EXPECT_EQ(before.get(key), "kept in memory");
+  EXPECT_FALSE(std::filesystem::exists(folder / "cache"));
+  EntryStore(options()).put(key, "on disk");
+  EntryStore after(reading);
+  EXPECT_EQ(after.get(key), "on disk");
+  EXPECT_EQ(after.getOrMake({key.text, "another"}, [] { return std::string("made"); }), "made");
+  EXPECT_FALSE(after.remove(key));
+  EXPECT_TRUE(after.prune(0).empty());
+  EXPECT_EQ(EntryStore(options()).list().size(), 1U);
+  EXPECT_FALSE(std::filesystem::exists(folder / "cache/things-v1/locks"));
+  EXPECT_THAT(warnings, testing::IsEmpty());
+}
+
 TEST_F(StoreTest, TheLastWriterWins) {
   EntryStore store(options());
   store.put(key, "first");

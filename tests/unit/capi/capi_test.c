@@ -151,6 +151,8 @@ int main(void) {
   EXPECT(attune_engine_create(&engine_options, &nowhere) == ATTUNE_UNAVAILABLE);
   engine_options.device = "abacus";
   EXPECT_REFUSED(attune_engine_create(&engine_options, &nowhere), ATTUNE_INVALID_ARGUMENT, "abacus");
+  engine_options.device = "emulated", engine_options.schedules = 2;
+  EXPECT_REFUSED(attune_engine_create(&engine_options, &nowhere), ATTUNE_INVALID_ARGUMENT, "ATTUNE_COST_MODEL");
   EXPECT(nowhere == NULL);
   EXPECT(strcmp(attune_status_name(ATTUNE_NOT_FOUND), "ATTUNE_NOT_FOUND") == 0);
   EXPECT(attune_version()[0] != '\0');

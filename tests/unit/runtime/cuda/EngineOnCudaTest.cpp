@@ -56,7 +56,7 @@ TEST_F(EngineOnCuda, TheDriverGetsWhatTheKernelExpects) {
   const AttentionSpec spec{.q_heads = 4, .kv_heads = 2, .head_dim = 64, .causal = Causal::BottomRight};
   {
     const std::shared_ptr<Device> device = openDevice("cuda:0");
-    Engine engine(device);
+    Engine engine(device, costModel());
     const Buffer q(device, Element::BF16, {2, 70, 4, 64}, "q"), k(device, Element::BF16, {2, 90, 2, 64}, "k"),
         v(device, Element::BF16, {2, 90, 2, 64}, "v"), o(device, Element::BF16, {2, 70, 4, 64}, "o"),
         lse(device, Element::F32, {2, 4, 70}, "lse");
@@ -90,7 +90,7 @@ TEST_F(EngineOnCuda, TheDriverGetsWhatTheKernelExpects) {
 
 TEST_F(EngineOnCuda, HoppersKernelsGetTensorMapsAtEachLaunch) {
   const std::shared_ptr<Device> device = openDevice("cuda:0");
-  Engine engine(device);
+  Engine engine(device, costModel());
   const AttentionSpec spec{.q_heads = 4, .kv_heads = 2, .head_dim = 128, .causal = Causal::BottomRight};
   const Buffer q(device, Element::BF16, {1, 300, 4, 128}, "q"), k(device, Element::BF16, {1, 300, 2, 128}, "k"),
       v(device, Element::BF16, {1, 300, 2, 128}, "v"), o(device, Element::BF16, {1, 300, 4, 128}, "o"),

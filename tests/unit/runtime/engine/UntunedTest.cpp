@@ -12,6 +12,7 @@ namespace {
 
 using model::Chunks;
 using model::cut;
+using schedules::pinned;
 
 std::int64_t ceilDiv(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
