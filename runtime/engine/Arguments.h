@@ -43,7 +43,7 @@ enum class Value : std::uint8_t {
   Section,
 };
 
-/// Where a kernel parameter gets its value from: found once, when a plan is made.
+/// Where a kernel parameter gets its value from: found once, when a kernel is loaded.
 struct BoundParameter {
   Value value;
   int box_rows = 0, box_columns = 0; ///< of a tensor map; 0: it is none

@@ -211,10 +211,8 @@ std::unique_ptr<const Variant> variant(const AttentionSpec& spec, const Problem&
     v->splits = chunks.splits;
     v->split_tiles = chunks.split_tiles;
   }
-  for (const CompiledAttention::Kernel& k : v->compiled->kernels) {
+  for (const CompiledAttention::Kernel& k : v->compiled->kernels)
     configure(k.source.manifest, spec, problem, problem.q_len, v->splits, device);
-    v->parameters.push_back(bind(k.source.manifest));
-  }
   return v;
 }
 
@@ -316,13 +314,12 @@ void Engine::launch(const Plan& plan, const Tensors& tensors, void* stream) {
   arguments.setSplits(v.splits, v.split_tiles);
   arguments.setPieces(v.schedule);
   arguments.setWorkspace(p.o_partial, p.lse_partial);
-  for (std::size_t n = 0; n < v.parameters.size(); ++n) {
-    const CompiledAttention::Kernel& kernel = v.compiled->kernels[n];
+  for (const CompiledAttention::Kernel& kernel : v.compiled->kernels) {
     const LaunchConfig config =
         configure(kernel.source.manifest, p.spec, p.problem, arguments.queries(), v.splits, *device_);
     if (config.grid.x == 0 || config.grid.y == 0 || config.grid.z == 0)
       continue; // no query at all
-    device_->launch(*kernel.loaded, config, arguments.of(v.parameters[n]), stream);
+    device_->launch(*kernel.loaded, config, arguments.of(kernel.parameters), stream);
   }
 }
 

@@ -2,16 +2,15 @@
 
 #include "runtime/cache/Paths.h"
 #include "runtime/engine/KernelStore.h"
-#include "runtime/schedules/Content.h"
 
 #include <future>
 
 namespace attune {
 
 std::shared_ptr<const CompiledAttention> KernelCache::find(const AttentionSpec& spec, const Schedule& schedule) {
-  const std::string content = contentOf(spec, schedule);
+  const Content content = contentOf(spec, schedule);
   const std::scoped_lock lock(mutex_);
-  const auto found = entries_.find(content);
+  const auto found = entries_.find(content.bytes());
   if (found == entries_.end() || !found->second->mutex.try_lock())
     return nullptr; // somebody is making it: get() waits
   const std::scoped_lock entry(std::adopt_lock, found->second->mutex);
@@ -26,7 +25,7 @@ std::shared_ptr<const CompiledAttention> KernelCache::get(const AttentionSpec& s
   std::shared_ptr<Entry> entry;
   {
     const std::scoped_lock lock(mutex_);
-    auto& slot = entries_[contentOf(spec, schedule)];
+    auto& slot = entries_[std::string(contentOf(spec, schedule).bytes())];
     if (!slot)
       slot = std::make_shared<Entry>();
     entry = slot;
@@ -38,7 +37,7 @@ std::shared_ptr<const CompiledAttention> KernelCache::get(const AttentionSpec& s
   if (!entry->value) {
     entry->value = build(spec, schedule, cache_only); // if it throws, the next one to ask tries again
     const std::scoped_lock lock(mutex_);
-    loaded_.push_back({contentOf(spec), schedule});
+    loaded_.push_back({std::string(contentOf(spec).bytes()), schedule});
   } else if (waited) {
     const std::scoped_lock lock(mutex_);
     ++counters_.waits;
@@ -47,11 +46,11 @@ std::shared_ptr<const CompiledAttention> KernelCache::get(const AttentionSpec& s
 }
 
 std::vector<Schedule> KernelCache::schedules(const AttentionSpec& spec) const {
-  const std::string content = contentOf(spec);
+  const Content content = contentOf(spec);
   std::vector<Schedule> schedules;
   const std::scoped_lock lock(mutex_);
   for (const Loaded& loaded : loaded_)
-    if (loaded.spec == content)
+    if (loaded.spec == content.bytes())
       schedules.push_back(loaded.schedule);
   return schedules;
 }
@@ -82,7 +81,8 @@ CompiledAttention::Kernel KernelCache::make(KernelSource source, bool cache_only
     made_.insert_or_assign(std::move(key.text), std::move(key.variant));
   }
   auto loaded = device_->load(build.image, name);
-  return {std::move(source), std::move(loaded), 0, compiled ? build.log.milliseconds : 0};
+  std::vector<BoundParameter> parameters = bind(source.manifest);
+  return {std::move(source), std::move(parameters), std::move(loaded), 0, compiled ? build.log.milliseconds : 0};
 }
 
 cache::EntryStore& KernelCache::store() {

@@ -4,12 +4,14 @@
 #include "attune/attune.hpp"
 #include "attune/compiler/Compile.h"
 #include "runtime/cache/Bundle.h"
+#include "runtime/engine/Arguments.h"
+#include "runtime/schedules/Content.h"
 
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <unordered_map>
+#include <vector>
 
 namespace attune {
 
@@ -17,6 +19,7 @@ namespace attune {
 struct CompiledAttention {
   struct Kernel {
     KernelSource source;
+    std::vector<BoundParameter> parameters;
     std::shared_ptr<DeviceKernel> loaded;
     double lower_ms = 0;
     double nvrtc_ms = 0; ///< 0: it came from the cache on disk
@@ -59,9 +62,9 @@ private:
 
   std::shared_ptr<Device> device_;
   CacheOptions options_;
-  mutable std::mutex mutex_;                                        ///< of what follows
-  std::unordered_map<std::string, std::shared_ptr<Entry>> entries_; ///< by what the text depends on
-  std::vector<Loaded> loaded_;                                      ///< entries that have a value
+  mutable std::mutex mutex_;                  ///< of what follows
+  ByContent<std::shared_ptr<Entry>> entries_; ///< by what the text depends on
+  std::vector<Loaded> loaded_;                ///< entries that have a value
   CacheCounters counters_;
   std::unique_ptr<cache::EntryStore> store_; ///< opened on the first miss
   std::map<std::string, std::string> made_;  ///< binaries that were made or loaded: key and variant

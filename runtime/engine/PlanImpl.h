@@ -1,7 +1,6 @@
 #pragma once
 
 #include "attune/attune.hpp"
-#include "runtime/engine/Arguments.h"
 #include "runtime/engine/KernelCache.h"
 
 #include <atomic>
@@ -17,7 +16,6 @@ struct Variant {
   int splits = 1;
   std::int64_t split_tiles = 0;
   std::shared_ptr<const CompiledAttention> compiled;
-  std::vector<std::vector<BoundParameter>> parameters; ///< of compiled->kernels
   mutable std::once_flag described;
   mutable std::vector<PlannedKernel> kernels; ///< made when somebody looks
 };

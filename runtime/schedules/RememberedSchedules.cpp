@@ -1,19 +1,17 @@
 #include "runtime/schedules/RememberedSchedules.h"
 
-#include "runtime/schedules/Content.h"
-
 namespace attune::schedules {
 
 ScheduleProvider::Choice RememberedSchedules::choose(const AttentionSpec& spec, const Problem& problem,
                                                      const DeviceProperties& device, int splits) const {
-  std::string key = contentOf(spec);
-  append(key, spec.batch_invariant), append(key, splits);
-  append(key, problem.batch), append(key, problem.q_len), append(key, problem.kv_len), append(key, problem.q_total);
-  append(key, device.name), append(key, device.arch), append(key, device.multiprocessors);
+  Content key = contentOf(spec);
+  key.add(spec.batch_invariant), key.add(splits);
+  key.add(problem.batch), key.add(problem.q_len), key.add(problem.kv_len), key.add(problem.q_total);
+  key.add(std::string_view(device.name)), key.add(std::string_view(device.arch)), key.add(device.multiprocessors);
   std::uint64_t forgotten = 0;
   {
     const std::scoped_lock lock(mutex_);
-    if (const auto known = known_.find(key); known != known_.end())
+    if (const auto known = known_.find(key.bytes()); known != known_.end())
       return known->second;
     forgotten = forgotten_;
   }
@@ -24,7 +22,7 @@ ScheduleProvider::Choice RememberedSchedules::choose(const AttentionSpec& spec, 
     return choice;
   if (known_.size() >= most)
     known_.clear();
-  known_.emplace(std::move(key), choice);
+  known_.emplace(key.bytes(), choice);
   return choice;
 }
 

@@ -1,11 +1,10 @@
 #pragma once
 
 #include "attune/attune.hpp"
+#include "runtime/schedules/Content.h"
 
 #include <cstdint>
 #include <mutex>
-#include <string>
-#include <unordered_map>
 
 namespace attune::schedules {
 
@@ -23,9 +22,9 @@ protected:
   void forget() const;
 
 private:
-  mutable std::mutex mutex_;                              ///< of what follows
-  mutable std::unordered_map<std::string, Choice> known_; ///< by all that decides
-  mutable std::uint64_t forgotten_ = 0;                   ///< times: a decision from before is not kept
+  mutable std::mutex mutex_;            ///< of what follows
+  mutable ByContent<Choice> known_;     ///< by all that decides
+  mutable std::uint64_t forgotten_ = 0; ///< times: a decision from before is not kept
 };
 
 } // namespace attune::schedules

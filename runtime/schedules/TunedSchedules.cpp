@@ -25,14 +25,16 @@ std::optional<Record> TunedSchedules::record(const AttentionSpec& spec, const Pr
 std::optional<TunedSchedules::Found> TunedSchedules::find(const AttentionSpec& spec, const Problem& problem,
                                                           const DeviceProperties& device) const {
   const Problem bucket = bucketOf(problem);
-  const std::string where = deviceClass(device), key = contentOf(spec) + toText(bucket) + where;
+  const std::string where = deviceClass(device);
+  Content key = contentOf(spec);
+  key.add(bucket.batch), key.add(bucket.q_len), key.add(bucket.kv_len), key.add(std::string_view(where));
   const std::scoped_lock lock(mutex_); // also while it reads: once per bucket
-  if (const auto known = buckets_.find(key); known != buckets_.end())
+  if (const auto known = buckets_.find(key.bytes()); known != buckets_.end())
     return known->second;
   std::optional<Found> found;
   if (const auto record = store().find(spec, bucket, where, toText(Policy{})))
     found = {keyOf(*record), record->shape, findings(*record)};
-  return buckets_.emplace(key, std::move(found)).first->second;
+  return buckets_.emplace(key.bytes(), std::move(found)).first->second;
 }
 
 ScheduleProvider::Choice TunedSchedules::decide(const AttentionSpec& spec, const Problem& problem,

@@ -4,11 +4,9 @@
 #include "runtime/schedules/RecordStore.h"
 #include "runtime/schedules/RememberedSchedules.h"
 
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <string>
 
 namespace attune::schedules {
 
@@ -44,7 +42,7 @@ private:
   cache::StoreOptions options_;
   mutable std::mutex mutex_; ///< of what follows
   mutable std::unique_ptr<RecordStore> store_;
-  mutable std::map<std::string, std::optional<Found>> buckets_; ///< by content, bucket and device class
+  mutable ByContent<std::optional<Found>> buckets_; ///< by spec, bucket and device class
 };
 
 } // namespace attune::schedules
