@@ -52,7 +52,8 @@ void CudaPrinter::visible(tile::VisibleOp op) {
 
 void CudaPrinter::lambda(tile::LambdaOp op) {
   auto parameters = llvm::map_to_vector(op.getBody().getArguments(), [](BlockArgument argument) {
-    return spell(argument.getType()) + " " + argumentName(argument).str();
+    const std::string name = argumentName(argument).str();
+    return (name == "key" ? "Key" : spell(argument.getType())) + " " + name;
   });
   auto yield = cast<tile::YieldOp>(op.getBody().front().back());
   out_.lambda("const auto " + label(op).str() + " = [=](" + llvm::join(parameters, ", ") + ")", text(yield.getValue()));

@@ -141,37 +141,33 @@ std::int64_t sharedBytes(DType dtype, std::int64_t head_dim, std::int64_t head_d
 
 namespace {
 
+bool hasManyTerms(const AttentionSpec& spec) { return spec.prefix || spec.chunk || !spec.mask.empty(); }
+
 /// Where blocks stay for several tiles of rows, Q and K of the next fly beside the last product and the store of this
 /// one: for many rows, if O has room of its own. Sequences of unknown lengths are better dealt out by the hardware,
-/// which gives the next tile to who is done. ALiBi's distances leave no registers for a loop around.
+/// which gives the next tile to who is done. ALiBi and a mask of many terms leave no registers for a loop around.
 bool staysForMore(const AttentionSpec& spec, const Target& target, Schedule s, std::int64_t rows) {
   s.persistent = true;
-  return rows > 64 && !s.split_kv && !spec.varlen && spec.alibi == Alibi::None &&
-         sharedBytes(spec, s) <= target.shared_per_block;
+  const bool cramped = spec.alibi != Alibi::None && hasManyTerms(spec);
+  return rows > 64 && !s.split_kv && !spec.varlen && !cramped && sharedBytes(spec, s) <= target.shared_per_block;
 }
 
 /// Roles, for targets with wgmma. Tiles are FlashAttention-3's (hopper/tile_size.h) as far as the registers of RS
 /// products allow; few rows take 64, the least that wgmma has, and as many stages as fit.
 Schedule specialized(const AttentionSpec& spec, const Target& target, Schedule s, std::int64_t rows) {
   const int widest = std::max(spec.head_dim, spec.head_dim_v);
-  // Three warpgroups have 160 registers per thread, two 240. The distance of each pair takes some, and so do masks of
-  // many terms.
-  const bool biased = spec.alibi != Alibi::None;
-  const bool plain = !biased && spec.softcap == 0 && !spec.prefix && !spec.chunk && spec.mask.empty();
+  // Three warpgroups have 160 registers per thread, two 240. Masks of many terms and softcap take some.
+  const bool plain = spec.softcap == 0 && !hasManyTerms(spec);
   s.warp_specialized = true;
-  // Beside ALiBi, the divisions of a custom mask leave no registers for the probabilities of one tile and the scores of
-  // the next, nor for many keys.
-  const bool cramped = biased && !spec.mask.empty() && widest > 128;
-  s.overlap = !cramped;
+  s.overlap = true;
   const bool bytes = spec.dtype == DType::E4M3; // keys go 32 at a time, and take half the memory
   // Beside three warpgroups a producer has 32 registers: transposing V, and knowing its pieces, takes more.
   s.warps = rows <= 64 ? 4 : widest <= 64 && plain && !bytes ? 12 : 8;
   s.q_tile = 16 * s.warps;
   s.ping_pong = s.warps > 4 && widest <= 128;
-  const int wide = cramped ? 64 : biased ? 96 : 112, widest_of_all = biased ? 64 : 80;
-  s.kv_tile = rows <= 64 ? 64 : widest <= 128 ? 128 : widest <= 192 ? wide : widest_of_all;
+  s.kv_tile = rows <= 64 ? 64 : widest <= 128 ? 128 : widest <= 192 ? 112 : 80;
   if (bytes)
-    s.kv_tile = rows <= 64 || biased ? 128 : widest <= 128 ? 160 : 128;
+    s.kv_tile = rows <= 64 ? 128 : widest <= 128 ? 160 : 128;
   s.stages = 2;
   while (sharedBytes(spec, s) > target.shared_per_block)
     s.kv_tile -= bytes ? 32 : 16;

@@ -28,7 +28,16 @@ ATTUNE_DEVICE constexpr int floormod(int a, int b) { return a - floordiv(a, b) *
 /// Number j among the integers from 0 on without [gap_begin, gap_begin + gap).
 ATTUNE_DEVICE constexpr int skip(int j, int gap_begin, int gap) { return j < gap_begin ? j : j + gap; }
 
-ATTUNE_DEVICE int distance(int a, int b) { return a > b ? a - b : b - a; }
+/// A key of a tile: one that the thread knows at run time, and how far behind it, a constant in unrolled loops.
+struct Key {
+  int first, offset;
+  ATTUNE_DEVICE operator int() const { return first + offset; }
+};
+
+/// |query - key|. Conversions take as long as exponentials: one per row and tile, and none per key.
+ATTUNE_DEVICE float distance(int query, Key key) {
+  return fabsf(static_cast<float>(query - key.first) - static_cast<float>(key.offset));
+}
 
 constexpr float log2e = 1.4426950408889634f;
 constexpr float ln2 = 0.6931471805599453f;

@@ -65,7 +65,7 @@ ATTUNE_DEVICE void each(rt<float, M, N>& scores, int first_row, int first_key, c
       const int row = first_row + warp::index() * M + m * 16 + i / 2 * 8 + warp::lane() / 4;
 #pragma unroll
       for (int n = 0; n < N / 8; ++n)
-        f(scores.data[m][n][i], row, first_key + n * 8 + warp::lane() % 4 * 2 + i % 2);
+        f(scores.data[m][n][i], row, Key{first_key + warp::lane() % 4 * 2, n * 8 + i % 2});
     }
 }
 } // namespace detail
@@ -91,7 +91,7 @@ ATTUNE_DEVICE void reset(rt<float, M, N>& out, rv<M>& row_max, rv<M>& row_sum) {
 /// scores = score(scores, row, key): scale, softcap, ALiBi as the kernel composed them.
 template <int M, int N, class Score>
 ATTUNE_DEVICE void modify(rt<float, M, N>& scores, int first_row, int first_key, const Score& score) {
-  detail::each(scores, first_row, first_key, [&](float& s, int row, int key) { s = score(s, row, key); });
+  detail::each(scores, first_row, first_key, [&](float& s, int row, Key key) { s = score(s, row, key); });
 }
 
 /// Scores of hidden pairs become -inf, whatever they were: NaN in a hidden key ends here.

@@ -30,7 +30,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   const int full_end = max(floordiv(q_begin + sk - sq + 1, 64), 0);
   const auto visible = [=](int query, int key) { return key <= query + sk - sq; };
   const float slope = alibi_slopes[head];
-  const auto score = [=](float s, int query, int key) {
+  const auto score = [=](float s, int query, Key key) {
     return softcap(s * scale, 50.0f) - slope * distance(query + sk - sq, key);
   };
 

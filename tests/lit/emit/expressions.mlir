@@ -51,12 +51,12 @@ tile.kernel @names(%q: !tile.gl<f16, 64>, %offsets: !tile.ptr<i32>, %sq: index, 
   tile.for %j from %tiles down to %5 { tile.block.sync }
   // CHECK: for (int i = 0; i < tiles; ++i) {
   tile.for %i from %5 up to %tiles { tile.block.sync }
-  // CHECK: const auto score = [=](float s, int key) { return softcap(s * scale, 50.0f) - scale * distance(key, sk); };
+  // CHECK: const auto score = [=](float s, Key key) { return softcap(s * scale, 50.0f) - scale * distance(sk, key); };
   %score = tile.lambda(%s: f32, %key: index) {
     %6 = tile.mul %s, %scale
     %7 = tile.constant 50.0
     %8 = tile.softcap %6, %7 : (f32, f32) -> f32
-    %9 = tile.distance %key, %sk : (index, index) -> f32
+    %9 = tile.distance %sk, %key : (index, index) -> f32
     %10 = tile.mul %scale, %9
     %11 = tile.sub %8, %10
     tile.yield %11 : f32
