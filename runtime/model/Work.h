@@ -20,17 +20,16 @@ struct Task {
 };
 
 /// What one launch does, by closed forms: the names are those of the emulated device's counters, and where a value is
-/// exact the device counts the same (tests/unit/autotune/WorkTest.cpp; for
-/// kernels without roles). Sums over all blocks of a kernel.
+/// exact the device counts the same (tests/unit/autotune/WorkTest.cpp). Sums over all blocks of a kernel.
 struct KernelWork {
   double tensor_flops = 0;      ///< exact
   double sfu_ops = 0;           ///< exact where each row sees a key and there is no softcap
   double shared_wavefronts = 0; ///< exact where tiles have whole panels; conflict-free
-  double read_bytes = 0;        ///< exact: global, asked for
+  double read_bytes = 0;        ///< exact: global, asked for; without ALiBi's slopes and sinks
   double write_bytes = 0;       ///< exact
   double mma = 0;               ///< instructions.mma, exact
   double ldmatrix = 0;          ///< instructions.load_matrix, exact
-  double instructions = 0;      ///< issue slots: those, copies, and what softmax takes of the fp32 pipe; an estimate
+  double instructions = 0;      ///< issue slots; an estimate, from what ptxas makes of a few kernels
 };
 
 struct Work {
