@@ -12,7 +12,7 @@ namespace attune::model {
 struct Figures {
   double clock_ghz = 0;           ///< under load
   double tensor_flops = 0;        ///< 16-bit, fp32 accumulation, by mma.sync
-  double wgmma_flops = 0;         ///< the same by wgmma; 0: it has none
+  double wgmma_flops = 0;         ///< the same by wgmma, and half of that of 8-bit elements; 0: it has none
   double sfu_ops = 16;            ///< ex2 and the like (CUDA programming guide, throughput of native arithmetic)
   double shared_wavefronts = 1;   ///< of 128 bytes
   double instructions = 4;        ///< warp instructions issued

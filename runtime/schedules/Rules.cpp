@@ -72,6 +72,12 @@ Broken brokenCluster(const Subject& subject, const Schedule& s) {
                                          : "with 8-bit V, which each transposes for itself");
 }
 
+Broken brokenPersistent(const Subject&, const Schedule& s) {
+  if (!s.persistent || (s.warp_specialized && !s.split_kv))
+    return {};
+  return s.split_kv ? "with split_kv" : "without roles";
+}
+
 Broken brokenShared(const Subject& subject, const Schedule& s) {
   const std::int64_t bytes = sharedBytes(subject.spec, s);
   if (bytes <= subject.target.shared_per_block)
@@ -192,6 +198,10 @@ const std::vector<Axis>& axes() {
          s.warp_specialized = v >= WarpSpecialized, s.overlap = v >= Overlap, s.ping_pong = v >= PingPong;
        },
        [](const Schedule& s) -> int { return int{s.warp_specialized} + int{s.overlap} + int{s.ping_pong}; }},
+      {"persistent",
+       {0, 1},
+       [](Schedule& s, int v) { s.persistent = v != 0; },
+       [](const Schedule& s) -> int { return s.persistent; }},
       {"cluster",
        {1, 2},
        [](Schedule& s, int v) { s.cluster = v; },
@@ -211,6 +221,8 @@ const std::vector<Rule>& rules() {
       {"pack-needs-group", "packing puts the q heads of one kv head into a tile, and there is one", false, brokenGroup},
       {"batch-invariant", "a row's bits may depend on the spec alone, so the spec alone fixes the schedule", false,
        brokenInvariance},
+      {"persistent", "blocks stay where a producer runs ahead into their next piece; chunks are short", false,
+       brokenPersistent},
       {"clusters",
        "blocks share K and V by TMA: with roles, and where neighbours have the same keys and one piece each", false,
        brokenCluster},

@@ -112,6 +112,50 @@ TEST(CostModel, AFasterMachineIsNotSlower) {
   }
 }
 
+// A block that stays has its ends once, so many short pieces gain, and few long ones or one each hardly.
+TEST(CostModel, APersistentGridSavesTheEndsOfItsPieces) {
+  const Machine h200 = machineFor("sm_90a");
+  const AttentionSpec spec = gqa(128);
+  const auto gain = [&](const Problem& problem) {
+    Candidate candidate{defaultSchedule(spec, target("sm_90a"), problem.q_len, false), 1};
+    EXPECT_TRUE(candidate.schedule.persistent);
+    const Cost stays = predict(spec, problem, candidate, h200);
+    candidate.schedule.persistent = false;
+    return predict(spec, problem, candidate, h200).us / stays.us;
+  };
+  const double one_each = gain(prefill(1, 512)), two_thousand = gain(prefill(8, 2048)),
+               long_ones = gain(prefill(1, 32768));
+  EXPECT_NEAR(one_each, 1, 0.01); // 128 pieces
+  EXPECT_GT(two_thousand, 1.05);
+  EXPECT_LT(two_thousand, 1.25);
+  EXPECT_GT(long_ones, 1);
+  EXPECT_LT(long_ones, two_thousand);
+}
+
+// Half the bytes, and products at twice the rate: prefill gains less than half, for exponentials stay as they are.
+TEST(CostModel, EightBitsTakeHalfTheBytesAndTheProductsHalfTheTime) {
+  const Machine h200 = machineFor("sm_90a");
+  const AttentionSpec wide = gqa(128);
+  AttentionSpec narrow = wide;
+  narrow.dtype = DType::E4M3;
+  for (const Problem& problem : {decode(64, 16384), prefill(4, 8192)}) {
+    const Cost before = predict(wide, problem, chosen(wide, problem, h200), h200);
+    const Cost after = predict(narrow, problem, chosen(narrow, problem, h200), h200);
+    EXPECT_LT(after.us, before.us);
+    if (problem.q_len == 1) {
+      EXPECT_NEAR(after.us / before.us, 0.5, 0.05); // bound by device memory
+    } else {
+      EXPECT_GT(after.us, before.us / 2);
+    }
+  }
+  const Candidate same{
+      scheduleFromText("q_tile=128 kv_tile=128 warps=8 stages=2 pack_gqa=0 split_kv=0 warp_specialized=1 "
+                       "overlap=1 ping_pong=1"),
+      1};
+  EXPECT_NEAR(term(predict(narrow, prefill(4, 8192), same, h200), "tensor"),
+              term(predict(wide, prefill(4, 8192), same, h200), "tensor") / 2, 1e-6);
+}
+
 TEST(CostModel, MoreWorkTakesLonger) {
   const Machine h200 = machineFor("sm_90a");
   const AttentionSpec spec = gqa(128);

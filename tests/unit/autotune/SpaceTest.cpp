@@ -67,6 +67,11 @@ TEST(Space, EachRuleNamesItselfAndItsNumbers) {
                        "q_tile=64 kv_tile=64 warps=4 stages=2 pack_gqa=0 split_kv=0 warp_specialized=1 "
                        "cluster=2"),
             "");
+  const Schedule stays{.q_tile = 64, .kv_tile = 64, .warps = 4, .stages = 2, .persistent = true};
+  EXPECT_EQ(rejection({spec, target("sm_90a"), prefill}, stays)->numbers, "without roles");
+  Schedule chunks = stays;
+  chunks.warp_specialized = true, chunks.split_kv = true;
+  EXPECT_EQ(rejection({spec, target("sm_90a"), prefill}, chunks)->numbers, "with split_kv");
   const Schedule no_ring{.q_tile = 64, .kv_tile = 64, .warps = 4, .stages = 1, .warp_specialized = true};
   EXPECT_STREQ(rejection({spec, target("sm_90a"), prefill}, no_ring)->rule->name, "rings");
   EXPECT_EQ(brokenRule(spec, prefill, "q_tile=64 kv_tile=32 warps=4 stages=5 pack_gqa=0 split_kv=0"),
@@ -111,6 +116,9 @@ TEST(Space, HoldsTheDefaultSchedules) {
           const AttentionSpec spec = gqa(head_dim);
           const Schedule schedule = defaultSchedule(spec, target(arch), problem.q_len, split);
           const auto broken = rejection({spec, target(arch), problem}, schedule);
+          const auto feasible = enumerate({spec, target(arch), problem}).feasible;
+          const auto same = [&](const Schedule& s) { return attune::toText(s) == attune::toText(schedule); };
+          EXPECT_TRUE(std::ranges::any_of(feasible, same)) << arch << " " << attune::toText(schedule);
           EXPECT_FALSE(broken) << arch << " " << head_dim << " " << attune::toText(schedule) << " "
                                << broken->rule->name << " " << broken->numbers;
         }
