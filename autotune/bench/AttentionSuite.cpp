@@ -18,8 +18,9 @@ std::string resultOf(const CaseResult& result) {
 
 const char* matmulOf(DType dtype) { return dtype == DType::E4M3 ? "fp8_matmul" : "bf16_matmul"; }
 
-AttentionSuite::AttentionSuite(std::shared_ptr<Device> device, std::shared_ptr<const ScheduleProvider> schedules)
-    : device_(device), engine_(device, std::move(schedules)), clocks_(device->properties()) {}
+AttentionSuite::AttentionSuite(std::shared_ptr<Device> device, std::shared_ptr<const ScheduleProvider> schedules,
+                               std::uint64_t seed)
+    : device_(device), engine_(device, std::move(schedules)), clocks_(device->properties()), seed_(seed) {}
 
 const char* AttentionSuite::policy() {
   return "GPU events around replays of a graph of whole launches, at least 2 ms a sample; tensors rotate through three "
@@ -45,13 +46,14 @@ CaseResult AttentionSuite::run(const Case& c, int samples) {
 
 std::string AttentionSuite::check(const Case& c, const Plan& plan) {
   const bool decodes = c.problem().q_len <= 8;
-  const std::string key = fmt::format("{} {}", specToJson(c.spec), decodes);
+  const std::string key = fmt::format("{} {} {}", specToJson(c.spec), decodes, c.spec.varlen ? c.name : "");
   const schedules::Candidate candidate{plan.schedule(), std::min(plan.splits(), 4)};
   const auto [known, is_new] = checked_.try_emplace(key + schedules::toText(candidate));
   if (is_new) {
     auto& verifier = verifiers_[key];
     if (verifier == nullptr)
-      verifier = std::make_unique<autotune::Verifier>(engine_, c.spec, c.problem());
+      verifier =
+          std::make_unique<autotune::Verifier>(engine_, c.spec, c.problem(), c.spec.varlen ? &c.lengths : nullptr);
     known->second = verifier->failure(candidate).value_or("");
   }
   return known->second;
@@ -66,7 +68,7 @@ Measurement AttentionSuite::time(const Case& c, const Plan& plan, int samples, n
   std::vector<std::unique_ptr<autotune::Inputs>> inputs;
   for (std::size_t n = 0; n < sets; ++n)
     inputs.push_back(
-        std::make_unique<autotune::Inputs>(device_, c.spec, problem, c.spec.varlen ? &c.lengths : nullptr));
+        std::make_unique<autotune::Inputs>(device_, c.spec, problem, c.spec.varlen ? &c.lengths : nullptr, seed_));
   std::size_t next = 0;
   return onDevice(
       *device_, samples, [&](void* stream) { engine_.launch(plan, inputs[next++ % sets]->tensors(), stream); },

@@ -35,7 +35,7 @@ const char* matmulOf(DType dtype);
 /// the fp64 reference at a small size first; on the emulated device that is all, with tiny lengths.
 class AttentionSuite {
 public:
-  AttentionSuite(std::shared_ptr<Device> device, std::shared_ptr<const ScheduleProvider> schedules);
+  AttentionSuite(std::shared_ptr<Device> device, std::shared_ptr<const ScheduleProvider> schedules, std::uint64_t seed);
 
   CaseResult run(const Case& c, int samples);
 
@@ -49,6 +49,7 @@ private:
   std::shared_ptr<Device> device_;
   Engine engine_;
   Clocks clocks_;
+  std::uint64_t seed_;                                                   ///< of the tensors that are timed on
   std::map<std::string, std::unique_ptr<autotune::Verifier>> verifiers_; ///< by spec: their references take a while
   std::map<std::string, std::string> checked_;                           ///< by spec and schedule: what was wrong
 };

@@ -88,6 +88,7 @@ json toJson(const Document& document) {
       {"machine", document.machine},
       {"commit", document.commit.empty() ? json() : json(document.commit)},
       {"kernel_speed_measured", !document.emulated && !(document.cases.empty() && document.ceilings.empty())},
+      {"seed", document.seed},
       {"complete", document.complete},
       {"ok", !document.failed()},
       {"ceilings", json::object()},

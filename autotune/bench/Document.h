@@ -12,6 +12,7 @@ namespace attune::bench {
 struct Document {
   nlohmann::json machine; ///< machineFacts
   std::string commit;     ///< of the build, if whoever ran it said so
+  std::uint64_t seed = 1; ///< of the tensors of attention
   bool emulated = false;  ///< then no speed of a kernel is in it
   std::vector<std::string> suites;
   bool complete = true; ///< false: the time was over

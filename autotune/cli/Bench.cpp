@@ -39,6 +39,9 @@ struct Options {
     app.add_option("--samples", settings.samples, "of each figure; the median is reported")
         ->check(CLI::Range(1, 1000))
         ->capture_default_str();
+    app.add_option("--seed", seed,
+                   "of the tensors that attention is timed on: as of attune run, and of tests/gpu/peers.py")
+        ->capture_default_str();
     app.add_option("--time-limit", time_limit, "seconds; what is measured by then is reported, exit code 8; 0: none")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
@@ -59,6 +62,7 @@ struct Options {
   std::vector<std::string> suites;
   std::string device = "auto", commit, output, csv, html;
   double time_limit = 0;
+  std::uint64_t seed = 1;
   bool list = false;
 };
 
@@ -164,6 +168,7 @@ Document measure(const Options& options, const std::vector<Case>& cases) {
   const auto device = openDevice(options.device);
   Document document{.machine = machineFacts(device->properties()),
                     .commit = options.commit,
+                    .seed = options.seed,
                     .emulated = device->properties().emulated,
                     .suites = options.suites};
   const auto start = std::chrono::steady_clock::now();
@@ -181,7 +186,7 @@ Document measure(const Options& options, const std::vector<Case>& cases) {
     document.ceilings = ceilings(device, settings.samples);
   }
   if (!cases.empty()) {
-    AttentionSuite suite(device, tunedSchedules());
+    AttentionSuite suite(device, tunedSchedules(), options.seed);
     for (std::size_t n = 0; n < cases.size() && !settings.stop(); ++n) {
       settings.progress(fmt::format("{}/{} {} {}", n + 1, cases.size(), cases[n].suite, cases[n].name));
       document.cases.push_back(suite.run(cases[n], settings.samples));

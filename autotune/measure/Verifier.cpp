@@ -4,6 +4,8 @@
 #include "runtime/reference/Random.h"
 
 #include <algorithm>
+#include <functional>
+#include <numeric>
 
 namespace attune::autotune {
 
@@ -16,10 +18,44 @@ reference::Lengths smallLengths(const Problem& problem) {
   return reference::Lengths::dense(1, sq, sk);
 }
 
+/// The same of packed sequences: the longest becomes that small one and the others shrink with it, queries and keys
+/// alike, so that a square stays one.
+reference::Lengths smallLengths(const Problem& problem, const reference::Lengths& packed) {
+  std::vector<int> order(packed.batch());
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::sort(order, std::greater<>(), [&](int b) { return packed.sk(b); });
+  const reference::Lengths largest = smallLengths(problem);
+  const auto shrunk = [](int length, std::int64_t longest, int small) {
+    return static_cast<int>((length * std::int64_t{small} + longest - 1) / std::max<std::int64_t>(longest, 1));
+  };
+  reference::Lengths few{{0}, {0}};
+  const auto add = [&](int sq, int sk) {
+    few.cu_seqlens_q.push_back(few.cu_seqlens_q.back() + sq);
+    few.cu_seqlens_k.push_back(few.cu_seqlens_k.back() + sk);
+  };
+  constexpr int most = 4;
+  const int last = packed.batch() - 1, shown = std::min(packed.batch(), most);
+  for (int n = 0; n < shown; ++n) {
+    const int b = order[static_cast<std::size_t>(shown > 1 ? n * last / (shown - 1) : 0)];
+    add(shrunk(packed.sq(b), problem.q_len, largest.sq(0)), shrunk(packed.sk(b), problem.kv_len, largest.sk(0)));
+    if (n == 0)
+      add(0, 0); // one that is empty, between others
+  }
+  return few;
+}
+
+reference::Lengths smallLengths(const AttentionSpec& spec, const Problem& problem, const reference::Lengths* packed) {
+  if (!spec.varlen)
+    return smallLengths(problem);
+  const auto q = static_cast<std::int32_t>(problem.q_len), k = static_cast<std::int32_t>(problem.kv_len);
+  const reference::Lengths uneven{{0, q, q + (q + 2) / 3}, {0, k, k + (k + 2) / 3}};
+  return smallLengths(problem, packed ? *packed : uneven);
+}
+
 } // namespace
 
-Verifier::Verifier(Engine& engine, const AttentionSpec& spec, const Problem& problem)
-    : engine_(engine), spec_(spec), lengths_(smallLengths(problem)),
+Verifier::Verifier(Engine& engine, const AttentionSpec& spec, const Problem& problem, const reference::Lengths* lengths)
+    : engine_(engine), spec_(spec), lengths_(smallLengths(spec, problem, lengths)),
       tensors_(reference::randomTensors(spec, lengths_, 1)), exact_(reference::forward(spec, lengths_, tensors_)),
       plain_(reference::plainForward(spec, lengths_, tensors_)) {}
 

@@ -11,10 +11,13 @@
 namespace attune::autotune {
 
 /// Compares candidates with the fp64 reference, on their device and at a small shape: the kernels do not know the
-/// lengths, so what is right for some tiles, a ragged end and several chunks is the code that will be timed.
+/// lengths, so what is right for some tiles, a ragged end and several chunks is the code that will be timed. Packed
+/// sequences are compared as such: a few of them, the longest and the shortest among them, and an empty one.
 class Verifier {
 public:
-  Verifier(Engine& engine, const AttentionSpec& spec, const Problem& problem);
+  /// `lengths`: of packed sequences, if they are known; else they are made up.
+  Verifier(Engine& engine, const AttentionSpec& spec, const Problem& problem,
+           const reference::Lengths* lengths = nullptr);
 
   /// What is wrong, or nothing. Throws DeviceError if the candidate does not run.
   std::optional<std::string> failure(const Candidate& candidate) const;
