@@ -19,8 +19,8 @@ std::string resultOf(const CaseResult& result) {
 const char* matmulOf(DType dtype) { return dtype == DType::E4M3 ? "fp8_matmul" : "bf16_matmul"; }
 
 AttentionSuite::AttentionSuite(std::shared_ptr<Device> device, std::shared_ptr<const ScheduleProvider> schedules,
-                               std::uint64_t seed)
-    : device_(device), engine_(device, std::move(schedules)), clocks_(device->properties()), seed_(seed) {}
+                               std::uint64_t seed, int ordinal)
+    : device_(device), engine_(device, std::move(schedules)), clocks_(device->properties(), ordinal), seed_(seed) {}
 
 const char* AttentionSuite::policy() {
   return "GPU events around replays of a graph of whole launches, at least 2 ms a sample; tensors rotate through three "

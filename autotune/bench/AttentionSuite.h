@@ -35,7 +35,9 @@ const char* matmulOf(DType dtype);
 /// the fp64 reference at a small size first; on the emulated device that is all, with tiny lengths.
 class AttentionSuite {
 public:
-  AttentionSuite(std::shared_ptr<Device> device, std::shared_ptr<const ScheduleProvider> schedules, std::uint64_t seed);
+  /// `ordinal`: of a GPU, as the driver counts; its clocks are read.
+  AttentionSuite(std::shared_ptr<Device> device, std::shared_ptr<const ScheduleProvider> schedules, std::uint64_t seed,
+                 int ordinal);
 
   CaseResult run(const Case& c, int samples);
 

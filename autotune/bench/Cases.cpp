@@ -1,6 +1,7 @@
 #include "autotune/bench/Cases.h"
 
 #include "runtime/reference/DeviceTensors.h"
+#include "runtime/support/Elements.h"
 
 #include <algorithm>
 #include <array>
@@ -15,27 +16,32 @@ namespace {
 using reference::Lengths;
 
 /// FlashAttention's sweep: hidden size 2048, 16k tokens in a batch.
-void sweep(std::vector<Case>& cases) {
+void sweep(std::vector<Case>& cases, DType dtype, const char* prefix, std::initializer_list<int> lengths) {
   for (const int head_dim : {64, 128, 256})
     for (const bool causal : {false, true})
-      for (const int length : {512, 1024, 2048, 4096, 8192, 16384, 32768}) {
-        AttentionSpec spec{.q_heads = 2048 / head_dim, .kv_heads = 2048 / head_dim, .head_dim = head_dim};
-        spec.head_dim_v = head_dim;
+      for (const int length : lengths) {
+        AttentionSpec spec{.dtype = dtype,
+                           .q_heads = 2048 / head_dim,
+                           .kv_heads = 2048 / head_dim,
+                           .head_dim = head_dim,
+                           .head_dim_v = head_dim};
         spec.causal = causal ? Causal::BottomRight : Causal::None;
         const int batch = std::max(16384 / length, 1);
-        cases.push_back({"prefill", fmt::format("d{} {} {}x{}", head_dim, causal ? "causal" : "full", batch, length),
+        cases.push_back({"prefill",
+                         fmt::format("{}d{} {} {}x{}", prefix, head_dim, causal ? "causal" : "full", batch, length),
                          spec, Lengths::dense(batch, length, length)});
       }
 }
 
 std::vector<Case> prefill() {
   std::vector<Case> cases;
-  sweep(cases);
+  sweep(cases, DType::BF16, "", {512, 1024, 2048, 4096, 8192, 16384, 32768});
   for (const char* model : {"llama-3-70b", "qwen2.5-7b", "gemma-2-9b:local", "gemma-2-9b:global", "gpt-oss-20b:local",
                             "gpt-oss-20b:global", "deepseek-v3:prefill"})
     for (const int length : {2048, 8192, 32768})
       cases.push_back(
           {"prefill", fmt::format("{} 1x{}", model, length), preset(model), Lengths::dense(1, length, length)});
+  sweep(cases, DType::E4M3, "fp8 ", {2048, 8192, 32768});
   return cases;
 }
 
@@ -146,14 +152,17 @@ double flops(const Case& c) {
 }
 
 double bytes(const Case& c) {
-  const double dims = c.spec.head_dim + (c.spec.head_dim_v ? c.spec.head_dim_v : c.spec.head_dim);
-  double rows = 0;
+  const double dim = c.spec.head_dim, dim_v = c.spec.head_dim_v ? c.spec.head_dim_v : c.spec.head_dim;
+  const auto in = static_cast<double>(bytesOf(elementOf(c.spec.dtype)));
+  const auto out = static_cast<double>(bytesOf(elementOf(outputType(c.spec.dtype))));
+  double total = 0;
   for (int b = 0; b < c.lengths.batch(); ++b) {
     const int sq = c.lengths.sq(b), sk = c.lengths.sk(b);
     const std::int64_t keys = sq == 0 ? 0 : seen(c.spec, sq - 1, sq, sk).last - seen(c.spec, 0, sq, sk).first;
-    rows += static_cast<double>(sq) * c.spec.q_heads + static_cast<double>(keys) * c.spec.kv_heads;
+    total += static_cast<double>(sq) * c.spec.q_heads * (dim * in + dim_v * out) +
+             static_cast<double>(keys) * c.spec.kv_heads * (dim + dim_v) * in;
   }
-  return 2 * dims * rows;
+  return total;
 }
 
 } // namespace attune::bench

@@ -3,11 +3,12 @@
 #include "autotune/bench/Kernels.h"
 
 #include "attune/attune.hpp"
-#include "runtime/support/Half.h"
+#include "runtime/reference/Random.h"
+#include "runtime/support/Elements.h"
 #include "runtime/toolchain/Toolchain.h"
 
+#include <algorithm>
 #include <cmath>
-#include <random>
 
 #include <fmt/format.h>
 
@@ -36,16 +37,18 @@ struct MatrixView {
   std::int64_t batch, row, head;
 };
 
-/// C = A B^T of bf16, with the kernel that the target has.
+/// C = A B^T of bf16 or e4m3, with the kernel that the target has.
 class Matmul {
 public:
-  Matmul(std::shared_ptr<Device> device, int m, int n, int k)
-      : hopper_(device->properties().arch == "sm_90a"), device_(std::move(device)), m_(m), n_(n), k_(k),
-        kernel_(loadKernel(*device_, hopper_ ? "matmul_sm90" : "matmul_sm80", "matmul")), a_(m, k, device_, 1),
-        b_(n, k, device_, 2), c_(device_, Element::F32, {m, n}, "c") {}
+  Matmul(std::shared_ptr<Device> device, DType dtype, int m, int n, int k)
+      : hopper_(device->properties().arch == "sm_90a"), dtype_(dtype), device_(std::move(device)), m_(m), n_(n), k_(k),
+        kernel_(loadKernel(*device_, hopper_ ? "matmul_sm90" : "matmul_sm80",
+                           dtype == DType::E4M3 ? "matmul_fp8" : "matmul")),
+        a_(dtype, m, k, device_, "a"), b_(dtype, n, k, device_, "b"), c_(device_, Element::F32, {m, n}, "c") {}
 
   void launch(void* stream) {
-    const MatrixView a{a_.buffer.tensor().data, 0, k_, 64}, b{b_.buffer.tensor().data, 0, k_, 64};
+    const std::int64_t columns = 128 / static_cast<std::int64_t>(bytesOf(elementOf(dtype_)));
+    const MatrixView a{a_.buffer.tensor().data, 0, k_, columns}, b{b_.buffer.tensor().data, 0, k_, columns};
     const MatrixView c{c_.tensor().data, 0, n_, hopper_ ? 256 : 128};
     if (hopper_) {
       const TensorMap a_map = device_->encode(map(a, m_, 128)), b_map = device_->encode(map(b, n_, 256));
@@ -61,45 +64,56 @@ public:
 
   /// Of the last launch.
   std::string failure() const {
+    // Hopper adds products of e4m3 with about 14 bits (DeepSeek-V3 report, section 3.3.2), once per 32 columns, to sums
+    // of up to 4 sqrt(k). A product that is left out is off by 1 or so.
+    const double least = 1e-3 * std::sqrt(k_), off = dtype_ == DType::E4M3 ? k_ / 32 * 4 * std::sqrt(k_) * 0x1p-13 : 0;
     const std::vector<float> c = download<float>(c_);
     for (int i = 0; i < m_; i += 7)
       for (int j = 0; j < n_; j += 5) {
         double exact = 0;
         for (int x = 0; x < k_; ++x)
           exact += static_cast<double>(a_.value(i * k_ + x)) * b_.value(j * k_ + x);
-        if (const float got = c[static_cast<std::size_t>(i) * n_ + j]; !(std::abs(got - exact) < 1e-3 * std::sqrt(k_)))
+        if (const float got = c[static_cast<std::size_t>(i) * n_ + j]; !(std::abs(got - exact) < std::max(least, off)))
           return fmt::format("C({}, {}) is {}, and should be {}", i, j, got, exact);
       }
     return {};
   }
 
 private:
-  /// Normally distributed bf16: zeros would draw less power, and a GPU's clock depends on it.
+  /// Random: zeros would draw less power, and a GPU's clock depends on it.
   struct Operand {
-    Operand(std::int64_t rows, std::int64_t columns, const std::shared_ptr<Device>& device, unsigned seed)
-        : host(pattern(static_cast<std::size_t>(rows * columns), seed)),
-          buffer(device, Element::BF16, {rows, columns}, std::as_bytes(std::span(host)), "operand") {}
-    static std::vector<std::uint16_t> pattern(std::size_t count, unsigned seed) {
-      std::mt19937 random(seed);
-      std::normal_distribution<float> normal;
-      std::vector<std::uint16_t> some(std::min<std::size_t>(count, 65521)), all(count);
-      for (std::uint16_t& value : some)
-        value = toHalf(DType::BF16, normal(random));
-      for (std::size_t at = 0; at < count; ++at)
-        all[at] = some[at % some.size()];
+    Operand(DType type, std::int64_t rows, std::int64_t columns, const std::shared_ptr<Device>& device,
+            const char* name)
+        : dtype(type), host(pattern(type, static_cast<std::size_t>(rows * columns), name)),
+          buffer(device, elementOf(type), {rows, columns}, std::span(host), name) {}
+    static std::vector<std::byte> pattern(DType type, std::size_t count, const char* name) {
+      const reference::RandomStream stream(1, name);
+      constexpr std::size_t period = 65521;
+      const std::size_t size = bytesOf(elementOf(type));
+      std::vector<std::byte> all(count * size);
+      for (std::size_t n = 0; n < count; ++n)
+        if (n < period)
+          writeElement(type, &all[n * size], stream.normal(n));
+        else
+          std::copy_n(&all[(n - period) * size], size, &all[n * size]);
       return all;
     }
-    float value(std::int64_t at) const { return fromHalf(DType::BF16, host[static_cast<std::size_t>(at)]); }
-    std::vector<std::uint16_t> host;
+    float value(std::int64_t at) const {
+      return readElement(dtype, &host[static_cast<std::size_t>(at) * bytesOf(elementOf(dtype))]);
+    }
+    DType dtype;
+    std::vector<std::byte> host;
     Buffer buffer;
   };
 
-  static TiledTensor map(const MatrixView& view, int rows, int box_rows) {
-    const auto row_bytes = static_cast<std::uint64_t>(view.row) * 2;
-    TiledTensor tensor{.element = Element::BF16, .data = view.data, .rank = 4, .swizzle = Swizzle::Bytes128};
-    tensor.dims = {64, static_cast<std::uint64_t>(rows), static_cast<std::uint64_t>(view.row) / 64, 1};
+  /// Boxes of 128 bytes of a row: `view.head` columns.
+  TiledTensor map(const MatrixView& view, int rows, int box_rows) const {
+    const auto columns = static_cast<std::uint64_t>(view.head), row = static_cast<std::uint64_t>(view.row);
+    const std::uint64_t row_bytes = row * 128 / columns;
+    TiledTensor tensor{.element = elementOf(dtype_), .data = view.data, .rank = 4, .swizzle = Swizzle::Bytes128};
+    tensor.dims = {columns, static_cast<std::uint64_t>(rows), row / columns, 1};
     tensor.strides = {row_bytes, 128, row_bytes * static_cast<std::uint64_t>(rows)};
-    tensor.box = {64, static_cast<std::uint32_t>(box_rows), 1, 1};
+    tensor.box = {static_cast<std::uint32_t>(columns), static_cast<std::uint32_t>(box_rows), 1, 1};
     return tensor;
   }
 
@@ -109,6 +123,7 @@ private:
   }
 
   bool hopper_;
+  DType dtype_;
   std::shared_ptr<Device> device_;
   int m_, n_, k_;
   std::shared_ptr<DeviceKernel> kernel_;
@@ -203,10 +218,15 @@ std::vector<Ceiling> ceilings(const std::shared_ptr<Device>& device, int samples
     return rate(onDevice(*device, samples, [&](void* stream) { kernel.launch(stream); }, {}, 20000), per_turn);
   };
 
-  add("bf16_matmul", "TFLOPS", tried(*device, Matmul(device, 256, 512, 192)), [&] {
-    Matmul large(device, 8192, 8192, 8192);
-    return timed(large, large.flops() * 1e-6);
-  });
+  const auto addMatmul = [&](const char* name, DType dtype) {
+    add(name, "TFLOPS", tried(*device, Matmul(device, dtype, 256, 512, 384)), [&] {
+      Matmul large(device, dtype, 8192, 8192, 8192);
+      return timed(large, large.flops() * 1e-6);
+    });
+  };
+  addMatmul("bf16_matmul", DType::BF16);
+  if (device->properties().arch == "sm_90a")
+    addMatmul("fp8_matmul", DType::E4M3);
   add("copy", "GB/s", tried(*device, Copy(device, 5000)), [&] {
     Copy large(device, std::int64_t{1} << 26); // 1 GiB
     return timed(large, large.bytes() * 1e-3);

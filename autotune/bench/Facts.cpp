@@ -3,6 +3,7 @@
 #include "runtime/support/DynamicLibrary.h"
 #include "runtime/toolchain/Toolchain.h"
 
+#include <array>
 #include <chrono>
 #include <fstream>
 #include <thread>
@@ -34,7 +35,7 @@ json orNull(const std::string& text) { return text.empty() ? json() : json(text)
 struct Nvml {
   int (*init)() = nullptr;
   int (*driver)(char* text, unsigned size) = nullptr;
-  int (*handle)(unsigned index, void** gpu) = nullptr;
+  int (*handle)(const char* bus_id, void** gpu) = nullptr;
   int (*clock)(void* gpu, int which, unsigned* mhz) = nullptr; ///< 1: multiprocessors, 2: memory
   int (*power)(void* gpu, unsigned* milliwatts) = nullptr;
   int (*temperature)(void* gpu, int sensor, unsigned* celsius) = nullptr;
@@ -54,7 +55,7 @@ const Nvml* openNvml() {
       return entry != nullptr;
     };
     const bool all = find(nvml->init, "nvmlInit_v2") && find(nvml->driver, "nvmlSystemGetDriverVersion") &&
-                     find(nvml->handle, "nvmlDeviceGetHandleByIndex_v2") &&
+                     find(nvml->handle, "nvmlDeviceGetHandleByPciBusId_v2") &&
                      find(nvml->clock, "nvmlDeviceGetClockInfo") && find(nvml->power, "nvmlDeviceGetPowerUsage") &&
                      find(nvml->temperature, "nvmlDeviceGetTemperature") &&
                      find(nvml->throttle, "nvmlDeviceGetCurrentClocksThrottleReasons");
@@ -63,11 +64,27 @@ const Nvml* openNvml() {
   return opened.get();
 }
 
+/// "0000:65:00.0", or nothing.
+std::string busIdOf(int ordinal) {
+  std::string why;
+  const auto driver = DynamicLibrary::open("libcuda.so.1", why);
+  if (driver == nullptr)
+    return {};
+  const auto get = reinterpret_cast<int (*)(int* device, int ordinal)>(driver->symbol("cuDeviceGet"));
+  const auto bus_id =
+      reinterpret_cast<int (*)(char* text, int size, int device)>(driver->symbol("cuDeviceGetPCIBusId"));
+  std::array<char, 64> text{};
+  int device = 0;
+  if (get == nullptr || bus_id == nullptr || get(&device, ordinal) != 0 || bus_id(text.data(), 63, device) != 0)
+    return {};
+  return text.data();
+}
+
 } // namespace
 
-Clocks::Clocks(const DeviceProperties& device) {
+Clocks::Clocks(const DeviceProperties& device, int ordinal) {
   const Nvml* nvml = device.emulated ? nullptr : openNvml();
-  if (nvml != nullptr && nvml->handle(0, &gpu_) == 0)
+  if (nvml != nullptr && nvml->handle(busIdOf(ordinal).c_str(), &gpu_) == 0)
     nvml_ = nvml;
 }
 
@@ -103,7 +120,7 @@ json Clocks::driver() const {
   return text;
 }
 
-json machineFacts(const DeviceProperties& device) {
+json machineFacts(const DeviceProperties& device, int ordinal) {
   const std::string kib = valueIn("/proc/meminfo", "MemTotal");
   json facts = {{"date", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)))},
                 {"cpu", orNull(valueIn("/proc/cpuinfo", "model name"))},
@@ -112,7 +129,7 @@ json machineFacts(const DeviceProperties& device) {
                 {"os", orNull(valueIn("/etc/os-release", "PRETTY_NAME"))},
                 {"load", nullptr},
                 {"nvrtc", nullptr},
-                {"driver", Clocks(device).driver()}};
+                {"driver", Clocks(device, ordinal).driver()}};
   if (double load = 0; std::ifstream("/proc/loadavg") >> load)
     facts["load"] = load;
   try {

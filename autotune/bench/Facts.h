@@ -9,14 +9,15 @@
 namespace attune::bench {
 
 /// {date, cpu, cores, memory_gib, os, load, nvrtc, device: {...}, driver}: what a figure has to be read with. What is
-/// not there is null. Nothing in it names the machine.
-nlohmann::json machineFacts(const DeviceProperties& device);
+/// not there is null. Nothing in it names the machine. `ordinal`: of a GPU, as the driver counts.
+nlohmann::json machineFacts(const DeviceProperties& device, int ordinal);
 
-/// Clocks and power of GPU 0 as its driver's management library has them.
+/// Clocks and power of a GPU as its driver's management library has them.
 class Clocks {
 public:
-  /// Without the library, or on an emulated device, every reading is null.
-  explicit Clocks(const DeviceProperties& device);
+  /// Without the library, or on an emulated device, every reading is null. The library counts GPUs in its own way
+  /// (CUDA_VISIBLE_DEVICES means nothing to it), so the GPU is found by its address on the bus.
+  Clocks(const DeviceProperties& device, int ordinal);
 
   /// {sm_mhz, memory_mhz, power_w, temperature_c, throttled}, now. Called while the device is busy.
   nlohmann::json read() const;

@@ -161,12 +161,23 @@ void write(const std::string& path, const std::string& text) {
     return;
   const std::span<const std::byte> bytes = std::as_bytes(std::span(text));
   writeWhole(path, {&bytes, 1});
-  progress(fmt::format("wrote {}", path));
+}
+
+/// What is there so far: a kernel that never ends, and whoever kills this process then, take nothing with them.
+void keep(const Options& options, Document document) {
+  document.complete = false;
+  write(options.output, bench::toJson(document).dump(2) + "\n");
+}
+
+/// Of "cuda:1"; "auto" takes the first.
+int ordinalOf(const std::string& device) {
+  const std::size_t colon = device.find(':');
+  return device.starts_with("cuda") && colon != std::string::npos ? std::stoi(device.substr(colon + 1)) : 0;
 }
 
 Document measure(const Options& options, const std::vector<Case>& cases) {
   const auto device = openDevice(options.device);
-  Document document{.machine = machineFacts(device->properties()),
+  Document document{.machine = machineFacts(device->properties(), ordinalOf(options.device)),
                     .commit = options.commit,
                     .seed = options.seed,
                     .emulated = device->properties().emulated,
@@ -186,13 +197,17 @@ Document measure(const Options& options, const std::vector<Case>& cases) {
     document.ceilings = ceilings(device, settings.samples);
   }
   if (!cases.empty()) {
-    AttentionSuite suite(device, tunedSchedules(), options.seed);
+    AttentionSuite suite(device, tunedSchedules(), options.seed, ordinalOf(options.device));
     for (std::size_t n = 0; n < cases.size() && !settings.stop(); ++n) {
       settings.progress(fmt::format("{}/{} {} {}", n + 1, cases.size(), cases[n].suite, cases[n].name));
       document.cases.push_back(suite.run(cases[n], settings.samples));
+      keep(options, document);
     }
   }
-  const AddFigure add = [&](Figure figure) { document.figures.push_back(std::move(figure)); };
+  const AddFigure add = [&](Figure figure) {
+    document.figures.push_back(std::move(figure));
+    keep(options, document);
+  };
   for (const std::string& name : options.suites) {
     if (name == "jit")
       jitSuite(device, settings, add);
@@ -217,6 +232,9 @@ Exit run(const Options& options, bool json) {
   write(options.output, bench::toJson(document).dump(2) + "\n");
   write(options.csv, toCsv(document));
   write(options.html, toHtml(document));
+  for (const std::string& path : {options.output, options.csv, options.html})
+    if (!path.empty())
+      progress("wrote " + path);
   if (json)
     printJson(bench::toJson(document));
   else

@@ -1,25 +1,25 @@
-// matmul: C = A B^T, bf16 in, fp32 out: what the tensor cores give a kernel that does nothing else
-//   A (m, k), B (n, k), C (m, n); m a multiple of 128, n of 256, k of 64
-//   tile 128 x 256, 4 stages of 64 columns, 2 consumer warpgroups and a producer, persistent
+// matmul, matmul_fp8: C = A B^T, bf16 or e4m3 in, fp32 out: what the tensor cores give a kernel that does nothing else
+//   A (m, k), B (n, k), C (m, n); m a multiple of 128, n of 256, k of 64 (bf16) or 128 (e4m3)
+//   tile 128 x 256, 4 stages of 128 bytes of a row, 2 consumer warpgroups and a producer, persistent
 #include <attune/arch/sm90/wgmma_256.cuh>
 #include <attune/sm90.cuh>
 
 using namespace attune;
 using block = specialized_block<2>;
 
-// the maps count blocks of 64 columns as heads, C those of 256
-extern "C" __global__ void __launch_bounds__(block::threads, 1)
-    matmul(const __grid_constant__ tensor_map<bf16, 64> a_map, const __grid_constant__ tensor_map<bf16, 64> b_map,
-           const gl<float, 256> c, const int m, const int n, const int k) {
-  auto& a_smem = shared::at<st<bf16, 128, 64>[4]>(0);
-  auto& b_smem = shared::at<st<bf16, 256, 64>[4]>(65536);
+// the maps count blocks of so many columns as heads, C those of 256
+template <class T, int Columns>
+ATTUNE_DEVICE void multiply(const tensor_map<T, Columns>& a_map, const tensor_map<T, Columns>& b_map,
+                            const gl<float, 256>& c, const int m, const int n, const int k) {
+  auto& a_smem = shared::at<st<T, 128, Columns>[4]>(0);
+  auto& b_smem = shared::at<st<T, 256, Columns>[4]>(65536);
   auto& full = shared::at<mbarrier[4]>(196608);
   auto& empty = shared::at<mbarrier[4]>(196640);
   const auto slot = [](int step) { return step % 4; };
   const auto phase = [](int step) { return step / 4 % 2; };
 
   // bands of 16 tiles of rows: the tiles that run at once share rows and columns in the L2 cache
-  const int m_tiles = m / 128, n_tiles = n / 256, steps = k / 64;
+  const int m_tiles = m / 128, n_tiles = n / 256, steps = k / Columns;
   struct Place {
     int row, column;
   };
@@ -66,4 +66,16 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
     bar::arrive(empty[slot(step - 1)]);
     warp::store(rows(c, 0, column), out, row * 128, m);
   }
+}
+
+extern "C" __global__ void __launch_bounds__(block::threads, 1)
+    matmul(const __grid_constant__ tensor_map<bf16, 64> a, const __grid_constant__ tensor_map<bf16, 64> b,
+           const gl<float, 256> c, const int m, const int n, const int k) {
+  multiply(a, b, c, m, n, k);
+}
+
+extern "C" __global__ void __launch_bounds__(block::threads, 1)
+    matmul_fp8(const __grid_constant__ tensor_map<e4m3, 128> a, const __grid_constant__ tensor_map<e4m3, 128> b,
+               const gl<float, 256> c, const int m, const int n, const int k) {
+  multiply(a, b, c, m, n, k);
 }

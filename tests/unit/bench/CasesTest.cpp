@@ -1,4 +1,5 @@
 #include "autotune/bench/Cases.h"
+#include "autotune/measure/Verifier.h"
 
 #include "runtime/reference/Visibility.h"
 
@@ -44,6 +45,9 @@ TEST(Flops, OfAWindowAreThePairsThatAreVisible) {
 
 TEST(Bytes, AreEachTensorOnce) {
   EXPECT_EQ(bytes(square(spec(Causal::None), 100, 300)), 2.0 * 2 * (128 + 64) * (100 * 16 + 300 * 4));
+  AttentionSpec fp8 = spec(Causal::None); // Q, K and V have one byte, O has two
+  fp8.dtype = DType::E4M3;
+  EXPECT_EQ(bytes(square(fp8, 100, 300)), 2.0 * ((128 + 2 * 64) * 100 * 16 + (128 + 64) * 300 * 4));
   AttentionSpec windowed = spec(Causal::BottomRight);
   windowed.window.left = 127; // of a long cache one query sees 128 keys
   EXPECT_EQ(bytes(square(windowed, 1, 4096)), 2.0 * 2 * (128 + 64) * (16 + 128 * 4));
@@ -95,6 +99,24 @@ TEST(Varlen, LengthsAreSkewed) {
     EXPECT_EQ(c.lengths.batch(), 32);
     EXPECT_LT(c.lengths.cu_seqlens_k.back(), 32 * longest * 6 / 10) << c.name;
     EXPECT_NE(c.name.find(std::to_string(longest)), std::string::npos) << c.name;
+  }
+}
+
+TEST(Varlen, IsVerifiedAsPackedSequences) {
+  Engine engine(openDevice("emulated"));
+  for (const Case& c : casesOf("varlen")) {
+    const reference::Lengths small = autotune::Verifier(engine, c.spec, c.problem(), &c.lengths).lengths();
+    ASSERT_EQ(small.batch(), 5) << c.name;
+    int empty = 0, longest = 0, shortest = 1 << 20;
+    for (int b = 0; b < small.batch(); ++b) {
+      empty += small.sk(b) == 0;
+      longest = std::max(longest, small.sk(b));
+      shortest = std::min(shortest, small.sk(b) > 0 ? small.sk(b) : shortest);
+      EXPECT_EQ(small.sq(b) > 0, small.sk(b) > 0);
+    }
+    EXPECT_EQ(empty, 1) << c.name;
+    EXPECT_EQ(longest, c.problem().q_len == 1 ? 2083 : 357) << c.name;
+    EXPECT_LT(shortest, longest / 8) << c.name; // as skewed as the case is
   }
 }
 

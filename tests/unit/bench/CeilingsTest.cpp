@@ -5,6 +5,9 @@
 #include "attune/attune.hpp"
 #include "runtime/toolchain/Toolchain.h"
 
+#include <algorithm>
+#include <string_view>
+
 #include <gtest/gtest.h>
 
 namespace attune::bench {
@@ -14,6 +17,7 @@ TEST(Ceilings, AreRightOnTheEmulatedDeviceAndHaveNoSpeedThere) {
   for (const char* device : {"emulated:sm_80", "emulated:sm_90a"}) {
     const std::vector<Ceiling> all = ceilings(openDevice(device), 1);
     EXPECT_GE(all.size(), 5u);
+    EXPECT_EQ(std::ranges::count(all, "fp8_matmul", &Ceiling::name), std::string_view(device).ends_with("sm_90a"));
     for (const Ceiling& c : all) {
       EXPECT_EQ(c.failure, "") << device << " " << c.name;
       EXPECT_FALSE(c.measured) << device << " " << c.name;
