@@ -11,7 +11,7 @@ class Tensor(c.Structure):  # DLPack's DLTensor
                 ("lanes", c.c_uint16), ("shape", c.POINTER(c.c_int64)), ("strides", c.POINTER(c.c_int64)), ("byte_offset", c.c_uint64)]
 
 
-NAMES = "q", "k", "v", "o", "lse", "cu_seqlens_q", "cu_seqlens_k", "alibi_slopes", "sink"
+NAMES = "q", "k", "v", "o", "lse", "cu_seqlens_q", "cu_seqlens_k", "alibi_slopes", "sink", "q_descale", "k_descale", "v_descale"
 
 
 class Tensors(c.Structure):
@@ -27,7 +27,11 @@ class PlanOptions(c.Structure):
                 ("splits", c.c_int32), ("mode", c.c_int32)]
 
 
-CODES = {torch.bfloat16: (4, 16), torch.float16: (2, 16), torch.float32: (2, 32), torch.int32: (0, 32)}
+CODES = {torch.bfloat16: (4, 16), torch.float16: (2, 16), torch.float32: (2, 32), torch.int32: (0, 32), torch.float8_e4m3fn: (10, 8)}
+
+
+class Unsupported(RuntimeError):
+    """ATTUNE_UNSUPPORTED: this device, or Attune, can't do it."""
 
 
 class Engine:
@@ -44,7 +48,7 @@ class Engine:
 
     def check(self, status):
         if status != 0:
-            raise RuntimeError(self.lib.attune_last_error().decode())
+            raise (Unsupported if status == 2 else RuntimeError)(self.lib.attune_last_error().decode())
 
     def plan(self, spec, batch, q_len, kv_len, q_total):
         options = PlanOptions(c.sizeof(PlanOptions), batch, q_len, kv_len, q_total)

@@ -1,6 +1,7 @@
 """The peers: each makes a function of (q, k, v) that computes a case, with its own best options, or says why it can't.
 
-Inputs are those of Attune: (batch, length, heads, dim) in bf16, or (total, heads, dim) with cu_seqlens if the case is varlen; O has the same layout."""
+Inputs are those of Attune: (batch, length, heads, dim) in bf16 or e4m3, or (total, heads, dim) with cu_seqlens if the case is varlen; O has the same layout.
+`extra` has the device, cu_seqlens as lists, and the tensors that are not Q, K and V."""
 
 import functools
 
@@ -18,7 +19,7 @@ def features(case):
     window = spec.get("window", {})
     return {"causal": spec.get("causal", "none") == "bottom_right", "left": window.get("left"), "right": window.get("right"), "softcap": spec.get("softcap", 0.0),
             "sink": spec.get("sink", False), "scale": spec.get("scale", spec["head_dim"] ** -0.5), "varlen": spec.get("varlen", False),
-            "gqa": spec["q_heads"] != spec["kv_heads"], "one_token": case["q_len"] == 1}
+            "gqa": spec["q_heads"] != spec["kv_heads"], "one_token": case["q_len"] == 1, "fp8": spec.get("dtype") == "fp8_e4m3"}
 
 
 def refuse(feature, *names):
@@ -29,7 +30,7 @@ def refuse(feature, *names):
 
 def sdpa(backend, case, extra):
     f = features(case)
-    refuse(f, "left", "right", "softcap", "sink", "varlen")
+    refuse(f, "left", "right", "softcap", "sink", "varlen", "fp8")
     if f["causal"] and not f["one_token"] and case["q_len"] != case["kv_len"]:
         raise Unsupported("causal with fewer queries than keys")
     from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -45,9 +46,10 @@ def sdpa(backend, case, extra):
 
 def flex(case, extra, compiled=True):
     f = features(case)
-    refuse(f, "sink")
+    refuse(f, "fp8")
     from torch.nn.attention import flex_attention as fa
     device = extra["device"]
+    torch.compiler.reset()  # each case has its own mask: after a few of them nothing would be compiled any more
     q_total, k_total = (extra["cu_seqlens_q"][-1], extra["cu_seqlens_k"][-1]) if f["varlen"] else (case["q_len"], case["kv_len"])
     if f["varlen"]:  # one sequence of all; a query sees the keys of its own
         def owners(cu):
@@ -76,7 +78,11 @@ def flex(case, extra, compiled=True):
     def run(q, k, v):
         if f["varlen"]:
             q, k, v = q[None], k[None], v[None]
-        o = kernel(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), score_mod=score if f["softcap"] else None, block_mask=blocks, scale=f["scale"], enable_gqa=f["gqa"])
+        o = kernel(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), score_mod=score if f["softcap"] else None, block_mask=blocks, scale=f["scale"], enable_gqa=f["gqa"],
+                   return_lse=f["sink"])
+        if f["sink"]:  # one more logit in the denominator, after the fact
+            o, lse = o
+            o = (o * torch.sigmoid(lse - extra["tensors"]["sink"][:, None])[..., None]).to(q.dtype)
         return o.transpose(1, 2)[0] if f["varlen"] else o.transpose(1, 2)
     return run
 
@@ -87,7 +93,10 @@ def flash(module, case, extra):
     fa = importlib.import_module(module)
     f = features(case)
     refuse(f, "sink")
-    options = {"causal": f["causal"], "softcap": f["softcap"], "softmax_scale": f["scale"],
+    if module == "flash_attn":
+        refuse(f, "fp8")
+    descales = {name: extra["tensors"][name] for name in ("q_descale", "k_descale", "v_descale")} if f["fp8"] else {}
+    options = {**descales, "causal": f["causal"], "softcap": f["softcap"], "softmax_scale": f["scale"],
                "window_size": (-1 if f["left"] is None else f["left"], -1 if f["right"] is None else f["right"])}
     first = lambda result: result[0] if isinstance(result, tuple) else result
     if f["varlen"]:
@@ -101,7 +110,7 @@ def flash(module, case, extra):
 def flashinfer(case, extra):
     import flashinfer as fi
     f = features(case)
-    refuse(f, "sink", "right")
+    refuse(f, "sink", "right", "fp8")
     spec, device = case["spec"], extra["device"]
     buffer = torch.empty(512 << 20, dtype=torch.uint8, device=device)
     options = {"sm_scale": f["scale"], "logits_soft_cap": f["softcap"] or None, "window_left": -1 if f["left"] is None else f["left"], "q_data_type": torch.bfloat16}
@@ -125,7 +134,7 @@ def flashinfer(case, extra):
 def xformers(case, extra):
     import xformers.ops as xops
     f = features(case)
-    refuse(f, "sink", "softcap", "left", "right", "varlen")
+    refuse(f, "sink", "softcap", "left", "right", "varlen", "fp8")
     bias = xops.fmha.attn_bias.LowerTriangularFromBottomRightMask() if f["causal"] and not f["one_token"] else None
     heads, kv_heads = case["spec"]["q_heads"], case["spec"]["kv_heads"]
 

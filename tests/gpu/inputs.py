@@ -38,17 +38,27 @@ def scale_of_q(spec):
     return spec["softcap"] / 4 if spec.get("softcap") else 1.0
 
 
-def tensor(seed, name, shape, dtype, device, scale=1.0):
-    """As reference::randomTensors: nearly normal, in the order of `shape`."""
+def fill(shape, dtype, device, values):
+    """values(n) of a tensor of positions n, over and over with the streams' period, in the order of `shape`."""
     import math
 
     import torch
     count = math.prod(shape)
-    n = torch.arange(min(count, PERIOD), dtype=torch.int64, device=device)
-    period = (normal_units(seed, name, n).to(torch.float32) * SCALE * scale).to(dtype)
+    period = values(torch.arange(min(count, PERIOD), dtype=torch.int64, device=device)).to(dtype)
     if count <= PERIOD:
         return period.view(shape)
     whole = torch.empty(count, dtype=dtype, device=device)
     for at in range(0, count, PERIOD):
         whole[at:at + PERIOD] = period[: min(PERIOD, count - at)]
     return whole.view(shape)
+
+
+def tensor(seed, name, shape, dtype, device, scale=1.0):
+    """A tensor of PyTorch as reference::randomTensors makes it: nearly normal."""
+    return fill(shape, dtype, device, lambda n: normal_units(seed, name, n).float() * SCALE * scale)
+
+
+def uniform_tensor(seed, name, shape, device, factor):
+    """In [0, factor), fp32."""
+    import torch
+    return fill(shape, torch.float32, device, lambda n: uniform_units(seed, name, n).float() * 2.0**-24 * factor)

@@ -1,13 +1,17 @@
 """Attune against what is installed here, in one process: the cases of `attune bench`, the same tensors, the same graphs, A B A B.
 
-usage: peers.py --attune PROGRAM --library libattune_c.so [--suite prefill,decode,varlen] [--only TEXT] [--rounds 9] [--time-limit S] [--out FILE]
-       peers.py --self-test ...   on a CPU: what is compared is the same attention; nothing is timed
+usage: peers.py --attune PROGRAM --library libattune_c.so [--suite prefill,decode,varlen] [--only TEXT] [--rounds 9] [--seed 1] [--time-limit S] [--out FILE [--resume]]
+       peers.py --self-test ...   on a CPU: what is compared is the same attention, by stand-ins where a peer needs a GPU; nothing is timed
 
-Ratios are time of the peer over time of Attune: above 1 Attune is faster."""
+Ratios are time of the peer over time of Attune: above 1 Attune is faster. FILE is rewritten after each case. A case that does not end kills this process after two
+minutes, and an error that leaves the GPU's context unusable ends it: with --resume the next one goes on behind that case. Exit codes: 0 done, 1 cases failed, 75 go on with --resume."""
 
 import argparse
 import json
 import math
+import os
+import pathlib
+import signal
 import statistics
 import subprocess
 import sys
@@ -17,6 +21,10 @@ import torch
 
 import attune_c
 import backends
+import inputs
+
+AGAIN = 75  # EX_TEMPFAIL
+DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp8_e4m3": torch.float8_e4m3fn}
 
 
 def list_cases(program, suites, only):
@@ -25,24 +33,28 @@ def list_cases(program, suites, only):
 
 
 def make_inputs(case, device, seed):
+    """The tensors of `attune bench` and `attune run` for this seed."""
     spec = case["spec"]
-    generator = torch.Generator(device).manual_seed(seed)
+    dtype = DTYPES[spec.get("dtype", "bf16")]
+    out = torch.bfloat16 if dtype == torch.float8_e4m3fn else dtype
     head_dim_v = spec.get("head_dim_v", spec["head_dim"])
-
-    def tensor(total, length, heads, dim):
-        shape = (total, heads, dim) if spec.get("varlen") else (case["batch"], length, heads, dim)
-        return torch.randn(shape, generator=generator, device=device, dtype=torch.float32).to(torch.bfloat16)
     q_total, k_total = (case["cu_seqlens_q"][-1], case["cu_seqlens_k"][-1]) if spec.get("varlen") else (0, 0)
-    named = {"q": tensor(q_total, case["q_len"], spec["q_heads"], spec["head_dim"]), "k": tensor(k_total, case["kv_len"], spec["kv_heads"], spec["head_dim"]),
-             "v": tensor(k_total, case["kv_len"], spec["kv_heads"], head_dim_v)}
-    named["o"] = torch.empty(*named["q"].shape[:-1], head_dim_v, device=device, dtype=torch.bfloat16)
-    rows = (spec["q_heads"], q_total) if spec.get("varlen") else (case["batch"], spec["q_heads"], case["q_len"])
-    named["lse"] = torch.empty(rows, device=device, dtype=torch.float32)
+
+    def rows(total, length):
+        return (total,) if spec.get("varlen") else (case["batch"], length)
+    named = {"q": inputs.tensor(seed, "q", (*rows(q_total, case["q_len"]), spec["q_heads"], spec["head_dim"]), dtype, device, inputs.scale_of_q(spec)),
+             "k": inputs.tensor(seed, "k", (*rows(k_total, case["kv_len"]), spec["kv_heads"], spec["head_dim"]), dtype, device),
+             "v": inputs.tensor(seed, "v", (*rows(k_total, case["kv_len"]), spec["kv_heads"], head_dim_v), dtype, device)}
+    named["o"] = torch.empty(*named["q"].shape[:-1], head_dim_v, device=device, dtype=out)
+    named["lse"] = torch.empty((spec["q_heads"], q_total) if spec.get("varlen") else (case["batch"], spec["q_heads"], case["q_len"]), device=device, dtype=torch.float32)
     if spec.get("varlen"):
         for name in "cu_seqlens_q", "cu_seqlens_k":
             named[name] = torch.tensor(case[name], dtype=torch.int32, device=device)
     if spec.get("sink"):
-        named["sink"] = torch.full((spec["q_heads"],), 0.1, device=device)
+        named["sink"] = inputs.tensor(seed, "sink", (spec["q_heads"],), torch.float32, device)
+    if dtype == torch.float8_e4m3fn:
+        for name in "q_descale", "k_descale", "v_descale":
+            named[name] = inputs.uniform_tensor(seed, name, (case["batch"], spec["kv_heads"]), device, 2.0)
     return named
 
 
@@ -51,12 +63,17 @@ def make_plan(engine, case):
     return engine.plan(case["spec"], case["batch"], case["q_len"], case["kv_len"], total)
 
 
-def extras(case, device):
-    return {"device": device, "cu_seqlens_q": case.get("cu_seqlens_q"), "cu_seqlens_k": case.get("cu_seqlens_k")}
+def extras(case, named):
+    return {"device": named["q"].device, "cu_seqlens_q": case.get("cu_seqlens_q"), "cu_seqlens_k": case.get("cu_seqlens_k"), "tensors": named}
 
 
 def difference(a, b):
     return (a.float() - b.float()).abs().max().item() if a.numel() else 0.0
+
+
+def tolerance(case):
+    """bf16 rounds O and P to 2^-8 of values below 8; e4m3 rounds P to 2^-4, and descales double V."""
+    return 0.4 if case["spec"].get("dtype") == "fp8_e4m3" else 0.06
 
 
 class Timed:
@@ -94,78 +111,135 @@ class Timed:
         return {"us": middle, "spread": 1.4826 * statistics.median(abs(s - middle) for s in self.samples) / middle, "samples": len(self.samples)}
 
 
-def compare_on_gpu(engine, case, rounds):
+class ContextLost(Exception):
+    """Of CUDA: nothing works any more in this process."""
+
+
+def synchronize():
+    try:
+        torch.cuda.synchronize()
+    except RuntimeError as error:
+        raise ContextLost(str(error).splitlines()[0]) from error
+
+
+def reason(error):
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:160] if lines else ''}"
+
+
+class Patience:
+    """Compiling a peer for each case (FlexAttention) must not take the time in which all others are measured: a third of it, at most."""
+
+    def __init__(self):
+        self.start, self.spent = time.monotonic(), {}
+
+    def allows(self, name):
+        spent = self.spent.get(name, 0)
+        return spent < 30 or spent < (time.monotonic() - self.start) / 3
+
+    def add(self, name, seconds):
+        self.spent[name] = self.spent.get(name, 0) + seconds
+
+
+def compare_on_gpu(engine, case, rounds, seed, patience, without):
     device = "cuda:0"
     l2, memory = torch.cuda.get_device_properties(0).L2_cache_size, torch.cuda.get_device_properties(0).total_memory
     sets = max(1, min(3 * l2 // max(int(case["bytes"]), 1) + 1, memory // 8 // max(int(case["bytes"]), 1), 64))
-    inputs = [make_inputs(case, device, seed) for seed in range(sets)]
+    first = make_inputs(case, device, seed)
+    inputs_of = [first] + [{name: tensor.clone() for name, tensor in first.items()} for _ in range(sets - 1)]  # the same numbers elsewhere: the cache is cold
     plan = make_plan(engine, case)
-    arguments = [engine.tensors(named) for named in inputs]
+    arguments = [engine.tensors(named) for named in inputs_of]
     contenders = {"attune": Timed(lambda n: engine.launch(plan, arguments[n], torch.cuda.current_stream().cuda_stream), sets)}
     engine.launch(plan, arguments[0], torch.cuda.current_stream().cuda_stream)
-    torch.cuda.synchronize()
-    ours, refused = inputs[0]["o"].clone(), {}
+    synchronize()
+    ours, refused = first["o"].clone(), {}
     for name, make in backends.PEERS.items():
+        begin = time.monotonic()
         try:
-            run = make(case, extras(case, device))
-            call = lambda n, run=run: run(inputs[n]["q"], inputs[n]["k"], inputs[n]["v"])
+            if name in without:
+                raise backends.Unsupported(without[name])
+            if not patience.allows(name):
+                raise backends.Unsupported("left out: it would spend the others' time on compiling")
+            run = make(case, extras(case, first))
+            call = lambda n, run=run: run(inputs_of[n]["q"], inputs_of[n]["k"], inputs_of[n]["v"])
             off = difference(call(0), ours)
-            if not off < 0.06:  # bf16 rounds O and P to 2^-8 of values below 8
+            if not off < tolerance(case):
                 raise backends.Unsupported(f"another result: off by {off:.3g}")
             contenders[name] = Timed(call, sets)
         except Exception as error:  # whatever a library throws is its answer
-            torch.cuda.synchronize()
-            refused[name] = f"{type(error).__name__}: {str(error).strip().splitlines()[0][:160] if str(error).strip() else ''}"
+            refused[name] = reason(error)
+            try:
+                synchronize()
+            except ContextLost:
+                without[name] = "it made the GPU's context unusable: " + refused[name]
+                raise
+        patience.add(name, time.monotonic() - begin)
     for n in range(rounds):  # A B C, C B A, ...: a drifting clock hits all alike
         for timed in list(contenders.values())[:: -1 if n % 2 else 1]:
             timed.samples.append(timed.replay())
     return {name: timed.result() for name, timed in contenders.items()}, refused
 
 
-def report(results):
-    print(f"{'case':44} {'attune us':>10} {'TFLOPS':>7}  peers: time over Attune's", flush=True)
+def means(results):
+    """Geometric means over cases; each case gets its ratios, and a mark where Attune is slower."""
     ratios = {}
     for entry in results:
         us = entry["times"]["attune"]["us"]
-        against = {name: t["us"] / us for name, t in entry["times"].items() if name != "attune"}
-        for name, ratio in against.items():
+        entry["ratios"] = {name: t["us"] / us for name, t in entry["times"].items() if name != "attune"}
+        best = min(entry["ratios"].values(), default=None)
+        entry["slower"] = best is not None and best < 1
+        for name, ratio in entry["ratios"].items():
             ratios.setdefault(name, []).append(ratio)
-        best = min(against.values(), default=None)
         if best is not None:
             ratios.setdefault("the best of all", []).append(best)
-        entry["ratios"], entry["slower"] = against, best is not None and best < 1
-        print(f"{entry['name']:44} {us:10.1f} {entry['flops'] / us * 1e-6:7.1f}  " + "  ".join(f"{n} {r:.2f}" for n, r in sorted(against.items(), key=lambda x: x[1]))
+    return {name: {"geometric_mean": statistics.geometric_mean(values), "cases": len(values), "slower_in": sum(r < 1 for r in values)} for name, values in ratios.items()}
+
+
+def report(results, over_cases):
+    print(f"{'case':44} {'attune us':>10} {'TFLOPS':>7}  peers: time over Attune's", flush=True)
+    for entry in results:
+        us = entry["times"]["attune"]["us"]
+        print(f"{entry['name']:44} {us:10.1f} {entry['flops'] / us * 1e-6:7.1f}  " + "  ".join(f"{n} {r:.2f}" for n, r in sorted(entry["ratios"].items(), key=lambda x: x[1]))
               + ("   <-- Attune is slower" if entry["slower"] else ""))
-    means = {name: {"geometric_mean": statistics.geometric_mean(values), "cases": len(values), "slower_in": sum(r < 1 for r in values)} for name, values in ratios.items()}
     print("\ngeometric means, time over Attune's")
-    for name, mean in means.items():
+    for name, mean in over_cases.items():
         print(f"  {name:20} {mean['geometric_mean']:.3f} over {mean['cases']} cases; Attune is slower in {mean['slower_in']}")
-    return means
 
 
-def self_test(engine, cases):
-    """The same attention by SDPA's and FlexAttention's plain code on the CPU: options are mapped rightly, and the C interface works."""
-    failures = compared = 0
+def self_test(engine, cases, seed):
+    """The same attention on the CPU: options are mapped rightly, and the C interface works. SDPA and FlexAttention run their plain code, the others are stand-ins
+    (fake_peers.py) with the signatures of the real ones: every function of backends.py is called, and what it says is compared."""
+    import fake_peers
+    fake_peers.install()
+    peers = {"sdpa-math": lambda c, e: backends.sdpa("MATH", c, e), **backends.PEERS, "flex": lambda c, e: backends.flex(c, e, compiled=False)}
+    for backend in "sdpa-flash", "sdpa-cudnn", "sdpa-efficient":
+        del peers[backend]  # the function is that of sdpa-math
+    failures, compared = 0, dict.fromkeys(peers, 0)
     for case in cases:
-        named = make_inputs(case, "cpu", 1)
-        engine.run_from_host(make_plan(engine, case), named)
-        for name, make in {"sdpa": lambda c, e: backends.sdpa("MATH", c, e), "flex": lambda c, e: backends.flex(c, e, compiled=False)}.items():
+        named = make_inputs(case, "cpu", seed)
+        try:
+            engine.run_from_host(make_plan(engine, case), named)
+        except attune_c.Unsupported as why:
+            print(f"{case['name']:44} Attune can't: {why}")
+            continue
+        for name, make in peers.items():
             try:
-                off = difference(make(case, extras(case, "cpu"))(named["q"], named["k"], named["v"]), named["o"])
+                off = difference(make(case, extras(case, named))(named["q"], named["k"], named["v"]), named["o"])
             except backends.Unsupported as why:
-                print(f"{case['name']:44} {name:5} can't: {why}")
+                print(f"{case['name']:44} {name:18} can't: {why}")
                 continue
-            compared += 1
-            failures += not off < 0.06
-            print(f"{case['name']:44} {name:5} off by {off:.2g}")
-    print(f"No speed was measured: {compared} comparisons on the emulated device and the CPU, {failures} failed.")
-    return 1 if failures or not compared else 0
+            compared[name] += 1
+            failures += not off < tolerance(case)
+            print(f"{case['name']:44} {name:18} off by {off:.2g}" + ("" if off < tolerance(case) else "   <-- wrong"))
+    never = [name for name, count in compared.items() if not count]
+    print(f"No speed was measured: {sum(compared.values())} comparisons on the emulated device and the CPU, {failures} failed" + (f"; never compared: {', '.join(never)}" if never else "") + ".")
+    return 1 if failures or never else 0
 
 
 def tiny(case):
     """Few short sequences: the emulated device takes seconds for them."""
     square = case["q_len"] == case["kv_len"]  # what is causal for some peers only then stays so
-    small = dict(case, batch=min(case["batch"], 2), q_len=min(case["q_len"], 40), kv_len=min(case["kv_len"], 40 if square else 72))
+    small = dict(case, batch=min(case["batch"], 2), q_len=min(case["q_len"], 40), kv_len=min(case["kv_len"], 40 if square else 80))
     if case["spec"].get("varlen"):
         small.update(cu_seqlens_q=[0, small["q_len"], 2 * small["q_len"] - (small["q_len"] > 1) * 7], cu_seqlens_k=[0, small["kv_len"], 2 * small["kv_len"] - 7])
     return small
@@ -180,35 +254,91 @@ def main():
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--time-limit", type=float, default=0, help="seconds; what is measured by then is reported")
     parser.add_argument("--out")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--resume", action="store_true", help="go on where the run that left --out stopped")
     parser.add_argument("--self-test", action="store_true")
+    parser.add_argument("--device", default="emulated", help="of the self-test")
     options = parser.parse_args()
-    cases = list_cases(options.attune, options.suite, options.only)
+    cases = spread(list_cases(options.attune, options.suite, options.only))
     if options.self_test:
-        return self_test(attune_c.Engine(options.library, "emulated"), [tiny(case) for case in cases])
+        small = {json.dumps({key: case[key] for key in case if key not in ("name", "flops", "bytes")}): case for case in map(tiny, cases)}
+        return self_test(attune_c.Engine(options.library, options.device), list(small.values()), options.seed)
     if not torch.cuda.is_available():
         print("No speed was measured: PyTorch sees no GPU here. --self-test compares results on the CPU.")
         return 0
-    engine, start, results, failed = attune_c.Engine(options.library, "cuda:0"), time.monotonic(), [], []
-    document = {"torch": torch.__version__, "device": torch.cuda.get_device_name(), "cases": results, "failed": failed, "complete": True}
+    return measure(options, cases)
+
+
+def spread(cases):
+    """Suites in turns, and neighbours apart: whenever the time is over, there is something of everything."""
+    suites = {}
+    for case in cases:
+        suites.setdefault(case["suite"], []).append(case)
+    groups = list(suites.values())
+    order = {}
+    for s, group in enumerate(groups):
+        strided = [n for first in range(5) for n in range(first, len(group), 5)]
+        order.update({(s, n): (at + 0.5) / len(group) for at, n in enumerate(strided)})
+    return [groups[s][n] for (s, n), _ in sorted(order.items(), key=lambda item: item[1])]
+
+
+def measure(options, cases):
+    torch.set_grad_enabled(False)
+    engine, start, patience = attune_c.Engine(options.library, "cuda:0"), time.monotonic(), Patience()
+    document = {"torch": torch.__version__, "device": torch.cuda.get_device_name(), "seed": options.seed, "cases": [], "failed": [], "skipped": [], "without": {}, "running": None, "complete": False}
+    if options.resume and os.path.exists(options.out):
+        document.update(json.loads(pathlib.Path(options.out).read_text()))
+        if document["running"]:  # the last run ended in it
+            document["failed"].append({"name": document["running"], "why": "it did not end in two minutes"})
+    results, failed = document["cases"], document["failed"]
+
+    def keep(running):
+        document["running"] = running
+        document["means"] = means(results)
+        if options.out:
+            part = options.out + ".part"
+            pathlib.Path(part).write_text(json.dumps(document, indent=1))
+            os.replace(part, options.out)
+
+    known = {entry["name"] for entry in results + failed + document["skipped"]}
+    code = None
     try:
         for n, case in enumerate(cases):
+            if case["name"] in known:
+                continue
             if options.time_limit and time.monotonic() - start > options.time_limit:
-                document["complete"] = False
                 break
             print(f"{n + 1}/{len(cases)} {case['suite']} {case['name']}", file=sys.stderr, flush=True)
+            keep(case["name"])
+            signal.alarm(120)  # a kernel that never ends leaves no chance to a handler: the signal kills
             try:
-                times, refused = compare_on_gpu(engine, case, options.rounds)
+                times, refused = compare_on_gpu(engine, case, options.rounds, options.seed, patience, document["without"])
                 results.append({"suite": case["suite"], "name": case["name"], "flops": case["flops"], "bytes": case["bytes"], "times": times, "refused": refused})
+                torch.cuda.empty_cache()
+            except attune_c.Unsupported as error:
+                document["skipped"].append({"name": case["name"], "why": str(error)})
+            except ContextLost as error:
+                if not any("unusable" in why for why in document["without"].values()):
+                    failed.append({"name": case["name"], "why": f"Attune's kernel: {error}"})
+                code = AGAIN
+                break
             except (RuntimeError, torch.OutOfMemoryError) as error:
-                failed.append({"name": case["name"], "why": str(error)[:300]})
-            torch.cuda.empty_cache()
+                failed.append({"name": case["name"], "why": reason(error)})
+                try:
+                    torch.cuda.empty_cache()
+                    synchronize()
+                except (RuntimeError, ContextLost):
+                    code = AGAIN
+                    break
+            finally:
+                signal.alarm(0)
+        else:
+            document["complete"] = True
     except KeyboardInterrupt:
-        document["complete"] = False
-    document["means"] = report(results)
-    if options.out:
-        with open(options.out, "w") as file:
-            json.dump(document, file, indent=1)
-    return 1 if failed else 0
+        pass
+    keep(None)
+    report(results, document["means"])
+    return code if code is not None else 1 if failed else 0
 
 
 if __name__ == "__main__":
