@@ -14,17 +14,21 @@ while (($#)); do
   shift
 done
 mkdir -p "$out" && out=$(realpath "$out") || exit 1
-rm -f "$out"/*.json "$out"/*.txt "$out"/*.log "$out"/*.html "$out"/*.csv
+rm -f "$out"/*.json "$out"/*.txt "$out"/*.log "$out"/*.html "$out"/*.csv "$out"/*.md
 for root in "$here" "${ATTUNE_BUILD_DIR:-$here/../../build}"; do [[ -x $root/bin/attune ]] && break; done
 [[ -x $root/bin/attune ]] || { echo "run.sh: no attune in $here/bin or in a build folder: build it, or pack it with pack.sh" >&2; exit 1; }
 attune=$root/bin/attune gpu_test=$root/bin/gpu_test
+export root out
 export LD_LIBRARY_PATH="$root/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" NO_COLOR=1
 export ATTUNE_CACHE_DIR=${ATTUNE_CACHE_DIR:-$out/cache}
 commit=$(cat "$here/commit" 2>/dev/null || git -C "$here" rev-parse --short HEAD 2>/dev/null || echo unknown)
 source "$here/steps.sh"
 
 device=${ATTUNE_RUN_DEVICE:-cuda:0}
-if [[ $device == emulated* ]] || ! "$attune" devices --json 2>"$out/devices.log" | grep -q '"emulated": false'; then
+if [[ -n ${ATTUNE_RUN_REHEARSAL:-} ]]; then # the steps of a GPU on the emulated device, to test the steps
+  device=emulated
+  gpu_steps
+elif [[ $device == emulated* ]] || ! "$attune" devices --json 2>"$out/devices.log" | grep -q '"emulated": false'; then
   [[ $device == emulated* ]] || device=emulated
   emulated_steps
 else
