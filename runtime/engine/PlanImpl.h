@@ -20,6 +20,13 @@ struct Variant {
   mutable std::vector<PlannedKernel> kernels; ///< made when somebody looks
 };
 
+/// Kernels under a choice, with the chunks that these shapes get. Throws UserError for a grid that is too large.
+std::unique_ptr<const Variant> makeVariant(const AttentionSpec& spec, const Problem& problem,
+                                           const ScheduleProvider::Choice& choice,
+                                           std::shared_ptr<const CompiledAttention> compiled, const Device& device);
+/// Chunks of a choice that need a workspace.
+std::int64_t partialsOf(const AttentionSpec& spec, const Problem& problem, const ScheduleProvider::Choice& choice);
+
 struct Plan::Impl {
   std::shared_ptr<Device> device;
   AttentionSpec spec;
@@ -30,6 +37,9 @@ struct Plan::Impl {
   std::unique_ptr<const Variant> general, own;
   std::atomic<const Variant*> current = nullptr; ///< what launches take: one load, whatever the background does
   std::atomic<bool> pending = false;             ///< `own` may still come
+
+  /// Throws DeviceError, and UserError for more bytes than there can be.
+  void allocateWorkspace(std::int64_t partials);
 
   /// The switch. `own` is written before launches can see it, and never again.
   void take(std::unique_ptr<const Variant> variant) {
