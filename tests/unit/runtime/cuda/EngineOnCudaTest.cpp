@@ -2,9 +2,14 @@
 #include "tests/unit/runtime/cuda/Fixture.h"
 
 #include "attune/attune.hpp"
+#include "attune/compiler/Compile.h"
+#include "attune/compiler/Target.h"
 #include "runtime/engine/Arguments.h"
 
+#include <algorithm>
 #include <cstring>
+#include <map>
+#include <string>
 
 namespace attune::cuda {
 namespace {
@@ -103,6 +108,45 @@ TEST_F(EngineOnCuda, HoppersKernelsGetTensorMapsAtEachLaunch) {
   const std::string map = "cuTensorMapEncodeTiled"; // of Q, K, V and O
   EXPECT_THAT(calls(before), ElementsAre(map, map, map, map, "cuLaunchKernelEx"));
   EXPECT_LE(gpu.launches.at(0).dynamic_shared, 227U << 10);
+}
+
+/// Blocks of a persistent grid share the pieces: one block per multiprocessor, or per piece if there are fewer.
+TEST_F(EngineOnCuda, PersistentGridsAreNoLargerThanTheDevice) {
+  const std::shared_ptr<Device> device = openDevice("cuda:0");
+  Engine engine(device, costModel());
+  const AttentionSpec spec{.q_heads = 8, .kv_heads = 2, .head_dim = 128, .causal = Causal::BottomRight};
+  gpu.kernels["attention_forward"] = {};
+  struct Expected {
+    std::int64_t length;
+    std::int32_t section; ///< q heads whose keys and values fill half of 50 MiB of L2: of 2 x 2 kv heads all, or two
+  };
+  for (const auto& [length, section] : {Expected{300, 16}, Expected{16384, 8}}) {
+    const Buffer q(device, Element::BF16, {2, length, 8, 128}, "q"), k(device, Element::BF16, {2, length, 2, 128}, "k"),
+        v(device, Element::BF16, {2, length, 2, 128}, "v"), o(device, Element::BF16, {2, length, 8, 128}, "o"),
+        lse(device, Element::F32, {2, 8, length}, "lse");
+    const Plan plan = engine.prepare(spec, {.batch = 2, .q_len = length, .kv_len = length}, {.splits = 1});
+    ASSERT_TRUE(plan.schedule().persistent) << toText(plan.schedule());
+    const Manifest manifest = compile(spec, plan.schedule(), target("sm_90a")).kernels.at(0).manifest;
+    std::map<std::string, std::size_t> index;
+    gpu.parameter_bytes.clear();
+    for (const Parameter& parameter : manifest.parameters) {
+      index[parameter.name] = gpu.parameter_bytes.size();
+      const std::map<Parameter::Kind, std::size_t> bytes = {{Parameter::Kind::Tensor, 32},
+                                                            {Parameter::Kind::TensorMap, 128},
+                                                            {Parameter::Kind::Pointer, 8},
+                                                            {Parameter::Kind::I32, 4},
+                                                            {Parameter::Kind::F32, 4}};
+      gpu.parameter_bytes.push_back(bytes.at(parameter.kind));
+    }
+    const std::size_t at = gpu.launches.size();
+    engine.launch(plan, {.q = q, .k = k, .v = v, .o = o, .lse = lse});
+    const auto tiles = static_cast<std::int32_t>((length + plan.schedule().q_tile - 1) / plan.schedule().q_tile);
+    const auto pieces = static_cast<unsigned>(tiles) * 8 * 2;
+    EXPECT_THAT(gpu.launches.at(at).grid, ElementsAre(std::min(pieces, 132U), 1, 1)) << length;
+    EXPECT_EQ(argument<std::int32_t>(at, index.at("q_tiles")), tiles);
+    EXPECT_EQ(argument<std::int32_t>(at, index.at("heads")), 8 * 2);
+    EXPECT_EQ(argument<std::int32_t>(at, index.at("section")), section);
+  }
 }
 
 /// As a kernel of Hopper asks for them; the fake driver packs what it is told.
