@@ -1,5 +1,6 @@
 #include "attune/compiler/Compile.h"
 
+#include "attune/compiler/DefaultSchedule.h"
 #include "attune/compiler/Error.h"
 #include "compiler/emit/CudaPrinter.h"
 #include "compiler/frontend/SpecToAttn.h"
@@ -75,7 +76,7 @@ std::string textOf(mlir::Operation* op) {
 }
 
 /// Says so, with the numbers, before any pass runs.
-void checkFits(attn::ForwardOp forward, const Schedule& schedule, const Target& target) {
+void checkFits(attn::ForwardOp forward, const AttentionSpec& spec, const Schedule& schedule, const Target& target) {
   if (schedule.warp_specialized && !target.wgmma)
     throw UserError(UserError::Kind::Unsupported, "warp_specialized=1",
                     target.name + " has no warpgroup products and no TMA: roles need sm_90a",
@@ -99,15 +100,21 @@ void checkFits(attn::ForwardOp forward, const Schedule& schedule, const Target& 
                     fmt::format("a block needs {} bytes of shared memory and {} has {}", least, target.name,
                                 target.shared_per_block),
                     "use smaller tiles");
-  // Accumulators of O and of the scores, and the weights in half of theirs or a quarter: without the rest, which needs
-  // some too.
+  const std::string tiles = fmt::format("q_tile {}, kv_tile {} and {} warps with head dim {}", schedule.q_tile,
+                                        schedule.kv_tile, schedule.warps, forward.getSpec().getHeadDimV());
+  if (schedule.warp_specialized) {
+    const auto [needed, available] = consumerRegisters(spec, schedule);
+    if (needed > available)
+      throw UserError(UserError::Kind::Unsupported, tiles,
+                      fmt::format("a consumer's thread needs {} registers, and has {}", needed, available),
+                      "use a smaller kv_tile, or fewer warps");
+    return;
+  }
+  // Accumulators of O and of the scores, and the weights in half of theirs: without the rest, which needs some too.
   const int rows = schedule.q_tile / schedule.warps;
-  const auto weights = schedule.kv_tile * dtype.getIntOrFloatBitWidth() / 32;
-  const auto registers = rows * (forward.getSpec().getHeadDimV() + schedule.kv_tile + weights) / 32;
+  const auto registers = rows * (forward.getSpec().getHeadDimV() + schedule.kv_tile + schedule.kv_tile / 2) / 32;
   if (registers > 255)
-    throw UserError(UserError::Kind::Unsupported,
-                    fmt::format("q_tile {}, kv_tile {} and {} warps with head dim {}", schedule.q_tile,
-                                schedule.kv_tile, schedule.warps, forward.getSpec().getHeadDimV()),
+    throw UserError(UserError::Kind::Unsupported, tiles,
                     fmt::format("a thread needs {} registers for its tiles alone, and has 255", registers),
                     "use smaller tiles or more warps");
 }
@@ -135,7 +142,7 @@ CompileResult compile(const AttentionSpec& spec, const Schedule& schedule, const
   auto forward = buildForward(builder, builder.getUnknownLoc(), spec, schedule);
   if (failed(mlir::verify(*module)))
     throw InternalError("the frontend made invalid IR: " + errors);
-  checkFits(forward, schedule, target);
+  checkFits(forward, spec, schedule, target);
   if (options.dump_stages)
     result.stages.push_back({"frontend", textOf(*module)});
 

@@ -139,6 +139,17 @@ std::int64_t sharedBytes(DType dtype, std::int64_t head_dim, std::int64_t head_d
   return q + (o > q || s.persistent ? o : 0) + ring + barriers;
 }
 
+ConsumerRegisters consumerRegisters(const AttentionSpec& spec, const Schedule& s) {
+  const bool bytes = spec.dtype == DType::E4M3;
+  const int head_dim_v = spec.head_dim_v ? spec.head_dim_v : spec.head_dim;
+  // Of 16 rows per warp each thread has half a row. Weights take half a register, or a quarter; beside the next scores
+  // all of them are alive, else half while the scores turn into them.
+  const int out = static_cast<int>(roundUp(head_dim_v, 32)) / 2, scores = s.kv_tile / 2;
+  const int weights = scores / (bytes ? 4 : 2) / (s.overlap ? 1 : 2);
+  const int two = bytes || s.persistent ? 232 : 240; // the producer transposes, or divides
+  return {out + scores + weights + 28, s.warps > 8 ? 160 : s.warps > 4 ? two : 255};
+}
+
 namespace {
 
 bool hasManyTerms(const AttentionSpec& spec) { return spec.prefix || spec.chunk || !spec.mask.empty(); }

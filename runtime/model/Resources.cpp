@@ -11,23 +11,20 @@ Resources resourcesOf(const AttentionSpec& spec, const Schedule& schedule, const
   r.shared_bytes = sharedBytes(spec, schedule);
   constexpr int producer = 128; // threads
   r.threads = schedule.warps * 32 + (schedule.warp_specialized ? producer : 0);
-  // A thread names 255 registers, and ptxas hands them out in eights. With roles the producer gives its own away:
-  // two consumers get 240, three 160 (setmaxnreg; FlashAttention-3), and two 232 where the producer transposes V.
-  const int two = spec.dtype == DType::E4M3 ? 232 : 240;
-  r.register_limit = schedule.warp_specialized ? (schedule.warps > 8 ? 160 : two)
-                                               : std::min(255, target.registers_per_multiprocessor / r.threads / 8 * 8);
+  if (schedule.warp_specialized) {
+    const auto [needed, available] = consumerRegisters(spec, schedule);
+    r.register_floor = needed;
+    r.register_limit = available;
+    r.registers = target.registers_per_multiprocessor / r.threads / 8 * 8; // at launch: a block has the whole file
+    return r;
+  }
+  // A thread names 255 registers, and ptxas hands them out in eights.
+  r.register_limit = std::min(255, target.registers_per_multiprocessor / r.threads / 8 * 8);
 
   // A warp's share of the accumulators, over its 32 lanes.
   const int rows = schedule.q_tile / schedule.warps;
   const int head_dim_v = spec.head_dim_v ? spec.head_dim_v : spec.head_dim;
   const int out = rows * ((head_dim_v + 15) / 16 * 16) / 32, scores = rows * schedule.kv_tile / 32;
-  if (schedule.warp_specialized) {
-    // wgmma reads Q, K and V from shared memory. Probabilities beside the next scores if they overlap.
-    const int probabilities = spec.dtype == DType::E4M3 ? scores / 4 : scores / 2;
-    r.register_floor = out + scores + (schedule.overlap ? probabilities : probabilities / 2) + 24;
-    r.registers = target.registers_per_multiprocessor / r.threads / 8 * 8; // at launch: a block has the whole file
-    return r;
-  }
   // O and S together, the probabilities packed in twos as S dies, fragments of one step, addresses and row state.
   r.register_floor = out + scores * 5 / 4 + 56;
   // Fitted to ptxas 13.0 on 66 schedules of the portable path that did not spill (head dims 64, 96, 128, 192, 256).

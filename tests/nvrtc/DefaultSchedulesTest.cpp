@@ -88,6 +88,43 @@ TEST_P(WarpSpecialized, SpillsNothingInClusters) {
   expectNoSpill(causal(head_dim, head_dim), "sm_90a", schedule);
 }
 
+/// The most keys that the compiler takes: one more step is refused, for registers or for shared memory.
+TEST(PinnedSchedules, SpillNothingAtTheEdgeOfWhatIsTaken) {
+  struct Edge {
+    int head_dim, warps;
+    DType dtype = DType::BF16;
+    Alibi alibi = Alibi::None;
+  };
+  const std::vector<Edge> few{{64, 12}, {96, 8}, {128, 8, DType::E4M3}, {64, 12, DType::BF16, Alibi::PerHead}};
+  const std::vector<Edge> all{{64, 8},
+                              {72, 12},
+                              {80, 12},
+                              {96, 12},
+                              {128, 12},
+                              {128, 8},
+                              {64, 12, DType::E4M3},
+                              {96, 8, DType::E4M3},
+                              {128, 8, DType::BF16, Alibi::PerHead}};
+  std::vector<Edge> edges = few;
+  if (full())
+    edges.insert(edges.end(), all.begin(), all.end());
+  for (const auto& [head_dim, warps, dtype, alibi] : edges) {
+    AttentionSpec spec = causal(head_dim, head_dim);
+    spec.dtype = dtype;
+    spec.alibi = alibi;
+    const int step = dtype == DType::E4M3 ? 32 : 16;
+    Schedule schedule{.q_tile = 16 * warps, .kv_tile = step, .warps = warps, .stages = 2};
+    schedule.warp_specialized = schedule.overlap = schedule.ping_pong = true;
+    for (Schedule more = schedule;; schedule = more) {
+      more.kv_tile += step;
+      const auto [needed, available] = consumerRegisters(spec, more);
+      if (needed > available || sharedBytes(spec, more) > target("sm_90a").shared_per_block)
+        break;
+    }
+    expectNoSpill(spec, "sm_90a", schedule);
+  }
+}
+
 std::vector<int> wideHeadDims() {
   std::vector<int> dims;
   for (int d = 64; d <= 256; d += 8)

@@ -4,6 +4,7 @@
 #include "attune/compiler/SpecJson.h"
 #include "runtime/toolchain/Toolchain.h"
 #include "tests/support/RandomSpecs.h"
+#include "tests/support/Refusal.h"
 
 #include <gtest/gtest.h>
 
@@ -19,8 +20,11 @@ TEST(RandomKernels, AreTakenByNvrtc) {
     test::RandomMasks random(seed);
     const AttentionSpec spec = test::randomSpec(random);
     Schedule schedule = test::randomSchedule(random);
-    if (sharedBytes(spec, schedule) > target("sm_80").shared_per_block)
+    const std::string refused = refusal([&] { compile(spec, schedule, target("sm_80")); });
+    if (!refused.empty()) {
+      EXPECT_NE(refused.find("; use smaller tiles"), std::string::npos) << refused;
       schedule = defaultSchedule(spec, target("sm_80"), 1024, schedule.split_kv);
+    }
     SCOPED_TRACE("seed " + std::to_string(seed) + " " + specToJson(spec) + " " + toText(schedule));
     for (const KernelSource& kernel : compile(spec, schedule, target("sm_80")).kernels) {
       const Build build = Toolchain::shared()->build(kernel.cuda, "sm_80", Image::Kind::Ptx, kernel.manifest.name);

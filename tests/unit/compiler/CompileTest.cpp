@@ -1,7 +1,9 @@
 #include "attune/compiler/Compile.h"
 #include "attune/compiler/Error.h"
 
+#include "tests/support/Refusal.h"
 #include <gmock/gmock.h>
+
 #include <gtest/gtest.h>
 
 #include <thread>
@@ -122,6 +124,19 @@ TEST(Compile, TilesThatNoThreadHasRegistersForAreRefused) {
     EXPECT_EQ(error.kind, UserError::Kind::Unsupported);
     EXPECT_THAT(error.what(), HasSubstr("896 registers"));
   }
+}
+
+TEST(Compile, ConsumersHaveTheRegistersOfTheirWarpgroups) {
+  AttentionSpec spec = causal();
+  spec.head_dim = 64;
+  Schedule schedule{.q_tile = 192, .kv_tile = 144, .warps = 12, .stages = 2};
+  schedule.warp_specialized = schedule.overlap = true;
+  EXPECT_EQ(
+      refusal([&] { compile(spec, schedule, target("sm_90a")); }),
+      "unsupported: q_tile 192, kv_tile 144 and 12 warps with head dim 64: a consumer's thread needs 168 registers, "
+      "and has 160; use a smaller kv_tile, or fewer warps");
+  schedule.kv_tile = 128;
+  EXPECT_EQ(refusal([&] { compile(spec, schedule, target("sm_90a")); }), "");
 }
 
 TEST(Compile, RolesNeedWarpgroupProducts) {

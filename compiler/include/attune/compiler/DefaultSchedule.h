@@ -17,4 +17,12 @@ Schedule defaultSchedule(const AttentionSpec& spec, const Target& target, std::i
 std::int64_t sharedBytes(const AttentionSpec& spec, const Schedule& schedule);
 std::int64_t sharedBytes(DType dtype, std::int64_t head_dim, std::int64_t head_dim_v, const Schedule& schedule);
 
+/// Registers of a consumer's thread in a kernel with roles. Of schedules that need more than there are, ptxas spills
+/// and serialises wgmma; of the others none, as far as tried, but for masks of many terms.
+struct ConsumerRegisters {
+  int needed;    ///< accumulators, weights, and 28 for the state of rows, addresses and loops
+  int available; ///< after setmaxnreg: 65536 for the block, less those of its producer
+};
+ConsumerRegisters consumerRegisters(const AttentionSpec& spec, const Schedule& schedule);
+
 } // namespace attune
