@@ -199,16 +199,18 @@ void attune_free(attune_engine* engine, void* data) {
 attune_status attune_copy_to_device(attune_engine* engine, void* to, const void* from, size_t bytes) {
   return guarded([&] {
     capi::present(engine, "engine");
-    engine->engine.device().copyToDevice(reinterpret_cast<DevicePtr>(to),
-                                         {static_cast<const std::byte*>(from), from ? bytes : 0});
+    if (bytes > 0)
+      capi::present(from, "from"), capi::present(to, "to");
+    engine->engine.device().copyToDevice(reinterpret_cast<DevicePtr>(to), {static_cast<const std::byte*>(from), bytes});
   });
 }
 attune_status attune_copy_to_host(attune_engine* engine, void* to, const void* from, size_t bytes) {
   return guarded([&] {
     capi::present(engine, "engine");
+    if (bytes > 0)
+      capi::present(from, "from"), capi::present(to, "to");
     engine->engine.device().synchronize();
-    engine->engine.device().copyToHost({static_cast<std::byte*>(to), to ? bytes : 0},
-                                       reinterpret_cast<DevicePtr>(from));
+    engine->engine.device().copyToHost({static_cast<std::byte*>(to), bytes}, reinterpret_cast<DevicePtr>(from));
   });
 }
 attune_status attune_synchronize(attune_engine* engine) {

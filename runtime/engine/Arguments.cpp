@@ -105,6 +105,9 @@ std::int64_t Arguments::length(std::string_view name, const Tensor& t, std::int6
                                            : "it is (batch, length, heads, head_dim)",
             "reshape it, or change the spec's layout");
   const std::int64_t positions = t.shape[spec_.varlen ? 0 : spec_.layout == Layout::Bhsd ? 2 : 1];
+  if (positions < 0)
+    invalid(fmt::format("{} of shape ({})", name, fmt::join(t.shape, ", ")), "no extent is negative",
+            "give the tensor's shape");
   if (!spec_.varlen && positions > most_positions)
     invalid(fmt::format("{} with {} positions", name, positions),
             fmt::format("the plan was prepared for at most {}", most_positions), "prepare one for these lengths");
@@ -277,8 +280,10 @@ void* Arguments::map(const BoundParameter& p) {
 }
 
 void checkOffsets(std::string_view name, std::span<const std::int32_t> offsets, std::int64_t total) {
-  if (offsets.empty() || offsets.front() != 0)
-    invalid(fmt::format("{}[0] = {}", name, offsets.empty() ? -1 : offsets.front()), "offsets start at 0", "prepend 0");
+  if (offsets.empty())
+    invalid(fmt::format("{} without entries", name), "there is one more than there are sequences", "begin with 0");
+  if (offsets.front() != 0)
+    invalid(fmt::format("{}[0] = {}", name, offsets.front()), "offsets start at 0", "prepend 0");
   for (std::size_t n = 1; n < offsets.size(); ++n)
     if (offsets[n] < offsets[n - 1])
       invalid(fmt::format("{}[{}] = {} after {}", name, n, offsets[n], offsets[n - 1]),

@@ -1,9 +1,28 @@
 #include "attune/attune.hpp"
 
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 namespace attune {
 
+namespace {
+
+/// The shape, if it is one.
+std::vector<std::int64_t> checked(std::vector<std::int64_t> shape, std::string_view name) {
+  std::int64_t count = 8; // no element has more bytes
+  for (const std::int64_t extent : shape)
+    if (extent < 0 || __builtin_mul_overflow(count, std::max<std::int64_t>(extent, 1), &count))
+      throw UserError(UserError::Kind::Invalid, fmt::format("{} of shape ({})", name, fmt::join(shape, ", ")),
+                      "extents are not negative, and their product is a number of 64 bits", "give the tensor's shape");
+  return shape;
+}
+
+} // namespace
+
 Buffer::Buffer(std::shared_ptr<Device> device, Element element, std::vector<std::int64_t> shape, std::string_view name)
-    : device_(std::move(device)), tensor_{0, element, std::move(shape), {}, device_.get()} {
+    : device_(std::move(device)), tensor_{0, element, checked(std::move(shape), name), {}, device_.get()} {
   tensor_.data = device_->allocate(bytes(), name);
 }
 

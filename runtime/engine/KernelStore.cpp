@@ -64,7 +64,7 @@ StoredBuild buildThrough(cache::EntryStore& store, std::string_view cuda, std::s
     throw CacheMiss(
         fmt::format("kernel {} for {} is in no cache ({}), and it is not to be compiled: fill the cache with "
                     "`attune precompute`, or import a bundle",
-                    name, arch, store.folder().string()));
+                    name, arch, store.folder().empty() ? "it has no folder" : store.folder().string()));
   throw DeviceError(why_no_toolchain);
 }
 

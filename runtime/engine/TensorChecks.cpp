@@ -87,14 +87,13 @@ void checkRows(std::string_view name, const Tensor& t, const Strides& strides) {
   const auto per_copy = static_cast<std::int64_t>(16 / bytesOf(t.element));
   bool fine = strides[last] == 1;
   for (std::size_t n = 0; n < last; ++n)
-    fine = fine && (t.shape[n] <= 1 || strides[n] % per_copy == 0);
+    fine = fine && (t.shape[n] <= 1 || (strides[n] >= 0 && strides[n] % per_copy == 0));
   if (!fine)
-    invalid(
-        fmt::format("{} with strides {}", name, listed(t, strides)),
-        fmt::format("elements of a head are contiguous, and all other strides are multiples of {} elements: kernels "
-                    "copy 16 bytes at a time",
-                    per_copy),
-        "copy it into a contiguous tensor");
+    invalid(fmt::format("{} with strides {}", name, listed(t, strides)),
+            fmt::format("elements of a head are contiguous, and all other strides are 0 or positive multiples of {} "
+                        "elements: kernels copy 16 bytes at a time",
+                        per_copy),
+            "copy it into a contiguous tensor");
 }
 
 void checkDistinct(std::string_view name, const Tensor& t, const Strides& strides) {

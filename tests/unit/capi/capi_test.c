@@ -83,6 +83,9 @@ int main(void) {
     EXPECT(result[n] == 0x3f80);
 
   /* refusals: value, rule, remedy */
+  EXPECT_REFUSED(attune_copy_to_device(engine, o, NULL, 2), ATTUNE_INVALID_ARGUMENT, "from is NULL");
+  EXPECT_REFUSED(attune_copy_to_host(engine, NULL, o, 2), ATTUNE_INVALID_ARGUMENT, "to is NULL");
+  EXPECT(attune_copy_to_host(engine, NULL, NULL, 0) == ATTUNE_OK);
   o_tensor.dtype_code = 2;
   EXPECT_REFUSED(attune_launch(engine, plan, &tensors, NULL), ATTUNE_INVALID_ARGUMENT, "o of fp16");
   o_tensor.dtype_bits = 8;

@@ -129,7 +129,7 @@ TEST_F(Refusals, OutputsThatOverlap) {
               AllOf(HasSubstr("o of shape (2, 8, 2, 16) with strides (0, 32, 16, 1)"), HasSubstr(rule)));
   EXPECT_THAT(o_strides({256, 16, 16, 1}), HasSubstr(rule)) << "heads on top of rows";
   EXPECT_THAT(o_strides({128, 32, 16, 1}), HasSubstr(rule)) << "half a batch entry apart";
-  EXPECT_THAT(o_strides({256, -32, 16, 1}), HasSubstr(rule));
+  EXPECT_THAT(o_strides({256, -32, 16, 1}), HasSubstr("0 or positive"));
   EXPECT_THAT(o_strides({256, 32, 8, 1}), HasSubstr(rule));
   EXPECT_THAT(o_strides({16, 32, 256, 1}), IsEmpty()) << "in another order, but apart";
   EXPECT_THAT(with([](Tensors& t) { t.lse.strides = {0, 8, 1}; }), AllOf(HasSubstr("lse"), HasSubstr(rule)));
@@ -161,6 +161,25 @@ TEST_F(Refusals, ShapesAndStrides) {
   EXPECT_THAT(with([](Tensors& t) { t.q.strides = {32, 16, 1}; }), HasSubstr("one stride per dimension"));
   EXPECT_THAT(with([](Tensors& t) { t.q.strides = {256, 32, 16, 2}; }), HasSubstr("elements of a head are contiguous"));
   EXPECT_THAT(with([](Tensors& t) { t.q.strides = {260, 32, 16, 1}; }), HasSubstr("multiples of 8"));
+  EXPECT_THAT(with([](Tensors& t) { t.q.strides = {256, -32, 16, 1}; }), HasSubstr("0 or positive"));
+  EXPECT_THAT(with([](Tensors& t) { t.q.shape = {2, -8, 2, 16}; }), HasSubstr("no extent is negative"));
+}
+
+TEST_F(Refusals, BuffersOfNoSize) {
+  for (const std::vector<std::int64_t>& shape :
+       {std::vector<std::int64_t>{2, -1}, {std::int64_t{1} << 40, std::int64_t{1} << 40}, {0, -1}})
+    EXPECT_THAT(refusal([&] { const Buffer buffer(device, Element::BF16, shape, "mine"); }),
+                HasSubstr("mine of shape ("));
+  EXPECT_EQ(refusal([&] { const Buffer buffer(device, Element::BF16, {0, 7}, "empty"); }), "");
+}
+
+TEST_F(Refusals, OffsetsThatAreNone) {
+  const auto offsets = [](std::vector<std::int32_t> values) { return refusal([&] { checkOffsets("cu", values, 9); }); };
+  EXPECT_EQ(offsets({0, 4, 4, 9}), "");
+  EXPECT_THAT(offsets({}), HasSubstr("cu without entries"));
+  EXPECT_THAT(offsets({1, 9}), HasSubstr("cu[0] = 1"));
+  EXPECT_THAT(offsets({0, 5, 4, 9}), HasSubstr("cu[2] = 4 after 5"));
+  EXPECT_THAT(offsets({0, 8}), HasSubstr("cu ends at 8"));
 }
 
 TEST_F(Refusals, ElementsOfAnotherType) {
