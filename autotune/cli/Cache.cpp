@@ -1,6 +1,7 @@
 #include "autotune/cli/Cli.h"
 #include "autotune/cli/Output.h"
 #include "autotune/cli/StoreEntries.h"
+#include "runtime/engine/Imports.h"
 
 #include "attune/compiler/Error.h"
 #include "compiler/spec/Nearest.h"
@@ -119,7 +120,7 @@ Answer clear(Stores& stores, bool json) {
 Answer bundle(Stores& stores, const std::string& action, const std::string& file, bool json) {
   const auto all = stores.all();
   const cache::BundleReport report =
-      action == "export" ? cache::exportBundle(all, file) : cache::importBundle(all, file, checkImported);
+      action == "export" ? cache::exportBundle(all, file) : cache::importBundle(all, file, importRules());
   if (!json)
     fmt::print("{} entries {}{}\n", report.entries, action == "export" ? "written to " + file : "taken from " + file,
                report.known ? fmt::format(", {} were there", report.known) : "");

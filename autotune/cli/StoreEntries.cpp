@@ -1,11 +1,10 @@
 #include "autotune/cli/StoreEntries.h"
 
 #include "attune/compiler/Error.h"
+#include "runtime/engine/Imports.h"
 #include "runtime/engine/KernelStore.h"
 
 #include <map>
-#include <numeric>
-#include <tuple>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -29,13 +28,6 @@ std::filesystem::path checkedFolder(const std::filesystem::path& folder) {
                     "give what ATTUNE_CACHE_DIR was there");
   return folder;
 }
-
-int samplesOf(const Record& r) {
-  return std::accumulate(r.trials.begin(), r.trials.end(), 0,
-                         [](int sum, const schedules::Trial& t) { return sum + t.timing.samples; });
-}
-
-auto worth(const Record& r) { return std::tuple(r.complete, r.effort, samplesOf(r)); }
 
 cache::StoreOptions withoutSystem(cache::StoreOptions options) {
   options.system.clear();
@@ -99,15 +91,6 @@ bool matches(const Entry& e, const std::string& part) {
   return (e.title + "\n" + e.info.key.text + "\n" + e.info.path.string()).find(part) != std::string::npos;
 }
 
-void checkImported(const cache::EntryStore& store, const cache::EntryInfo& entry) {
-  const bool is_record = store.options().kind == "tuning";
-  if (is_record ? schedules::recordFromPayload(entry.payload).has_value() : fromPayload(entry.payload).has_value())
-    return;
-  throw UserError(UserError::Kind::Invalid, fmt::format("bundle entry '{}'", entry.key.text.substr(0, 80)),
-                  fmt::format("it is no {}", is_record ? "tuning record" : "compiled kernel"),
-                  "export the bundle again, with this version");
-}
-
 MergeReport& MergeReport::operator+=(const MergeReport& o) {
   taken += o.taken, known += o.known, replaced += o.replaced, worse += o.worse;
   return *this;
@@ -117,26 +100,28 @@ MergeReport mergeInto(Stores& stores, const std::filesystem::path& folder) {
   cache::EntryStore kernels(withoutSystem(kernelStore(checkedFolder(folder))));
   cache::EntryStore tuning(withoutSystem(schedules::tuningStore(folder)));
   MergeReport report;
-  for (const cache::EntryInfo& theirs : kernels.list(true))
-    if (theirs.damage.empty() && fromPayload(theirs.payload)) {
-      if (stores.kernels.get(theirs.key)) // found by its content: it is the same
-        ++report.known;
-      else
-        report.taken += stores.kernels.put(theirs.key, theirs.payload);
-    }
-  for (const cache::EntryInfo& theirs : tuning.list(true)) {
-    const auto record = theirs.damage.empty() ? schedules::recordFromPayload(theirs.payload) : std::nullopt;
-    if (!record)
-      continue;
-    const auto payload = stores.tuning.entries().get(theirs.key);
-    const auto ours = payload ? schedules::recordFromPayload(*payload) : std::nullopt;
-    if (payload == theirs.payload)
+  const auto take = [&](cache::EntryStore& to, const cache::EntryInfo& theirs) {
+    switch (cache::take(to, theirs, importRules())) {
+    case cache::Taken::New:
+      ++report.taken;
+      break;
+    case cache::Taken::Replaced:
+      ++report.replaced;
+      break;
+    case cache::Taken::Same:
       ++report.known;
-    else if (ours && worth(*ours) >= worth(*record))
-      ++report.worse;
-    else
-      ++(ours ? report.replaced : report.taken), stores.tuning.entries().put(theirs.key, theirs.payload);
-  }
+      break;
+    case cache::Taken::Stayed:
+      ++(&to == &stores.kernels ? report.known : report.worse);
+      break;
+    }
+  };
+  for (const cache::EntryInfo& theirs : kernels.list(true))
+    if (theirs.damage.empty() && fromPayload(theirs.payload))
+      take(stores.kernels, theirs);
+  for (const cache::EntryInfo& theirs : tuning.list(true))
+    if (theirs.damage.empty() && schedules::recordFromPayload(theirs.payload))
+      take(stores.tuning.entries(), theirs);
   return report;
 }
 

@@ -34,15 +34,11 @@ public:
 nlohmann::json toJson(const Entry& entry, bool whole);
 bool matches(const Entry& entry, const std::string& part);
 
-/// What an imported entry must be: a kernel or a record that can be read. Throws UserError.
-void checkImported(const cache::EntryStore& store, const cache::EntryInfo& entry);
-
 struct MergeReport {
   std::size_t taken = 0, known = 0, replaced = 0, worse = 0;
   MergeReport& operator+=(const MergeReport& other);
 };
-/// Takes the sound entries of another cache. Of two records with one key the finished one stays, then the one of more
-/// effort, then the one with more samples, then ours. Throws UserError if there is no such folder.
+/// Takes the sound entries of another cache, under importRules(). Throws UserError if there is no such folder.
 MergeReport mergeInto(Stores& stores, const std::filesystem::path& folder);
 
 /// Records that are in one cache only, or choose otherwise: [{record, here, there}].

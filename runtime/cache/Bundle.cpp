@@ -67,14 +67,24 @@ BundleReport exportBundle(std::span<EntryStore* const> stores, const std::filesy
   return report;
 }
 
+Taken take(EntryStore& store, const EntryInfo& entry, const ImportRules& rules) {
+  const auto ours = store.get(entry.key);
+  if (ours == entry.payload)
+    return Taken::Same;
+  if (ours && rules.stays && rules.stays(store, *ours, entry.payload))
+    return Taken::Stayed;
+  store.put(entry.key, entry.payload);
+  return ours ? Taken::Replaced : Taken::New;
+}
+
 BundleReport importBundle(std::span<EntryStore* const> stores, const std::filesystem::path& file,
-                          const std::function<void(const EntryStore&, const EntryInfo&)>& check) {
+                          const ImportRules& rules) {
   const std::vector<std::byte> bytes = readWhole(file);
-  return importBundle(stores, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file.string(), check);
+  return importBundle(stores, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file.string(), rules);
 }
 
 BundleReport importBundle(std::span<EntryStore* const> stores, std::string_view bytes, std::string_view name,
-                          const std::function<void(const EntryStore&, const EntryInfo&)>& check) {
+                          const ImportRules& rules) {
   std::string why;
   const auto bundle = decode(bytes, why);
   if (!bundle)
@@ -95,15 +105,13 @@ BundleReport importBundle(std::span<EntryStore* const> stores, std::string_view 
     }
     EntryInfo info{.key = {std::move(entry->key), std::move(entry->variant)}, .payload = std::move(entry->payload)};
     info.bytes = info.payload.size();
-    if (check)
-      check(**store, info);
+    if (rules.check)
+      rules.check(**store, info);
     entries.emplace_back(*store, std::move(info));
   }
   for (auto& [store, entry] : entries) {
-    const bool known = store->get(entry.key) == entry.payload;
-    ++(known ? report.known : report.entries);
-    if (!known)
-      store->put(entry.key, entry.payload);
+    const Taken how = take(*store, entry, rules);
+    ++(how == Taken::New || how == Taken::Replaced ? report.entries : report.known);
   }
   return report;
 }

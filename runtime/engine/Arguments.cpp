@@ -64,8 +64,9 @@ Arguments::Arguments(const AttentionSpec& spec, const Problem& problem, const Te
     : spec_(spec), problem_(problem), device_(device), head_dim_v_(spec.head_dim_v ? spec.head_dim_v : spec.head_dim) {
   q_len_ = length("q", t.q, problem.q_len);
   kv_len_ = length("k", t.k, problem.kv_len);
-  if (spec.varlen && q_len_ != problem.q_total)
-    invalid(fmt::format("q with {} rows", q_len_), fmt::format("the plan was prepared for q_total {}", problem.q_total),
+  if (spec.varlen && q_len_ > problem.q_total)
+    invalid(fmt::format("q with {} rows", q_len_),
+            fmt::format("the plan was prepared for q_total {} at most", problem.q_total),
             "prepare one for these lengths");
   q_ = attention("q", t.q, q_len_, spec.q_heads, spec.head_dim, false);
   k_ = attention("k", t.k, kv_len_, spec.kv_heads, spec.head_dim, false);
@@ -134,7 +135,7 @@ GlobalTensor Arguments::attention(std::string_view name, const Tensor& t, std::i
 GlobalTensor Arguments::lse(const Tensor& t) const {
   checkGiven("lse", t);
   checkElement("lse", t, Element::F32);
-  const Strides s = spec_.varlen ? checkShape("lse", t, {spec_.q_heads, problem_.q_total})
+  const Strides s = spec_.varlen ? checkShape("lse", t, {spec_.q_heads, q_len_})
                                  : checkShape("lse", t, {problem_.batch, spec_.q_heads, q_len_});
   checkPlace("lse", t, 4, device_);
   checkDistinct("lse", t, s);
@@ -155,8 +156,8 @@ DevicePtr Arguments::vector(std::string_view name, const Tensor& t, Element elem
 }
 
 void Arguments::setWorkspace(DevicePtr o_partial, DevicePtr lse_partial) {
-  // (split, batch, head, row) and, for varlen, (split, row, head): a chunk is `batch` more batch entries, or q_total
-  // more rows
+  // (split, batch, head, row) and, for varlen, (split, row, head): a chunk is `batch` more batch entries, or as
+  // many more rows as Q has
   if (spec_.varlen) {
     o_partial_ = {o_partial, 0, std::int64_t{spec_.q_heads} * head_dim_v_, head_dim_v_};
     lse_partial_ = {lse_partial, 0, spec_.q_heads, 1};
@@ -183,9 +184,13 @@ void Arguments::setPieces(const Schedule& schedule) {
   const std::int64_t bytes = std::max<std::int64_t>(length * (spec_.head_dim + head_dim_v_) * of_element, 1);
   const std::int64_t half = static_cast<std::int64_t>(device_.properties().l2_bytes) / 2;
   const std::int64_t sharing = spec_.q_heads / spec_.kv_heads / group, kv_heads = spec_.kv_heads * problem_.batch;
-  std::int64_t together = std::clamp<std::int64_t>(half / bytes, 1, std::max<std::int64_t>(kv_heads, 1));
-  while (kv_heads % together != 0)
-    --together;
+  const std::int64_t most_together = std::clamp<std::int64_t>(half / bytes, 1, std::max<std::int64_t>(kv_heads, 1));
+  std::int64_t together = 1; // the largest divisor of kv_heads that is no more: divisors come in pairs
+  for (std::int64_t n = 1; n * n <= kv_heads; ++n)
+    if (kv_heads % n == 0)
+      for (const std::int64_t divisor : {n, kv_heads / n})
+        if (divisor <= most_together)
+          together = std::max(together, divisor);
   section_ = static_cast<std::int32_t>(together * sharing);
 }
 

@@ -2,7 +2,7 @@
 
 #include "runtime/engine/Background.h"
 #include "runtime/engine/Grid.h"
-#include "runtime/engine/KernelStore.h"
+#include "runtime/engine/Imports.h"
 #include "runtime/engine/PlanImpl.h"
 #include "runtime/engine/RequestChecks.h"
 #include "runtime/schedules/TunedSchedules.h"
@@ -12,8 +12,6 @@
 #include <cstdio>
 #include <mutex>
 #include <set>
-
-#include <fmt/format.h>
 
 namespace attune {
 
@@ -107,15 +105,7 @@ std::size_t Engine::importCache(std::string_view blob) {
   std::vector<cache::EntryStore*> stores{&state_->kernels.store()};
   if (state_->tuned)
     stores.push_back(&state_->tuned->writable());
-  const auto check = [&](const cache::EntryStore& store, const cache::EntryInfo& entry) {
-    const bool is_kernel = &store == stores[0];
-    if (is_kernel ? fromPayload(entry.payload).has_value() : schedules::recordFromPayload(entry.payload).has_value())
-      return;
-    throw UserError(UserError::Kind::Invalid, "a bundle in memory",
-                    fmt::format("it has a {} that cannot be read", is_kernel ? "kernel" : "tuning record"),
-                    "export it again, by the same version of Attune");
-  };
-  const std::size_t taken = cache::importBundle(stores, blob, "in memory", check).entries;
+  const std::size_t taken = cache::importBundle(stores, blob, "in memory", importRules()).entries;
   if (state_->tuned)
     state_->tuned->looksAgain();
   return taken;
@@ -164,7 +154,8 @@ void Engine::launch(const Plan& plan, const Tensors& tensors, void* stream) {
   const Variant& v = *p.current.load(std::memory_order_acquire);
   Arguments arguments(p.spec, p.problem, tensors, *device_);
   arguments.setSplits(v.splits, v.split_tiles);
-  arguments.setPieces(v.schedule);
+  if (v.schedule.persistent)
+    arguments.setPieces(v.schedule);
   arguments.setWorkspace(p.o_partial, p.lse_partial);
   for (const CompiledAttention::Kernel& kernel : v.compiled->kernels) {
     const LaunchConfig config =

@@ -23,6 +23,10 @@ Choice withSplits(const AttentionSpec& spec, const Problem& problem, const Sched
   return model::bestSplits(spec, problem, schedule, model::machineOf(device));
 }
 
+bool fits(const AttentionSpec& spec, const Schedule& schedule, const Target& where) {
+  return model::blocksPerMultiprocessor(model::resourcesOf(spec, schedule, where), where) > 0;
+}
+
 /// The cost model alone.
 class CostModel final : public RememberedSchedules {
   Choice decide(const AttentionSpec& spec, const Problem& problem, const DeviceProperties& device,
@@ -60,8 +64,8 @@ ScheduleProvider::Choice pinned(const AttentionSpec& spec, const Problem& proble
   if (!schedule.split_kv)
     return {schedule, 1};
   const Target& where = target(device.arch);
-  const bool fits = model::blocksPerMultiprocessor(model::resourcesOf(spec, schedule, where), where) > 0;
-  return withSplits(spec, problem, schedule, fits ? splits : std::max(splits, 1), device); // compile() says why not
+  return withSplits(spec, problem, schedule, fits(spec, schedule, where) ? splits : std::max(splits, 1),
+                    device); // compile() says why not
 }
 
 std::optional<Choice> fastest(const AttentionSpec& spec, const Problem& problem, std::span<const Schedule> schedules,
@@ -69,13 +73,20 @@ std::optional<Choice> fastest(const AttentionSpec& spec, const Problem& problem,
   const model::Machine machine = model::machineOf(device);
   std::optional<Choice> best;
   double least = 0;
+  const Target& where = target(device.arch);
   for (const Schedule& schedule : schedules) {
     if (splits > 0 && schedule.split_kv != (splits > 1))
       continue;
-    const Choice choice = pinned(spec, problem, schedule, splits, device);
+    Schedule fitting =
+        schedule; // the compiler cuts rings that do not fit: it was compiled, so with fewer stages it does
+    while (fitting.stages > 1 && !fits(spec, fitting, where))
+      --fitting.stages;
+    if (!fits(spec, fitting, where))
+      continue;
+    const Choice choice = pinned(spec, problem, fitting, splits, device);
     const double us = model::predict(spec, problem, choice, machine).us;
     if (!best || us < least)
-      best = choice, least = us;
+      best = Choice{schedule, choice.splits}, least = us;
   }
   return best;
 }

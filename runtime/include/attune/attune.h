@@ -81,7 +81,7 @@ typedef struct attune_plan_options {
   size_t struct_size;
   int64_t batch;         /* 0: 1 */
   int64_t q_len, kv_len; /* positions per sequence; varlen: of the longest one. A plan serves shorter ones too */
-  int64_t q_total;       /* varlen: rows of Q */
+  int64_t q_total;       /* varlen: rows of Q at most */
   const char* schedule;  /* NULL: chosen. "q_tile=128 kv_tile=64 warps=4 stages=1 pack_gqa=0 split_kv=0" */
   int32_t splits;        /* chunks of the keys; 0: chosen */
   int32_t mode;          /* attune_mode */
@@ -107,8 +107,9 @@ typedef struct attune_counters {
 } attune_counters;
 ATTUNE_API attune_status attune_engine_counters(const attune_engine* engine, attune_counters* counters);
 
-/* The kernels that an engine has made or loaded, as one block of memory, so that one process compiles and others load:
- * they import it and create plans with ATTUNE_CACHE_ONLY. A file of it is what `attune cache import` takes. */
+/* The kernels that an engine has made or loaded, and the records that chose them, as one block of memory, so that one
+ * process compiles and others load: they import it and create plans with ATTUNE_CACHE_ONLY. A file of it is what
+ * `attune cache import` takes. */
 ATTUNE_API attune_status attune_cache_export(const attune_engine* engine, void** data, size_t* bytes);
 ATTUNE_API void attune_cache_release(void* data);
 /* Checks all of it before it takes anything; `taken` (or NULL) says how many entries were new. Kernels are code: import
@@ -132,9 +133,10 @@ typedef struct attune_tensor {
 typedef struct attune_tensors {
   size_t struct_size;
   const attune_tensor *q, *k, *v, *o;               /* (batch, length, heads, dim), or as the spec's layout says */
-  const attune_tensor* lse;                         /* fp32 (batch, q_heads, q_len) */
+  const attune_tensor* lse;                         /* fp32 (batch, q_heads, q_len); varlen: (q_heads, total) */
   const attune_tensor *cu_seqlens_q, *cu_seqlens_k; /* varlen: int32 (batch + 1) */
-  const attune_tensor *alibi_slopes, *sink;         /* fp32 */
+  const attune_tensor* alibi_slopes;                /* fp32 (q_heads) or (batch, q_heads) */
+  const attune_tensor* sink;                        /* fp32 (q_heads) */
   const attune_tensor *q_descale, *k_descale, *v_descale; /* fp8_e4m3: fp32 (batch, kv_heads) */
 } attune_tensors;
 

@@ -55,12 +55,12 @@ private:
   Tensor tensor_;
 };
 
-/// The shapes that a plan is made for. A plan serves any lengths up to q_len and kv_len.
+/// The shapes that a plan is made for. It serves any lengths up to q_len, kv_len and q_total, of this batch.
 struct Problem {
   std::int64_t batch = 1;
   std::int64_t q_len = 0;   ///< queries per sequence; varlen: of the longest one
   std::int64_t kv_len = 0;  ///< keys per sequence; varlen: of the longest one
-  std::int64_t q_total = 0; ///< varlen: rows of Q, the last entry of cu_seqlens_q
+  std::int64_t q_total = 0; ///< varlen: rows of Q, what cu_seqlens_q ends in at most
 };
 
 /// What prepare() does about kernels that are not loaded.
@@ -111,7 +111,7 @@ struct CacheCounters {
 struct Tensors {
   Tensor q{}, k{}, v{};                  ///< of spec.dtype
   Tensor o{};                            ///< of outputType(spec.dtype)
-  Tensor lse{};                          ///< fp32 (batch, q_heads, q_len); varlen: (q_heads, q_total). Only if spec.lse
+  Tensor lse{};                          ///< fp32 (batch, q_heads, q_len); varlen: (q_heads, total). Only if spec.lse
   Tensor cu_seqlens_q{}, cu_seqlens_k{}; ///< int32 (batch + 1). Only if spec.varlen
   Tensor alibi_slopes{};                 ///< fp32 (q_heads) or (batch, q_heads). Only if spec.alibi
   Tensor sink{};                         ///< fp32 (q_heads). Only if spec.sink
@@ -176,7 +176,7 @@ std::shared_ptr<const ScheduleProvider> costModel();
 /// What `attune tune` and `attune precompute` recorded for the spec and the device, at these shapes or near them; where
 /// there is no record, and for what records do not decide (splits that the caller fixed, batch_invariant), costModel().
 /// Records are looked up in the tiers of `cache`, once per bucket of shapes: later ones are the next process's.
-/// `.folder = ""` knows of none but those that importCache() brings.
+/// `.folder = ""` has none but what importCache() brings. Bits of a deterministic spec are those of equal records.
 std::shared_ptr<const ScheduleProvider> tunedSchedules(CacheOptions cache = {});
 
 /// Makes kernels on demand and launches them. Thread-safe; kernels are compiled once per spec, schedule and target.

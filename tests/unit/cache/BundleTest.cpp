@@ -89,7 +89,7 @@ TEST_F(Bundles, WhatTheCheckRefusesKeepsAllOut) {
     if (entry.payload == "bad")
       throw UserError(UserError::Kind::Invalid, "an entry", "it is bad", "do without");
   };
-  EXPECT_THROW(importBundle(there, file, check), UserError);
+  EXPECT_THROW(importBundle(there, file, {.check = check}), UserError);
   EXPECT_TRUE(there_store.list().empty());
 }
 

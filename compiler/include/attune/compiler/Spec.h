@@ -69,7 +69,7 @@ struct AttentionSpec {
       false; ///< Q, K, V packed as (total, heads, dim) with cu_seqlens_q, cu_seqlens_k of shape (batch + 1), int32
   bool lse = true; ///< also write LSE, natural log, fp32, (batch, q_heads, sq); varlen: (q_heads, total_q)
 
-  bool deterministic = true;    ///< same spec and shapes give the same bits
+  bool deterministic = true;    ///< same spec, shapes and schedule give the same bits
   bool batch_invariant = false; ///< a row's bits do not depend on the batch it is in
 };
 

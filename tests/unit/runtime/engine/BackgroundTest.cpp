@@ -126,6 +126,19 @@ TEST_F(BackgroundMode, TheBestOfTheLoadedKernelsStandsIn) {
   slow->released.count_down();
 }
 
+// The compiler cuts rings that do not fit; what was asked for would not, and is no schedule to predict.
+TEST_F(BackgroundMode, KernelsWhoseRingsWereCutStandIn) {
+  AttentionSpec spec = free();
+  spec.head_dim = 128;
+  Engine engine(slow, costModel(), cache());
+  const char* const deep = "q_tile=64 kv_tile=64 warps=4 stages=8 pack_gqa=0 split_kv=0";
+  engine.prepare(spec, {.q_len = 1, .kv_len = 1}, pinned(deep, PrepareMode::Blocking));
+  const Plan plan = engine.prepare(spec, {.q_len = 20, .kv_len = 300}, pinned(general, PrepareMode::Background));
+  plan.wait();
+  EXPECT_EQ(engine.cacheCounters().general, 1U);
+  EXPECT_TRUE(plan.specialized());
+}
+
 TEST_F(BackgroundMode, AFailureIsCountedAndSaidOnceAndThePlanGoesOn) {
   Engine engine(slow, costModel(), cache());
   engine.prepare(free(), {.q_len = 1, .kv_len = 1}, pinned(general, PrepareMode::Blocking));

@@ -103,6 +103,39 @@ TEST_F(EngineTest, ZeroQueriesAreNoLaunch) {
   engine.launch(plan, tensors.tensors());
 }
 
+// Steps of a server: the plan is for as many rows as there may be.
+TEST_F(EngineTest, APlanServesFewerPackedRows) {
+  AttentionSpec spec = small();
+  spec.varlen = true;
+  Engine engine(device, costModel(), cache());
+  for (const int splits : {1, 2}) {
+    const Plan plan = engine.prepare(spec, {.batch = 2, .q_len = 8, .kv_len = 200, .q_total = 16}, {.splits = splits});
+    for (const std::int64_t rows : {16, 11}) {
+      const auto words = [&](const char* name, std::vector<std::int64_t> shape, std::uint16_t bits) {
+        std::vector<std::uint16_t> host(static_cast<std::size_t>(shape[0] * shape[1] * shape[2]), bits);
+        return std::make_unique<Buffer>(device, Element::BF16, std::move(shape), std::as_bytes(std::span(host)), name);
+      };
+      const auto offsets = [&](const char* name, std::int32_t first, std::int32_t all) {
+        const std::int32_t host[] = {0, first, all};
+        return std::make_unique<Buffer>(device, Element::I32, std::vector<std::int64_t>{3},
+                                        std::as_bytes(std::span(host)), name);
+      };
+      const auto q = words("q", {rows, 2, 16}, 0x3c00), k = words("k", {300, 1, 16}, 0x3c00),
+                 v = words("v", {300, 1, 16}, 0x3f80), o = words("o", {rows, 2, 16}, 0);
+      const Buffer lse(device, Element::F32, {2, rows}, "lse");
+      const auto q_offsets = offsets("cu_seqlens_q", 8, static_cast<std::int32_t>(rows)),
+                 k_offsets = offsets("cu_seqlens_k", 200, 300);
+      engine.launch(
+          plan,
+          {.q = *q, .k = *k, .v = *v, .o = *o, .lse = lse, .cu_seqlens_q = *q_offsets, .cu_seqlens_k = *k_offsets});
+      std::vector<std::uint16_t> result(o->bytes() / 2);
+      o->copyTo(std::as_writable_bytes(std::span(result)));
+      EXPECT_TRUE(std::ranges::all_of(result, [](std::uint16_t bits) { return bits == 0x3f80; }))
+          << rows << " rows in " << plan.splits() << " chunks";
+    }
+  }
+}
+
 /// What launch() says of tensors that are not what the plan was made for.
 class Refusals : public EngineTest {
 protected:

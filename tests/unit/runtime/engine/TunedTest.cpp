@@ -28,9 +28,10 @@ protected:
     store.system.clear();
     return store;
   }
-  void publish(const AttentionSpec& of, const char* chosen = choice) {
+  void publish(const AttentionSpec& of, const char* chosen = choice,
+               schedules::Effort effort = schedules::Effort::Measure) {
     Record record{.spec = of, .shape = problem, .device_class = model::deviceClass(device->properties())};
-    record.effort = schedules::Effort::Measure, record.policy = toText(schedules::Policy{});
+    record.effort = effort, record.policy = toText(schedules::Policy{});
     record.chosen = record.default_choice = schedules::candidateFromText(chosen);
     record.us = record.default_us = 5;
     record.reason = "a test says so";
@@ -145,6 +146,19 @@ TEST_F(Tuned, RecordsTravelWithTheKernels) {
   EXPECT_EQ(Engine(device, other).importCache(blob), 3U);
   EXPECT_EQ(textOf(Engine(device, other).prepare(spec(), problem, only)), choice) << "and of the next process";
   EXPECT_EQ(Engine(device, costModel(), {.folder = ""}).importCache(blob), 2U) << "records are for engines that ask";
+}
+
+TEST_F(Tuned, AnImportDoesNotReplaceABetterRecord) {
+  publish(spec());
+  Engine first(device, cache());
+  first.prepare(spec(), problem);
+  const std::string blob = first.exportCache();
+  // here the same was searched for longer, and something else was found
+  const char* const better = "q_tile=64 kv_tile=32 warps=4 stages=1 pack_gqa=1 split_kv=1 splits=2";
+  publish(spec(), better, schedules::Effort::Exhaustive);
+  Engine here(device, cache());
+  EXPECT_EQ(here.importCache(blob), 0U);
+  EXPECT_EQ(textOf(here.prepare(spec(), problem)), better);
 }
 
 TEST_F(Tuned, AProviderIsNeeded) {
