@@ -180,7 +180,11 @@ Schedule specialized(const AttentionSpec& spec, const Target& target, Schedule s
   if (bytes)
     s.kv_tile = rows <= 64 ? 128 : widest <= 128 ? 160 : 128;
   s.stages = 2;
-  while (sharedBytes(spec, s) > target.shared_per_block)
+  const auto fits = [&] {
+    const auto [needed, available] = consumerRegisters(spec, s);
+    return needed <= available && sharedBytes(spec, s) <= target.shared_per_block;
+  };
+  while (!fits())
     s.kv_tile -= bytes ? 32 : 16;
   if (rows <= 64) // a memory-bound kernel wants bytes in flight
     for (Schedule more = s; more.stages < 8; s = more) {

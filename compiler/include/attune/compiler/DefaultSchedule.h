@@ -13,7 +13,8 @@ namespace [[gnu::visibility("default")]] attune {
 Schedule defaultSchedule(const AttentionSpec& spec, const Target& target, std::int64_t q_len, bool split_kv);
 
 /// Dynamic shared memory of a schedule, in bytes: Q, and `stages` slots of K and of V, of 8-bit types of the transposed
-/// V too, and their barriers where a kernel has roles. O takes Q's place.
+/// V too, and their barriers where a kernel has roles. O takes Q's place if it fits there
+/// and the block ends with it.
 std::int64_t sharedBytes(const AttentionSpec& spec, const Schedule& schedule);
 std::int64_t sharedBytes(DType dtype, std::int64_t head_dim, std::int64_t head_dim_v, const Schedule& schedule);
 
