@@ -52,8 +52,11 @@ void CudaPrinter::visible(tile::VisibleOp op) {
 
 void CudaPrinter::lambda(tile::LambdaOp op) {
   auto parameters = llvm::map_to_vector(op.getBody().getArguments(), [](BlockArgument argument) {
-    const std::string name = argumentName(argument).str();
-    return (name == "key" ? "Key" : spell(argument.getType())) + " " + name;
+    bool key = llvm::any_of(argument.getUsers(), [&](Operation* user) { // a distance asks for its place in the tile
+      auto distance = dyn_cast<tile::DistanceOp>(user);
+      return distance && distance.getB() == argument;
+    });
+    return (key ? "Key" : spell(argument.getType())) + " " + argumentName(argument).str();
   });
   auto yield = cast<tile::YieldOp>(op.getBody().front().back());
   out_.lambda("const auto " + label(op).str() + " = [=](" + llvm::join(parameters, ", ") + ")", text(yield.getValue()));
