@@ -17,8 +17,14 @@ ATTUNE_DEVICE float quad_sum(float a) {
   return a + __shfl_xor_sync(~0u, a, 2);
 }
 
+/// Descales of 8-bit heads that are all zero may be 0, and 0 times the -inf of a hidden score NaN: a factor this small
+/// leaves all visible keys the same weight too.
+ATTUNE_DEVICE float positive(float scale_log2) { return fmaxf(scale_log2, 1.17549435e-38f); }
+
 template <bool Masked, int Log2, int M, int N>
 ATTUNE_DEVICE void step(rt<float, M, N>& scores, rv<M>& row_max, rv<M>& row_sum, rv<M>& rescale, float scale_log2) {
+  if constexpr (Log2 != 0) // of 8-bit kernels; other scales are normal numbers
+    scale_log2 = positive(scale_log2);
   rv<M> now;
 #pragma unroll
   for (int m = 0; m < M / 16; ++m)
@@ -151,6 +157,8 @@ ATTUNE_DEVICE void normalize(rt<float, M, N>& out, rv<M>& row_lse, const rv<M>& 
 template <int Log2 = 0, int M, int N, class Sink>
 ATTUNE_DEVICE void normalize(rt<float, M, N>& out, rv<M>& row_lse, const rv<M>& row_max, const rv<M>& row_sum,
                              float scale_log2, int first_row, const Sink& sink) {
+  if constexpr (Log2 != 0)
+    scale_log2 = detail::positive(scale_log2);
   rv<M> factor;
 #pragma unroll
   for (int m = 0; m < M / 16; ++m)

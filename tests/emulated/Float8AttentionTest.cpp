@@ -96,6 +96,18 @@ TEST(Float8, ScalesAreOfBatchAndKvHead) { // of very different sizes: any mix-up
   EXPECT_EQ(failure(c, tensors), "");
 }
 
+TEST(Float8, AFactorOfZeroLeavesTheMeanOfVisibleValues) { // a head that is all zero, scaled by its largest element
+  for (const bool sink : {false, true}) {
+    AttentionSpec spec = fp8Spec(64);
+    spec.causal = Causal::BottomRight;
+    spec.sink = sink;
+    const Case c = fp8Case(spec, Lengths::dense(2, 140, 300), 3);
+    Tensors tensors = tensorsOf(c);
+    tensors.q_descale[0] = tensors.k_descale[1] = tensors.v_descale[0] = 0;
+    EXPECT_EQ(failure(c, tensors), "");
+  }
+}
+
 constexpr float nan = std::numeric_limits<float>::quiet_NaN();
 
 TEST(Float8, NaNReachesExactlyTheRowsThatSeeIt) {
