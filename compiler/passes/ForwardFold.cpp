@@ -171,15 +171,20 @@ void ForwardKernel::addNonfinite(Value out) {
   }
 }
 
-/// O through shared memory: beside a next piece's Q, or in the place of Q. The last wait is for the end of the block.
+/// O through shared memory: in a place of its own, or in that of Q. The last wait is for the end of the block.
 void ForwardKernel::storeByWarpgroups() {
   auto note = [&](Operation* op, StringRef text) { op->setAttr("note", builder.getStringAttr(text)); };
-  if (!plan_.persistent)
-    note(builder.create<SyncConsumersOp>(), "every warp is done with Q");
-  else if (plan_.oByTma())
+  auto q = cast<StType>(q_smem_.getType()), o = cast<StType>(o_smem_.getType());
+  const bool in_place = !plan_.persistent && o.bytes() <= q.bytes(); // so tile-allocate-shared decides
+  const bool same_panels = !plan_.quantized() && q.getCols() % 64 == o.getCols() % 64;
+  if (plan_.persistent && plan_.oByTma())
     note(builder.create<WarpgroupWaitForStoreOp>(), "of the piece before");
-  else
+  else if (plan_.persistent)
     note(builder.create<WarpgroupSyncOp>(), "every warp has read O of the piece before");
+  else if (in_place && same_panels)
+    note(builder.create<WarpgroupSyncOp>(), "its rows of O lie where those of Q did");
+  else if (in_place)
+    note(builder.create<SyncConsumersOp>(), "every warp is done with Q");
   builder.create<WarpgroupStoreTileOp>(o_smem_, out_);
   Value out;
   if (plan_.oByTma())

@@ -134,7 +134,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   rv<16> row_lse;
   softmax::normalize(out, row_lse, row_max, row_sum, scale_log2);
   warp::store(rows(lse, batch, head), row_lse, q_begin, sq);
-  block::sync_consumers(); // every warp is done with Q
+  warpgroup::sync(); // its rows of O lie where those of Q did
   warpgroup::store(o_smem, out);
   warpgroup::store_async(rows(o_map, batch, head), o_smem, q_begin);
   const auto o_rows = rows(o, batch, head);
