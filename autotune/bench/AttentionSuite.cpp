@@ -61,10 +61,7 @@ std::string AttentionSuite::check(const Case& c, const Plan& plan) {
 
 Measurement AttentionSuite::time(const Case& c, const Plan& plan, int samples, nlohmann::json& clocks) {
   const Problem problem = c.problem();
-  const auto bytes = static_cast<std::size_t>(std::max(bench::bytes(c), 1.0));
-  const DeviceProperties& p = device_->properties();
-  const std::size_t room = std::max<std::size_t>(p.memory_bytes / 4 / bytes, 1);
-  const std::size_t sets = std::min<std::size_t>({3 * p.l2_bytes / bytes + 1, room, 64});
+  const std::size_t sets = autotune::coldSets(static_cast<std::size_t>(bytes(c)), device_->properties());
   std::vector<std::unique_ptr<autotune::Inputs>> inputs;
   for (std::size_t n = 0; n < sets; ++n)
     inputs.push_back(
@@ -72,7 +69,7 @@ Measurement AttentionSuite::time(const Case& c, const Plan& plan, int samples, n
   std::size_t next = 0;
   return onDevice(
       *device_, samples, [&](void* stream) { engine_.launch(plan, inputs[next++ % sets]->tensors(), stream); },
-      [&] { clocks = clocks_.read(); });
+      [&] { clocks = clocks_.read(); }, 2000, static_cast<int>(sets));
 }
 
 } // namespace attune::bench

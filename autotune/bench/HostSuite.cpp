@@ -4,6 +4,7 @@
 #include "runtime/engine/KernelCache.h"
 
 #include <algorithm>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -49,10 +50,11 @@ void hostSuite(const std::shared_ptr<Device>& gpu, const Settings& settings, con
   };
   for (const auto& [phase, problem] : requests) {
     const std::string look_up = fmt::format("look-up in memory, {}", phase),
-                      prepare = fmt::format("prepare other shapes, {}", phase),
+                      prepare_again = fmt::format("prepare shapes seen before, {}", phase),
+                      prepare_new = fmt::format("prepare new shapes, {}", phase),
                       from_disk = fmt::format("kernel from disk, {}", phase),
                       start = fmt::format("launch without the driver, {}", phase);
-    const std::string* names[] = {&look_up, &prepare, &from_disk, &start};
+    const std::string* names[] = {&look_up, &prepare_again, &prepare_new, &from_disk, &start};
     if (settings.stop() || std::ranges::none_of(names, [&](const std::string* name) { return settings.wants(*name); }))
       continue; // its kernels take a second to compile
     const Schedule schedule = costModel()->choose(spec, problem, null->properties(), 0).schedule;
@@ -63,7 +65,26 @@ void hostSuite(const std::shared_ptr<Device>& gpu, const Settings& settings, con
     const Operands operands(null, spec, problem);
     const Tensors tensors = operands.tensors();
     measure(look_up, "us", 1000, [&] { kernels.find(spec, schedule); });
-    measure(prepare, "us", 1000, [&] { engine.prepare(spec, problem); });
+    measure(prepare_again, "us", 1000, [&] { engine.prepare(spec, problem); });
+    if (settings.wants(prepare_new)) {
+      constexpr int shapes = 500; // few enough that one schedule serves all: what is timed is to choose, not to compile
+      std::optional<Engine> fresh;
+      settings.progress(prepare_new);
+      const Measurement all = onHost(
+          settings.samples,
+          [&, p = problem] {
+            Problem other = p;
+            for (int n = 1; n <= shapes; ++n) {
+              other.kv_len = p.kv_len - n;
+              fresh->prepare(spec, other);
+            }
+          },
+          [&, p = problem] {
+            fresh.emplace(null, costModel(), cache);
+            fresh->prepare(spec, p);
+          });
+      add({"host", prepare_new, "us", scaled(all, 1000.0 / shapes)});
+    }
     measure(from_disk, "ms", 1, [&] { KernelCache(null, cache).get(spec, schedule, true); });
     measure(start, "us", 1000, [&] { engine.launch(plan, tensors); });
   }

@@ -58,11 +58,12 @@ Measurement onHost(int samples, const std::function<void()>& work, const std::fu
 }
 
 Measurement onDevice(Device& device, int samples, const std::function<void(void* stream)>& work,
-                     const std::function<void()>& while_busy, double sample_us) {
+                     const std::function<void()>& while_busy, double sample_us, int rotation) {
   const auto once = device.capture(work);
   replayed(device, *once, 1, {}); // the first launch of a kernel costs extra
   const double us = std::max(replayed(device, *once, 1, {}), 0.5);
-  const int turns = static_cast<int>(std::clamp(std::ceil(sample_us / us), 1.0, 1000.0));
+  const int enough = static_cast<int>(std::clamp(std::ceil(sample_us / us), 1.0, 1000.0));
+  const int turns = (enough + rotation - 1) / rotation * rotation;
   const auto graph = device.capture([&](void* stream) {
     for (int n = 0; n < turns; ++n)
       work(stream);

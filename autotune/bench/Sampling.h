@@ -26,9 +26,10 @@ Measurement rate(const Measurement& time, double per_turn);
 Measurement onHost(int samples, const std::function<void()>& work, const std::function<void()>& first = {});
 
 /// Microseconds of one turn on a GPU: `work` starts one turn on a stream. Turns are captured in one graph, enough of
-/// them to last `sample_us`, so what the host takes to start a kernel is not in it. `while_busy` is called while a
-/// sample runs. Throws DeviceError if the device has no clock: the emulated one.
+/// them to last `sample_us` and a multiple of `rotation`, after which `work` begins with its first tensors again; so
+/// what the host takes to start a kernel is not in it. `while_busy` is called while a sample runs. Throws DeviceError
+/// if the device has no clock: the emulated one.
 Measurement onDevice(Device& device, int samples, const std::function<void(void* stream)>& work,
-                     const std::function<void()>& while_busy = {}, double sample_us = 2000);
+                     const std::function<void()>& while_busy = {}, double sample_us = 2000, int rotation = 1);
 
 } // namespace attune::bench

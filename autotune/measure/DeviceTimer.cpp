@@ -19,11 +19,7 @@ DeviceTimer::DeviceTimer(std::shared_ptr<Device> device, const AttentionSpec& sp
                          const Policy& policy, Stopwatch stopwatch)
     : engine_(device), spec_(spec), problem_(problem), policy_(policy), stopwatch_(std::move(stopwatch)),
       verifier_(engine_, spec, problem) {
-  // Three times L2 pass by before a set comes again; no set is worth more than a quarter of the memory.
-  constexpr std::size_t most = 64;
-  const std::size_t bytes = std::max<std::size_t>(bytesOf(spec, problem), 1), l2 = device->properties().l2_bytes;
-  const std::size_t room = std::max<std::size_t>(device->properties().memory_bytes / 4 / bytes, 1);
-  const std::size_t sets = policy.cold_l2 ? std::min({3 * l2 / bytes + 1, room, most}) : 1;
+  const std::size_t sets = policy.cold_l2 ? coldSets(bytesOf(spec, problem), device->properties()) : 1;
   for (std::size_t n = 0; n < sets; ++n)
     inputs_.push_back(std::make_unique<Inputs>(device, spec, problem));
 }

@@ -46,6 +46,11 @@ std::size_t bytesOf(const AttentionSpec& spec, const Problem& problem) {
       2 * head_dim_v * rows * spec.q_heads);
 }
 
+std::size_t coldSets(std::size_t bytes, const DeviceProperties& device) {
+  bytes = std::max<std::size_t>(bytes, 1);
+  return std::clamp<std::size_t>(std::min(3 * device.l2_bytes / bytes + 1, device.memory_bytes / 4 / bytes), 1, 4096);
+}
+
 Inputs::Inputs(std::shared_ptr<Device> device, const AttentionSpec& spec, const Problem& problem,
                const reference::Lengths* lengths, std::uint64_t seed)
     : device_(std::move(device)), seed_(seed) {

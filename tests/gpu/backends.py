@@ -16,9 +16,9 @@ class Unsupported(Exception):
 def features(case):
     """What of the spec a peer must know."""
     spec = case["spec"]
-    window = spec.get("window", {})
-    return {"causal": spec.get("causal", "none") == "bottom_right", "left": window.get("left"), "right": window.get("right"), "softcap": spec.get("softcap", 0.0),
-            "sink": spec.get("sink", False), "scale": spec.get("scale", spec["head_dim"] ** -0.5), "varlen": spec.get("varlen", False),
+    window = spec.get("window") or {}
+    return {"causal": spec.get("causal", "none") == "bottom_right", "left": window.get("left"), "right": window.get("right"), "softcap": spec.get("softcap") or 0.0,
+            "sink": spec.get("sink", False), "scale": spec.get("scale") or spec["head_dim"] ** -0.5, "varlen": spec.get("varlen", False),
             "gqa": spec["q_heads"] != spec["kv_heads"], "one_token": case["q_len"] == 1, "fp8": spec.get("dtype") == "fp8_e4m3"}
 
 

@@ -6,9 +6,12 @@ Each sample is a process of its own with empty caches: what a user waits for who
 checkout with CUTLASS in it; what is not there is left out, and said."""
 
 import argparse
+import datetime
+import importlib.metadata
 import json
 import os
 import pathlib
+import resource
 import shutil
 import statistics
 import subprocess
@@ -22,18 +25,37 @@ MODEL, HEAD_DIM = "qwen2.5-7b", 128
 
 
 def measure(samples, command, **environment):
-    """Milliseconds of whole processes, each with an empty cache folder. None if the command fails."""
-    taken = []
+    """Milliseconds of whole processes, each with an empty cache folder: on the clock, and of the CPU (its children's too), which says more on a machine that is not
+    idle. None if the command fails."""
+    taken, worked = [], []
     for _ in range(samples):
         with tempfile.TemporaryDirectory() as empty:
             caches = {name: empty for name in ("TRITON_CACHE_DIR", "ATTUNE_CACHE_DIR", "CUDA_CACHE_PATH")}
-            start = time.perf_counter()
+            start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
             done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **caches, **environment})
             taken.append((time.perf_counter() - start) * 1000)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            worked.append((after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1000)
         if done.returncode != 0:
             print(f"{' '.join(map(str, command))[:120]}: {(done.stderr.strip().splitlines() or ['failed'])[-1][:200]}", file=sys.stderr)
             return None
-    return {"ms": statistics.median(taken), "least_ms": min(taken), "most_ms": max(taken), "samples": samples}
+    return {"ms": statistics.median(taken), "least_ms": min(taken), "most_ms": max(taken), "cpu_ms": statistics.median(worked), "least_cpu_ms": min(worked), "samples": samples}
+
+
+def cpu():
+    with open("/proc/cpuinfo") as file:
+        return next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), None)
+
+
+def versions(nvcc):
+    found = {}
+    try:
+        found["triton"] = importlib.metadata.version("triton")
+    except importlib.metadata.PackageNotFoundError:
+        pass
+    if nvcc:
+        found["nvcc"] = subprocess.run([nvcc, "--version"], capture_output=True, text=True).stdout.split("release ")[-1].split(",")[0]
+    return found
 
 
 def main():
@@ -41,6 +63,7 @@ def main():
     parser.add_argument("--attune", required=True)
     parser.add_argument("--samples", type=int, default=5)
     parser.add_argument("--flash-attention", type=pathlib.Path, help="a checkout, with csrc/cutlass")
+    parser.add_argument("--commit", help="of this build, for the record")
     parser.add_argument("--out", type=pathlib.Path)
     options = parser.parse_args()
     results, nvcc = [], shutil.which("nvcc")
@@ -68,13 +91,15 @@ def main():
             add("nvcc, FlashAttention-3", "sm_90a", f"{source.name}: all masks and lengths of one head dim, to cubin",
                 [nvcc, "-std=c++17", "-O3", "-cubin", "-arch=sm_90a", "--use_fast_math", "--expt-relaxed-constexpr", "--expt-extended-lambda", "-DCUTLASS_ENABLE_GDC_FOR_SM90",
                  f"-I{root}/hopper", f"-I{root}/csrc/cutlass/include", "-o", os.devnull, source], samples=1)
-    print(f"{'who':26} {'arch':8} {'ms':>9}  what")
+    print(f"{'who':26} {'arch':8} {'ms':>9} {'CPU ms':>9}  what")
     for r in results:
-        print(f"{r['who']:26} {r['arch']:8} {r['ms']:9.0f}  {r['what']}")
+        print(f"{r['who']:26} {r['arch']:8} {r['ms']:9.0f} {r['cpu_ms']:9.0f}  {r['what']}")
     if not nvcc:
         print("nvcc is not installed: left out")
     if options.out:
-        options.out.write_text(json.dumps({"model": MODEL, "head_dim": HEAD_DIM, "load": os.getloadavg()[0], "cores": os.cpu_count(), "results": results}, indent=1) + "\n")
+        machine = {"date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"), "cpu": cpu(), "cores": os.cpu_count(), "load": os.getloadavg()[0],
+                   "versions": versions(nvcc)}
+        options.out.write_text(json.dumps({"machine": machine, "commit": options.commit, "model": MODEL, "head_dim": HEAD_DIM, "results": results}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -77,6 +77,49 @@ def tolerance(case):
     return 0.4 if case["spec"].get("dtype") == "fp8_e4m3" else 0.06
 
 
+class WrongResult(Exception):
+    """Of Attune: it has no time then."""
+
+
+def rows_of(case, count=48):
+    """Places (sequence, query, q head) to look at: the first and last query of the first and last sequence, and others spread over all."""
+    heads, cu_q = case["spec"]["q_heads"], case.get("cu_seqlens_q") or [n * case["q_len"] for n in range(case["batch"] + 1)]
+    batch, total = len(cu_q) - 1, cu_q[-1]
+    places = []
+    for n in range(count):
+        row = n * (total - 1) // max(count - 1, 1) if n % 2 else inputs.bits(1, "rows", n) % total
+        sequence = next(b for b in range(batch) if cu_q[b] <= row < cu_q[b + 1])
+        places.append((sequence, row - cu_q[sequence], (n * 7 + 3) % heads))
+    return places
+
+
+def check(case, named):
+    """Attune's O against fp64 at some rows. Throws WrongResult."""
+    spec, f = case["spec"], backends.features(case)
+    cu_q, cu_k = (case.get(name) or [n * case[length] for n in range(case["batch"] + 1)] for name, length in (("cu_seqlens_q", "q_len"), ("cu_seqlens_k", "kv_len")))
+    q, k, v, o = (named[name].flatten(0, -3) for name in "qkvo")
+    group = spec["q_heads"] // spec["kv_heads"]
+    for b, i, head in rows_of(case):
+        sq, sk, kv_head = cu_q[b + 1] - cu_q[b], cu_k[b + 1] - cu_k[b], head // group
+        factor = [named[name][b, kv_head].double() if f["fp8"] else 1.0 for name in ("q_descale", "k_descale", "v_descale")]
+        query, keys, values = (t.double() * x for t, x in zip((q[cu_q[b] + i, head], k[cu_k[b]:cu_k[b + 1], kv_head], v[cu_k[b]:cu_k[b + 1], kv_head]), factor))
+        scores = keys @ query * f["scale"]
+        if f["softcap"]:
+            scores = f["softcap"] * torch.tanh(scores / f["softcap"])
+        position, key = i + sk - sq, torch.arange(sk, device=scores.device)
+        hidden = (key > position) if f["causal"] else torch.zeros_like(key, dtype=torch.bool)
+        if f["left"] is not None:
+            hidden |= key < position - f["left"]
+        if f["right"] is not None:
+            hidden |= key > position + f["right"]
+        scores[hidden] = -torch.inf
+        logits = torch.cat([scores, named["sink"][head].double()[None]]) if f["sink"] else scores
+        exact = torch.softmax(logits, 0)[:sk] @ values if not hidden.all() else torch.zeros_like(values[0])
+        off = (o[cu_q[b] + i, head].double() - exact).abs().max().item()
+        if not off < tolerance(case):
+            raise WrongResult(f"Attune's O is off by {off:.3g} at sequence {b}, query {i}, head {head}")
+
+
 class Timed:
     """One contender's graph: launches that rotate through the sets of inputs."""
 
@@ -91,7 +134,8 @@ class Timed:
             call(0)
             end.record()
             side.synchronize()
-        self.turns = max(1, min(math.ceil(2.0 / max(begin.elapsed_time(end), 1e-3)), 500))  # 2 ms a sample
+        turns = max(1, min(math.ceil(2.0 / max(begin.elapsed_time(end), 1e-3)), 500))  # 2 ms a sample
+        self.turns = math.ceil(turns / sets) * sets  # and every set of tensors, or the cache would be warm
         self.graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self.graph, stream=side):
             for n in range(self.turns):
@@ -145,15 +189,16 @@ class Patience:
 
 def compare_on_gpu(engine, case, rounds, seed, patience, without):
     l2, memory = torch.cuda.get_device_properties(0).L2_cache_size, torch.cuda.get_device_properties(0).total_memory
-    sets = max(1, min(3 * l2 // max(int(case["bytes"]), 1) + 1, memory // 8 // max(int(case["bytes"]), 1), 64))
+    sets = max(1, min(3 * l2 // max(int(case["bytes"]), 1) + 1, memory // 8 // max(int(case["bytes"]), 1), 4096))
     first = make_inputs(case, DEVICE, seed)
     inputs_of = [first] + [{name: tensor.clone() for name, tensor in first.items()} for _ in range(sets - 1)]  # the same numbers elsewhere: the cache is cold
     plan = make_plan(engine, case)
     arguments = [engine.tensors(named) for named in inputs_of]
-    contenders = {"attune": Timed(lambda n: engine.launch(plan, arguments[n], torch.cuda.current_stream().cuda_stream), sets)}
     engine.launch(plan, arguments[0], torch.cuda.current_stream().cuda_stream)
     synchronize()
+    check(case, first)
     ours, refused = first["o"].clone(), {}
+    contenders = {"attune": Timed(lambda n: engine.launch(plan, arguments[n], torch.cuda.current_stream().cuda_stream), sets)}
     for name, make in backends.PEERS.items():
         begin = time.monotonic()
         try:
@@ -208,7 +253,7 @@ def report(results, over_cases):
         print(f"  {name:20} {mean['geometric_mean']:.3f} over {mean['cases']} cases; Attune is slower in {mean['slower_in']}")
 
 
-def self_test(engine, cases, seed):
+def self_test(engine, cases, seed, whole):
     """The same attention on the CPU: options are mapped rightly, and the C interface works. SDPA and FlexAttention run their plain code, the others are stand-ins
     (fake_peers.py) with the signatures of the real ones: every function of backends.py is called, and what it says is compared."""
     import fake_peers
@@ -224,6 +269,11 @@ def self_test(engine, cases, seed):
         except attune_c.Unsupported as why:
             print(f"{case['name']:44} Attune can't: {why}")
             continue
+        try:
+            check(case, named)
+        except WrongResult as why:
+            failures += 1
+            print(f"{case['name']:44} {why}   <-- wrong")
         for name, make in peers.items():
             try:
                 off = difference(make(case, extras(case, named))(named["q"], named["k"], named["v"]), named["o"])
@@ -235,7 +285,7 @@ def self_test(engine, cases, seed):
             print(f"{case['name']:44} {name:18} off by {off:.2g}" + ("" if off < tolerance(case) else "   <-- wrong"))
     never = [name for name, count in compared.items() if not count]
     print(f"No speed was measured: {sum(compared.values())} comparisons on the emulated device and the CPU, {failures} failed" + (f"; never compared: {', '.join(never)}" if never else "") + ".")
-    return 1 if failures or never else 0
+    return 1 if failures or (whole and never) else 0
 
 
 def tiny(case):
@@ -264,7 +314,7 @@ def main():
     cases = spread(list_cases(options.attune, options.suite, options.only))
     if options.self_test:
         small = {json.dumps({key: case[key] for key in case if key not in ("name", "flops", "bytes")}): case for case in map(tiny, cases)}
-        return self_test(attune_c.Engine(options.library, options.device), list(small.values()), options.seed)
+        return self_test(attune_c.Engine(options.library, options.device), list(small.values()), options.seed, not options.only)
     if not torch.cuda.is_available():
         print("No speed was measured: PyTorch sees no GPU here. --self-test compares results on the CPU.")
         return 0
@@ -324,6 +374,8 @@ def measure(options, cases):
                     failed.append({"name": case["name"], "why": f"Attune's kernel: {error}"})
                 code = AGAIN
                 break
+            except WrongResult as error:
+                failed.append({"name": case["name"], "why": str(error)})
             except (RuntimeError, torch.OutOfMemoryError) as error:
                 failed.append({"name": case["name"], "why": reason(error)})
                 try:
@@ -340,6 +392,8 @@ def measure(options, cases):
         pass
     keep(None)
     report(results, document["means"])
+    for entry in failed:
+        print(f"FAILED {entry['name']}: {entry['why']}")
     return code if code is not None else 1 if failed else 0
 
 

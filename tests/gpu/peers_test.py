@@ -78,7 +78,7 @@ def synchronize():
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
 
-properties = types.SimpleNamespace(L2_cache_size=1 << 14, total_memory=1 << 30)
+properties = types.SimpleNamespace(L2_cache_size=1 << 12, total_memory=1 << 30)
 vars(torch.cuda).update(is_available=lambda: True, get_device_name=lambda: "a stand-in", get_device_properties=lambda _: properties, synchronize=synchronize, empty_cache=lambda: None,
                         Stream=Stream, stream=stream, Event=Event, CUDAGraph=Graph, graph=graph, current_stream=lambda: Stream)
 peers.DEVICE = "cpu"
@@ -112,7 +112,7 @@ class Engine(attune_c.Engine):
 attune_c.Engine = Engine
 whole = peers.list_cases(PROGRAM, "prefill,decode,varlen", "")
 chosen = [peers.tiny(next(case for case in whole if case["name"] == name)) for name in
-          ("d128 causal 1x32768", "llama-3-8b decode even to 32768", "qwen2.5-7b 4x1024", "gemma-2-9b:local 1x2048", "fp8 d64 full 8x2048")]
+          ("d128 causal 1x32768", "llama-3-8b decode even to 32768", "qwen2.5-7b 4x1024", "gpt-oss-20b:local 1x2048", "gemma-2-9b:local 1x2048", "fp8 d64 full 8x2048")]
 for case in chosen:
     case["bytes"] = 8000  # several sets of tensors pass by
 peers.list_cases = lambda *_: chosen
@@ -132,7 +132,7 @@ with tempfile.TemporaryDirectory() as folder:
     assert document["complete"] and document["running"] is None and not document["failed"]
     assert [entry["name"] for entry in document["skipped"]] == ["fp8 d64 full 8x2048"]  # on sm_80
     cases = {case["name"]: case for case in document["cases"]}
-    assert len(cases) == 4
+    assert len(cases) == 5
     dense = cases["d128 causal 1x32768"]
     assert {"attune", "sdpa-flash", "flash-attention-2", "flash-attention-3", "flashinfer", "xformers"} <= set(dense["times"]), dense["refused"]
     assert "sdpa-cudnn" in dense["refused"]  # a CPU has none
@@ -143,7 +143,21 @@ with tempfile.TemporaryDirectory() as folder:
     # a peer with another result is not timed
     kept = backends.PEERS["flash-attention-2"]
     backends.PEERS["flash-attention-2"] = lambda case, extra: lambda q, k, v: torch.zeros_like(kept(case, extra)(q, k, v))
-    assert "another result" in run("--only", "")[2]["cases"][0]["refused"]["flash-attention-2"]
+    assert "another result" in run()[2]["cases"][0]["refused"]["flash-attention-2"]
+    backends.PEERS["flash-attention-2"] = kept
+
+    # if Attune's result is wrong there is no time, whatever peers say
+    launch, victim = Engine.launch, chosen[2]["name"]
+
+    def wrong(self, plan, arguments, stream=None):
+        launch(self, plan, arguments, stream)
+        if isinstance(arguments, dict) and arguments["q"].shape[-1] == 128 and arguments["q"].dim() == 4 and arguments["q"].shape[1] == 1:
+            arguments["o"] += 0.3
+    Engine.launch = wrong
+    code, text, document = run()
+    assert code == 1 and [entry["name"] for entry in document["failed"]] == [victim] and "off by 0.3" in document["failed"][0]["why"], document["failed"]
+    assert victim not in [case["name"] for case in document["cases"]] and len(document["cases"]) == 4 and "FAILED " + victim in text
+    Engine.launch = launch
 
     # a peer that breaks the context ends the process; the next one leaves the peer out and does every case
     def breaks(case, extra):
@@ -154,7 +168,7 @@ with tempfile.TemporaryDirectory() as folder:
     assert code == peers.AGAIN and not document["cases"] and "flash-attention-2" in document["without"], text
     Clock.broken = False
     code, text, document = run("--resume")
-    assert code == 0 and document["complete"] and len(document["cases"]) == 4, text
+    assert code == 0 and document["complete"] and len(document["cases"]) == 5, text
     assert all("unusable" in case["refused"]["flash-attention-2"] for case in document["cases"])
 
     # the alarm has killed the process in a case: the next one says so, and does the others
@@ -162,5 +176,5 @@ with tempfile.TemporaryDirectory() as folder:
     document["running"] = chosen[1]["name"] if chosen[1]["name"] != document["cases"][0]["name"] else chosen[0]["name"]
     pathlib.Path(out).write_text(json.dumps(document))
     code, text, again = run("--resume")
-    assert code == 1 and again["failed"] == [{"name": document["running"], "why": "it did not end in two minutes"}] and len(again["cases"]) == 3, text
+    assert code == 1 and again["failed"] == [{"name": document["running"], "why": "it did not end in two minutes"}] and len(again["cases"]) == 4, text
 print("ok")

@@ -107,7 +107,7 @@ export here
 # Without a driver that takes what NVRTC makes nothing can be measured: another NVRTC may be older.
 find_nvrtc() {
   local candidate
-  "$attune" bench --device "$device" --suite ceilings --samples 1 >/dev/null 2>"$out/nvrtc.log" && return
+  timeout 60 "$attune" bench --device "$device" --suite ceilings --samples 1 >/dev/null 2>"$out/nvrtc.log" && return
   for candidate in /usr/local/cuda*/lib64/libnvrtc.so.1[23] $(python3 -c 'import glob, site, sys; [print(f) for p in sys.path + site.getsitepackages() for f in glob.glob(p + "/nvidia/*/lib/libnvrtc.so.1[23]")]' 2>/dev/null); do
     if ATTUNE_NVRTC=$candidate timeout 60 "$attune" bench --device "$device" --suite ceilings --samples 1 >/dev/null 2>>"$out/nvrtc.log"; then
       export ATTUNE_NVRTC=$candidate

@@ -1,4 +1,6 @@
 #include "autotune/bench/Sampling.h"
+#include "autotune/bench/Cases.h"
+#include "autotune/measure/Inputs.h"
 
 #include "attune/attune.hpp"
 
@@ -71,6 +73,28 @@ TEST(OnDevice, CapturesEnoughTurnsAndLeavesTheFirstReplayOut) {
     EXPECT_EQ(busy, 1);
     EXPECT_GE(device.largest * us, std::min(2000.0, 1000 * us) * 0.999);
   }
+}
+
+TEST(OnDevice, ASampleTouchesEveryTensor) {
+  Clocked device;
+  device.turn_us = 900; // 3 turns would be enough
+  onDevice(device, 2, [&](void*) { ++device.captured; }, {}, 2000, 16);
+  EXPECT_EQ(device.largest, 16);
+  device.turn_us = 10; // 200 turns
+  onDevice(device, 2, [&](void*) { ++device.captured; }, {}, 2000, 75);
+  EXPECT_EQ(device.largest, 225);
+}
+
+TEST(ColdSets, AreMoreThanL2) {
+  DeviceProperties device;
+  device.l2_bytes = 50 << 20, device.memory_bytes = std::size_t{80} << 30;
+  for (const Case& c : casesOf("decode"))
+    EXPECT_GE(static_cast<double>(autotune::coldSets(static_cast<std::size_t>(bytes(c)), device)) * bytes(c),
+              3.0 * (50 << 20))
+        << c.name;
+  EXPECT_EQ(autotune::coldSets(std::size_t{40} << 30, device), 1u);
+  device.l2_bytes = std::size_t{60} << 30; // more than the memory has room for
+  EXPECT_EQ(autotune::coldSets(std::size_t{1} << 30, device), 20u);
 }
 
 TEST(OnDevice, TheEmulatedDeviceHasNoClock) {
