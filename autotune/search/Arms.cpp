@@ -13,7 +13,7 @@ Arms::Arms(const AttentionSpec& spec, const Problem& problem, const Machine& mac
   for (const Schedule& schedule : schedules) {
     const int best = bestSplits(spec, problem, schedule, machine).splits;
     for (const int splits : splitCounts(spec, problem, schedule))
-      if (8 * splits >= best && splits <= 4 * best)
+      if (8 * splits >= best && splits <= 8 * best)
         add({schedule, splits});
   }
   // What the model puts far behind is not looked at again: it errs by factors below this one.

@@ -14,7 +14,7 @@ namespace attune::autotune {
 
 namespace {
 
-constexpr std::size_t round_size = 6;     ///< candidates compiled and measured before the surrogate is asked again
+constexpr std::size_t round_size = 3;     ///< candidates compiled and measured before the surrogate is asked again
 constexpr std::size_t finalists = 8;      ///< of which halving begins
 constexpr int final_samples = 32;         ///< of each that gets to the last round
 constexpr double exploration = 1.0;       ///< standard deviations of optimism when choosing what to measure

@@ -15,7 +15,7 @@ namespace attune::autotune {
 struct TuneOptions {
   Effort effort = Effort::Estimate;
   Policy policy;
-  int most_candidates = 64;   ///< that `measure` times
+  int most_candidates = 48;   ///< that `measure` times
   std::vector<Trial> known;   ///< of an earlier run that was interrupted, under the same policy: not measured again
   std::function<bool()> stop; ///< asked between measurements: a time limit, an interrupt
   std::function<void(const std::vector<Trial>&)> on_measured; ///< all so far, after each measurement

@@ -2,6 +2,8 @@
 // hear of it.
 #include "compiler/passes/SpecializeWarps.h"
 
+#include "attune/compiler/DefaultSchedule.h"
+
 using namespace mlir;
 
 namespace attune::tile {
@@ -81,10 +83,7 @@ void Specialize::transpose() {
 }
 
 void Specialize::producer() {
-  // Per thread: 2 warpgroups 24 + 2 x 240, 3 warpgroups 32 + 3 x 160, in all at most 65536 / 128. One has enough as it
-  // is. Whoever transposes needs more than 24, and so do the divisions that say what a piece is.
-  const bool busy = persistent_ || v_t_;
-  const std::int64_t left = warpgroups_ == 3 ? 32 : busy ? 40 : 24, taken = warpgroups_ == 3 ? 160 : busy ? 232 : 240;
+  const auto [left, taken] = roleRegisters(static_cast<int>(warpgroups_), persistent_, v_t_ != nullptr);
   builder_.section();
   role(Role::Producer, "", [&] {
     if (warpgroups_ > 1)

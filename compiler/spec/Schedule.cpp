@@ -120,6 +120,17 @@ Schedule scheduleFromText(std::string_view text) {
   return s;
 }
 
+RoleRegisters roleRegisters(int warpgroups, bool persistent, bool transposes) {
+  // A block has 65536 (FlashAttention-3): 128 x (24 + 2 x 240) or 128 x (32 + 3 x 160). One warpgroup beside the
+  // producer has as many as a thread can name, and takes none. Transposing takes more than 24, and so do the divisions
+  // that say what a piece is.
+  if (warpgroups == 1)
+    return {255, 255};
+  if (warpgroups == 3)
+    return {32, 160};
+  return persistent || transposes ? RoleRegisters{40, 232} : RoleRegisters{24, 240};
+}
+
 std::int64_t sharedBytes(const AttentionSpec& spec, const Schedule& s) {
   return sharedBytes(spec.dtype, spec.head_dim, spec.head_dim_v ? spec.head_dim_v : spec.head_dim, s);
 }
@@ -146,8 +157,7 @@ ConsumerRegisters consumerRegisters(const AttentionSpec& spec, const Schedule& s
   // all of them are alive, else half while the scores turn into them.
   const int out = static_cast<int>(roundUp(head_dim_v, 32)) / 2, scores = s.kv_tile / 2;
   const int weights = scores / (bytes ? 4 : 2) / (s.overlap ? 1 : 2);
-  const int two = bytes || s.persistent ? 232 : 240; // the producer transposes, or divides
-  return {out + scores + weights + 28, s.warps > 8 ? 160 : s.warps > 4 ? two : 255};
+  return {out + scores + weights + 28, roleRegisters(s.warps / 4, s.persistent, bytes).consumers};
 }
 
 namespace {

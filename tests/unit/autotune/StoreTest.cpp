@@ -64,7 +64,7 @@ TEST(Buckets, TwoToTheOctave) {
 
 // What the bucket's record costs at the shapes that share it, against the best there is for each of them.
 TEST(Buckets, RegretBetweenBucketsIsBounded) {
-  const Machine machine = machineFor("sm_90");
+  const Machine machine = machineFor("sm_90a");
   double log_sum = 0, worst = 1, untuned = 0;
   int count = 0;
   std::mt19937 random(300);
@@ -82,7 +82,7 @@ TEST(Buckets, RegretBetweenBucketsIsBounded) {
     const auto choice = adapt(findings(recordOf(spec, bucket, machine, {}, tuning)), bucket, spec, problem, machine);
     ASSERT_TRUE(choice);
     double least = 1e300;
-    for (const Schedule& s : enumerate({spec, target("sm_90"), problem}).feasible)
+    for (const Schedule& s : enumerate({spec, target("sm_90a"), problem}).feasible)
       for (const int splits : splitCounts(spec, problem, s))
         if (problem.q_len == 1 || splits <= 8)
           least = std::min(least, here.truth({s, splits}));

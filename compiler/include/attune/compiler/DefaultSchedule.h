@@ -18,11 +18,18 @@ Schedule defaultSchedule(const AttentionSpec& spec, const Target& target, std::i
 std::int64_t sharedBytes(const AttentionSpec& spec, const Schedule& schedule);
 std::int64_t sharedBytes(DType dtype, std::int64_t head_dim, std::int64_t head_dim_v, const Schedule& schedule);
 
+/// Registers per thread in a kernel with roles: of the producer's warpgroup, and of each that computes.
+struct RoleRegisters {
+  int producer = 0, consumers = 0;
+};
+/// `persistent` and `transposes` say what else the producer does: deal pieces out, transpose V of 8 bits.
+RoleRegisters roleRegisters(int warpgroups, bool persistent, bool transposes);
+
 /// Registers of a consumer's thread in a kernel with roles. Of schedules that need more than there are, ptxas spills
 /// and serialises wgmma; of the others none, as far as tried, but for masks of many terms.
 struct ConsumerRegisters {
   int needed;    ///< accumulators, weights, and 28 for the state of rows, addresses and loops
-  int available; ///< after setmaxnreg: 65536 for the block, less those of its producer
+  int available; ///< as roleRegisters() shares them
 };
 ConsumerRegisters consumerRegisters(const AttentionSpec& spec, const Schedule& schedule);
 
