@@ -121,8 +121,11 @@ Plan Engine::prepare(const AttentionSpec& spec, const Problem& problem, const Pr
                        : provider_->choose(spec, problem, device, options.splits);
   std::optional<ScheduleProvider::Choice> general;
   std::shared_ptr<const CompiledAttention> compiled;
-  if (options.mode == PrepareMode::Background && !(compiled = kernels.find(spec, choice.schedule)))
-    general = schedules::fastest(spec, problem, kernels.schedules(spec), options.splits, device);
+  if (options.mode == PrepareMode::Background) {
+    compiled = kernels.find(spec, choice.schedule);
+    if (!compiled)
+      general = schedules::fastest(spec, problem, kernels.schedules(spec), options.splits, device);
+  }
   if (!compiled) // what is general is loaded: get() neither misses nor compiles
     compiled = kernels.get(spec, general ? general->schedule : choice.schedule, options.mode == PrepareMode::CacheOnly);
 

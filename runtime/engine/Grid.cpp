@@ -21,7 +21,7 @@ LaunchConfig configure(const Manifest& m, const AttentionSpec& spec, const Probl
   const auto term = [&](GridTerm t) -> std::int64_t {
     switch (t) {
     case GridTerm::QTiles: // whole clusters: a block of the last may have no rows
-      return ceilDiv(rows, m.q_tile * m.cluster) * m.cluster;
+      return ceilDiv(rows, std::int64_t{m.q_tile} * m.cluster) * m.cluster;
     case GridTerm::Splits:
       return splits;
     case GridTerm::QHeads:
