@@ -53,7 +53,7 @@ std::string AttentionSuite::check(const Case& c, const Plan& plan) {
     auto& verifier = verifiers_[key];
     if (verifier == nullptr)
       verifier =
-          std::make_unique<autotune::Verifier>(engine_, c.spec, c.problem(), c.spec.varlen ? &c.lengths : nullptr);
+          std::make_unique<autotune::Verifier>(device_, c.spec, c.problem(), c.spec.varlen ? &c.lengths : nullptr);
     known->second = verifier->failure(candidate).value_or("");
   }
   return known->second;

@@ -50,7 +50,9 @@ void printKernels(const CompileReport& report) {
 
 Exit run(const Options& options, bool json) {
   options.dump.check();
-  CompileReport report = lowered(options.spec.resolve(), options.request);
+  CompileRequest request = options.request;
+  request.stages = options.dump.wanted();
+  CompileReport report = lowered(options.spec.resolve(), request);
   build(report);
   const bool to_stdout = !json && !options.dump.wanted();
   if (to_stdout && options.self_contained)

@@ -21,7 +21,7 @@ CompileReport lowered(const AttentionSpec& spec, const CompileRequest& request) 
   const bool decode = request.phase == "decode";
   report.schedule = request.schedule.empty() ? defaultSchedule(spec, to, decode ? 1 : long_prefill, decode)
                                              : scheduleFromText(request.schedule);
-  report.result = compile(spec, report.schedule, to, {.dump_stages = true});
+  report.result = compile(spec, report.schedule, to, {.dump_stages = request.stages});
   for (const KernelSource& kernel : report.result.kernels)
     report.kernels.push_back(
         {.name = kernel.manifest.name, .cuda = kernel.cuda, .shared_bytes = kernel.manifest.shared_bytes});

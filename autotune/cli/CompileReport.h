@@ -15,6 +15,7 @@ struct CompileRequest {
   std::string arch = "sm_80";
   std::string phase = "prefill"; ///< or "decode"
   std::string schedule;          ///< text form; empty: the default one
+  bool stages = false;           ///< keep the IR after each pass, which takes longer than the passes
 };
 
 struct CompiledKernel {
@@ -28,7 +29,7 @@ struct CompileReport {
   AttentionSpec spec;
   std::string arch;
   Schedule schedule;
-  CompileResult result; ///< with its stages
+  CompileResult result;
   std::vector<CompiledKernel> kernels;
 };
 

@@ -62,7 +62,7 @@ Exit run(const std::string& device_name, bool json) {
   progress("lowering and compiling ...");
   std::vector<CompileReport> reports;
   for (const char* phase : {"prefill", "decode"}) {
-    build(reports.emplace_back(lowered(spec, {.arch = device.arch, .phase = phase, .schedule = {}})));
+    build(reports.emplace_back(lowered(spec, {.arch = device.arch, .phase = phase, .schedule = {}, .stages = true})));
     for (const auto& kernel : toJson(reports.back())["kernels"])
       document["kernels"].push_back(kernel);
   }

@@ -105,8 +105,10 @@ Exit run(const Options& options, bool json) {
   Problem problem = options.problem;
   problem.q_total = problem.batch * problem.q_len;
   const autotune::Survey s = surveyOf(spec, problem, options.machine(), options.splits);
-  CompileReport report =
-      lowered(spec, {.arch = s.machine.device.arch, .phase = {}, .schedule = attune::toText(s.chosen.schedule)});
+  CompileReport report = lowered(spec, {.arch = s.machine.device.arch,
+                                        .phase = {},
+                                        .schedule = attune::toText(s.chosen.schedule),
+                                        .stages = options.dump.wanted()});
   const std::string not_built = tryToBuild(report);
   const std::optional<KeyTiles> tiles = keyTilesOf(spec, problem, s.chosen.schedule);
   if (options.dump.wanted())

@@ -18,7 +18,7 @@ Stopwatch eventStopwatch(std::shared_ptr<Device> device) {
 DeviceTimer::DeviceTimer(std::shared_ptr<Device> device, const AttentionSpec& spec, const Problem& problem,
                          const Policy& policy, Stopwatch stopwatch)
     : engine_(device), spec_(spec), problem_(problem), policy_(policy), stopwatch_(std::move(stopwatch)),
-      verifier_(engine_, spec, problem) {
+      verifier_(device, spec, problem) {
   const std::size_t sets = policy.cold_l2 ? coldSets(bytesOf(spec, problem), device->properties()) : 1;
   for (std::size_t n = 0; n < sets; ++n)
     inputs_.push_back(std::make_unique<Inputs>(device, spec, problem));

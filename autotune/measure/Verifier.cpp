@@ -2,6 +2,7 @@
 
 #include "runtime/reference/DeviceTensors.h"
 #include "runtime/reference/Random.h"
+#include "runtime/support/FewMultiprocessors.h"
 
 #include <algorithm>
 #include <functional>
@@ -52,12 +53,15 @@ reference::Lengths smallLengths(const AttentionSpec& spec, const Problem& proble
   return smallLengths(problem, packed ? *packed : uneven);
 }
 
+constexpr int multiprocessors = 3; ///< so that blocks of a persistent grid go from piece to piece
+
 } // namespace
 
-Verifier::Verifier(Engine& engine, const AttentionSpec& spec, const Problem& problem, const reference::Lengths* lengths)
-    : engine_(engine), spec_(spec), lengths_(smallLengths(spec, problem, lengths)),
-      tensors_(reference::randomTensors(spec, lengths_, 1)), exact_(reference::forward(spec, lengths_, tensors_)),
-      plain_(reference::plainForward(spec, lengths_, tensors_)) {}
+Verifier::Verifier(std::shared_ptr<Device> device, const AttentionSpec& spec, const Problem& problem,
+                   const reference::Lengths* lengths)
+    : engine_(std::make_shared<FewMultiprocessors>(std::move(device), multiprocessors)), spec_(spec),
+      lengths_(smallLengths(spec, problem, lengths)), tensors_(reference::randomTensors(spec, lengths_, 1)),
+      exact_(reference::forward(spec, lengths_, tensors_)), plain_(reference::plainForward(spec, lengths_, tensors_)) {}
 
 std::optional<std::string> Verifier::failure(const Candidate& candidate) const {
   const int splits = spec_.batch_invariant || !candidate.schedule.split_kv ? 0 : candidate.splits;

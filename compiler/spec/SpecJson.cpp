@@ -163,6 +163,11 @@ bool readOutputs(const Json& json) {
 
 } // namespace
 
+std::string_view dtypeName(DType dtype) {
+  static const Names<DType> names = dtypeNames();
+  return std::ranges::find(names, dtype, &std::pair<std::string, DType>::second)->first;
+}
+
 std::vector<SpecKey> specKeys() {
   return {
       {"dtype", oneOf(dtypeNames()), "of Q, K, V and O; softmax and sums are fp32"},

@@ -15,7 +15,7 @@ void ClusterBarrier::reset(std::span<const std::unique_ptr<Block>> blocks) {
 
 void ClusterBarrier::arrive(Warp& warp, bool releases) {
   const std::uint32_t thread = warp.thread();
-  if (arrived_[thread])
+  if (waited_[thread] != 0)
     throw Fault{"barrier.cluster.arrive by a warp that has arrived and not waited"};
   arrived_[thread] = true;
   waited_[thread] = phase_ + 1;

@@ -112,7 +112,7 @@ public:
     properties_.name = "emulated " + options.target;
     properties_.arch = options.target;
     properties_.emulated = true;
-    properties_.multiprocessors = options.multiprocessors ? options.multiprocessors : limits_.multiprocessors;
+    properties_.multiprocessors = limits_.multiprocessors;
     properties_.shared_per_block = limits_.shared_per_block;
     properties_.shared_per_multiprocessor = limits_.shared_per_multiprocessor;
     properties_.registers_per_multiprocessor = 65536;
@@ -125,9 +125,13 @@ public:
   DevicePtr allocate(std::size_t bytes, std::string_view name) override { return memory_.allocate(bytes, name); }
   void release(DevicePtr pointer) noexcept override { memory_.release(pointer); }
   void copyToDevice(DevicePtr destination, std::span<const std::byte> source) override {
+    synchronize();
     memory_.write(destination, source);
   }
-  void copyToHost(std::span<std::byte> destination, DevicePtr source) override { memory_.read(destination, source); }
+  void copyToHost(std::span<std::byte> destination, DevicePtr source) override {
+    synchronize();
+    memory_.read(destination, source);
+  }
 
   std::shared_ptr<DeviceKernel> load(const Image& image, std::string_view kernel_name) override {
     if (image.kind != Image::Kind::Ptx)
@@ -146,7 +150,10 @@ public:
     return packTensorMap(tensor);
   }
   void launch(const DeviceKernel& kernel, const LaunchConfig& config, std::span<void* const> arguments, void*) override;
-  void synchronize() override {}
+  void synchronize() override {
+    const std::lock_guard lock(mutex_);
+    written_.clear();
+  }
   Counters counters() const override {
     const std::lock_guard lock(mutex_);
     return counters_;
@@ -162,6 +169,7 @@ private:
   GlobalMemory memory_;
   mutable std::mutex mutex_; ///< launches run one after the other
   Counters counters_;
+  std::vector<DevicePtr> written_; ///< buffers that the last launch wrote, if nobody has waited for it since
 };
 
 void EmulatedDevice::check(const Program& program, const LaunchConfig& config, std::size_t arguments) const {
@@ -240,11 +248,17 @@ void EmulatedDevice::launch(const DeviceKernel& kernel, const LaunchConfig& aske
   const std::lock_guard lock(mutex_);
   counters_.clear();
   const MemoryView view = memory_.view();
-  Launch launch{&program, &view, &memory_, &options_, config, {}};
+  const MemoryView early = view.without(config.overlaps_predecessor ? written_ : std::vector<DevicePtr>{});
+  Launch launch{&program, &view, &early, &memory_, &options_, config, {}};
   launch.parameters.resize(program.parameter_bytes);
   for (std::size_t i = 0; i < arguments.size(); ++i)
     std::memcpy(launch.parameters.data() + program.parameters[i].offset, arguments[i], program.parameters[i].bytes);
-  counters_ = summarize(runBlocks(launch), program, view);
+  written_.clear();
+  const Tally tally = runBlocks(launch);
+  for (std::size_t n = 0; n < view.size(); ++n)
+    if (tally.writes[n].bytes != 0)
+      written_.push_back(view[n].base);
+  counters_ = summarize(tally, program, view);
 }
 
 } // namespace

@@ -11,11 +11,12 @@ namespace attune::emulator {
 struct Options {
   std::string target = "sm_80"; ///< whose limits it has, and the newest PTX target that it loads
   std::uint64_t seed = 0;       ///< of poison, of warp order and of when copies land: same seed, same run
-  int multiprocessors = 0;      ///< how many it says it has; 0: the target's
   unsigned threads = 0;         ///< host threads; 0: one per core
   bool random_landing = false;  ///< asynchronous copies land at a random legal moment instead of the latest
   bool counters = true;         ///< account for memory traffic and bank conflicts too; instructions always are
-  bool check_races = false;     ///< report shared memory that two warps touch with no barrier in between
+  bool lowest_leader =
+      false;                ///< elect.sync takes the lowest lane, as GPUs do and some kernels rely on; else the seed's
+  bool check_races = false; ///< report shared memory that two warps touch with no barrier in between
   std::uint64_t max_instructions = 1ull << 40; ///< of one block, before it counts as hanging
 };
 

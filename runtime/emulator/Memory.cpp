@@ -22,6 +22,17 @@ std::size_t MemoryView::find(DevicePtr address, std::size_t length) const {
   return static_cast<std::size_t>(after - buffers_.begin()) - 1;
 }
 
+MemoryView MemoryView::without(std::span<const DevicePtr> bases) const {
+  std::vector<std::shared_ptr<Buffer>> buffers = buffers_;
+  for (auto& buffer : buffers)
+    if (std::ranges::find(bases, buffer->base) != bases.end()) {
+      auto empty = std::make_shared<Buffer>();
+      empty->name = buffer->name, empty->base = buffer->base;
+      buffer = std::move(empty);
+    }
+  return MemoryView(std::move(buffers));
+}
+
 DevicePtr GlobalMemory::allocate(std::size_t bytes, std::string_view name) {
   auto buffer = std::make_shared<Buffer>();
   buffer->name = name;

@@ -38,6 +38,8 @@ public:
   std::size_t find(DevicePtr address, std::size_t length) const;
   const Buffer& operator[](std::size_t index) const { return *buffers_[index]; }
   std::size_t size() const { return buffers_.size(); }
+  /// The same, with nothing in the buffers that begin at `bases`.
+  MemoryView without(std::span<const DevicePtr> bases) const;
 
 private:
   std::vector<std::shared_ptr<Buffer>> buffers_;

@@ -19,6 +19,7 @@ void Warp::reset(Block& home, unsigned which, std::uint32_t lanes) {
   meeting_ = ~0u;
   others_.clear();
   async.reset();
+  memory = home.launch.early;
   recent = 0;
   clock = 0;
   retries_ = 0;

@@ -79,10 +79,11 @@ public:
   const Program* program = nullptr;
   AsyncQueue async;
   State state = State::Done;
-  Wait wait;               ///< of a blocked warp
-  unsigned index = 0;      ///< in the block
-  std::size_t recent = 0;  ///< buffer of the last global access
-  std::uint64_t clock = 0; ///< instructions run so far
+  Wait wait;                          ///< of a blocked warp
+  unsigned index = 0;                 ///< in the block
+  const MemoryView* memory = nullptr; ///< what it sees of the launch's
+  std::size_t recent = 0;             ///< buffer of the last global access
+  std::uint64_t clock = 0;            ///< instructions run so far
 
 private:
   struct Group {

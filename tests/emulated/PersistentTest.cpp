@@ -1,5 +1,6 @@
 // Blocks that take turns at several tiles of rows: more pieces than multiprocessors, so that each block has some.
 #include "runtime/emulator/EmulatedDevice.h"
+#include "runtime/support/FewMultiprocessors.h"
 #include "runtime/toolchain/Toolchain.h"
 #include "tests/support/Harness.h"
 
@@ -139,7 +140,8 @@ TEST(Persistent, ReadsWhatTheTilesNeed) {
 TEST(Persistent, AsManyBlocksAsMultiprocessors) {
   const AttentionSpec spec = gqaSpec(64);
   for (const int multiprocessors : {3, 100}) {
-    Engine engine(emulator::makeEmulatedDevice({.target = "sm_90a", .multiprocessors = multiprocessors}));
+    Engine engine(
+        std::make_shared<FewMultiprocessors>(emulator::makeEmulatedDevice({.target = "sm_90a"}), multiprocessors));
     const Plan plan = engine.prepare(spec, {.batch = 2, .q_len = 200, .kv_len = 200}, {.schedule = persistent(4, 64)});
     const Dim3 grid = plan.kernels().front().grid;
     EXPECT_EQ(grid.x, std::min(multiprocessors, 4 * 4 * 2)) << "4 tiles of rows, 4 heads, 2 sequences";

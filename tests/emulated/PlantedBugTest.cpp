@@ -31,6 +31,15 @@ class PlantedBug : public testing::TestWithParam<Bug> {};
 
 TEST_P(PlantedBug, IsFound) { expectFound(pipelined(), GetParam()); }
 
+TEST(PlantedBug, TheCombineKernelWaitsForNobody) {
+  if (!roles())
+    GTEST_SKIP() << "kernels overlap from sm_90 on";
+  Case c{.spec = gqaSpec(64), .lengths = reference::Lengths::dense(1, 1, 600), .splits = 3};
+  c.spec.causal = Causal::BottomRight;
+  expectNothingFound(c);
+  expectFound(c, {"", "grid::wait_for_previous();", 0, ""});
+}
+
 constexpr const char* wait = "cp_async::wait<2>();";
 constexpr const char* sync = "block::sync();";
 constexpr const char* k_stage = "mm_ABt(scores, q_smem, k_smem[ring(j)])";

@@ -55,8 +55,8 @@ inline void expectFound(const Case& c, const Bug& bug) {
   bool applied = false;
   const std::string what = found(c, [&](const std::string&, const std::string& cuda) {
     const std::string wrong = planted(cuda, bug);
-    applied = !wrong.empty();
-    return applied ? wrong : cuda;
+    applied |= !wrong.empty(); // in one of its kernels
+    return wrong.empty() ? cuda : wrong;
   });
   ASSERT_TRUE(applied) << "the kernel does not say '" << bug.text << "' " << bug.nth + 1 << " times";
   EXPECT_NE(what, "");

@@ -4,6 +4,7 @@
 #include "tests/support/Harness.h"
 
 #include "runtime/emulator/EmulatedDevice.h"
+#include "runtime/support/FewMultiprocessors.h"
 
 #include <cmath>
 #include <cstdlib>
@@ -73,8 +74,8 @@ TEST(Agreement, OfTheDeviceAndTheEmulatedOne) {
     const reference::Tensors tensors = tensorsOf(c);
     const Result here = run(c, tensors);
     const Result emulated =
-        runOn(emulator::makeEmulatedDevice(
-                  {.target = testTarget(), .seed = 77, .multiprocessors = same_bits ? 0 : here_is.multiprocessors}),
+        runOn(std::make_shared<FewMultiprocessors>(emulator::makeEmulatedDevice({.target = testTarget(), .seed = 77}),
+                                                   here_is.multiprocessors),
               c, tensors);
     ASSERT_EQ(here.splits, emulated.splits); // of the same kernels
     constexpr float bf16_ulp = 0x1p-8f;

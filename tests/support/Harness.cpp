@@ -1,7 +1,7 @@
 #include "tests/support/Harness.h"
 
 #include "runtime/emulator/EmulatedDevice.h"
-#include "runtime/support/ForwardingDevice.h"
+#include "runtime/support/FewMultiprocessors.h"
 #include "runtime/toolchain/Toolchain.h"
 
 #include <cstdlib>
@@ -52,11 +52,8 @@ private:
 std::shared_ptr<Device> deviceOf(const Case& c) {
   const char* name = std::getenv("ATTUNE_TEST_DEVICE");
   if (name == nullptr || std::string_view(name).starts_with("emulated"))
-    return emulator::makeEmulatedDevice({.target = testTarget(),
-                                         .seed = c.seed,
-                                         .multiprocessors = c.multiprocessors,
-                                         .random_landing = c.random_landing,
-                                         .check_races = c.check_races});
+    return emulator::makeEmulatedDevice(
+        {.target = testTarget(), .seed = c.seed, .random_landing = c.random_landing, .check_races = c.check_races});
   static const std::shared_ptr<Device> gpu = openDevice(name);
   return gpu;
 }
@@ -71,7 +68,8 @@ Result run(const Case& c, const reference::Tensors& tensors, const Mutation& mut
 
 Result runOn(const std::shared_ptr<Device>& on, const Case& c, const reference::Tensors& tensors,
              const Mutation& mutation) {
-  const auto device = std::make_shared<HarnessDevice>(on);
+  const auto device = std::make_shared<HarnessDevice>(
+      c.multiprocessors ? std::make_shared<FewMultiprocessors>(on, c.multiprocessors) : on);
   Engine engine(device, costModel());
   const Plan plan =
       engine.prepare(c.spec, reference::problemOf(c.lengths), {.schedule = c.schedule, .splits = c.splits});

@@ -24,7 +24,7 @@ struct Case {
   std::optional<Schedule> schedule;
   std::uint64_t seed = 1;      ///< of tensors and device
   bool random_landing = false; ///< of copies: at a random legal moment instead of the latest
-  int multiprocessors = 0;     ///< of the device; 0: as many as the target has
+  int multiprocessors = 0;     ///< that the device says it has; 0: as it is
   bool check_races = false;    ///< shared memory that two warps touch with no barrier in between is an error
 };
 

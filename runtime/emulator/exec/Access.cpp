@@ -92,13 +92,24 @@ void parameterLane(Warp& warp, unsigned lane, std::uint64_t offset, unsigned byt
   access.host[lane] = const_cast<std::byte*>(parameters.data()) + offset; // a read: nobody writes through it
 }
 
+} // namespace
+
+std::string describeGlobal(const Warp& warp, std::uint64_t address) {
+  const Launch& launch = warp.block->launch;
+  const bool early = warp.memory != launch.memory && launch.memory->find(address, 1) != MemoryView::nowhere;
+  return launch.global->describe(address) +
+         (early ? ", which the kernel before this one may still be writing: griddepcontrol.wait comes first" : "");
+}
+
+namespace {
+
 void globalLane(Warp& warp, unsigned lane, std::uint64_t address, unsigned bytes, Direction direction, Access& access) {
   const Launch& launch = warp.block->launch;
-  const MemoryView& memory = *launch.memory;
+  const MemoryView& memory = *warp.memory;
   if (warp.recent >= memory.size() || !memory[warp.recent].contains(address, bytes)) {
     warp.recent = memory.find(address, bytes);
     if (warp.recent == MemoryView::nowhere)
-      stray(lane, address, bytes, direction, launch.global->describe(address));
+      stray(lane, address, bytes, direction, describeGlobal(warp, address));
   }
   const Buffer& buffer = memory[warp.recent];
   if (misaligned(address, bytes) || (buffer.read_only && direction != Direction::Read))
@@ -133,7 +144,7 @@ bool place(std::byte* data, std::size_t stride, std::uint64_t base, std::uint64_
 
 /// All lanes in one buffer, which `warp.recent` becomes; true also of the direction.
 bool placeInOneBuffer(Warp& warp, unsigned bytes, Direction direction, Access& access) {
-  const MemoryView& memory = *warp.block->launch.memory;
+  const MemoryView& memory = *warp.memory;
   const std::uint64_t first = access.address[std::countr_zero(warp.exec)];
   if (warp.recent >= memory.size() || !memory[warp.recent].contains(first, bytes)) {
     const std::size_t found = memory.find(first, bytes);
@@ -158,7 +169,7 @@ void account(Warp& warp, std::size_t buffer, unsigned bytes, Direction direction
 
 /// Bytes and sectors of each of the buffers that the warp touched.
 void accountGlobal(Warp& warp, unsigned bytes, Direction direction, const Access& access) {
-  const MemoryView& memory = *warp.block->launch.memory;
+  const MemoryView& memory = *warp.memory;
   std::uint32_t left = warp.exec;
   while (left != 0) {
     const auto first = static_cast<unsigned>(std::countr_zero(left));

@@ -1,4 +1,5 @@
 #include "runtime/emulator/TensorMaps.h"
+#include "runtime/emulator/exec/Access.h"
 #include "runtime/emulator/exec/BulkDecode.h"
 #include "runtime/emulator/exec/BulkReductions.h"
 #include "runtime/emulator/exec/SharedPlaces.h"
@@ -23,11 +24,11 @@ TiledTensor mapAt(const Warp& warp, std::uint64_t address) {
       throw Fault{"a tensor map beyond the kernel's parameters"};
     return unpackTensorMap(launch.parameters.data() + (address - param_window));
   }
-  const std::size_t buffer = launch.memory->find(address, sizeof(TensorMap));
+  const std::size_t buffer = warp.memory->find(address, sizeof(TensorMap));
   if (buffer == MemoryView::nowhere)
     throw Fault{"a tensor map that is neither in the kernel's parameters nor in global memory (is the parameter "
                 "__grid_constant__?)"};
-  const Buffer& holder = (*launch.memory)[buffer];
+  const Buffer& holder = (*warp.memory)[buffer];
   return unpackTensorMap(holder.data.get() + (address - holder.base));
 }
 
@@ -57,12 +58,11 @@ BulkBox plainBox(const Warp& warp, std::uint32_t offset, std::uint64_t address, 
   if (bytes == 0 || bytes % 16 != 0 || offset % 16 != 0 || address % 16 != 0)
     throw Fault{"a bulk copy of " + std::to_string(bytes) + " bytes, offset " + std::to_string(offset) +
                 " of shared memory, address " + std::to_string(address) + ": all must be multiples of 16"};
-  const Launch& launch = warp.block->launch;
-  const std::size_t buffer = launch.memory->find(address, bytes);
-  if (buffer == MemoryView::nowhere || (writes && (*launch.memory)[buffer].read_only))
+  const std::size_t buffer = warp.memory->find(address, bytes);
+  if (buffer == MemoryView::nowhere || (writes && (*warp.memory)[buffer].read_only))
     throw Fault{"a bulk copy of " + std::to_string(bytes) +
-                " bytes is not inside one buffer that allows it: it begins " + launch.global->describe(address)};
-  const Buffer& holder = (*launch.memory)[buffer];
+                " bytes is not inside one buffer that allows it: it begins " + describeGlobal(warp, address)};
+  const Buffer& holder = (*warp.memory)[buffer];
   rows.push_back({buffer, address, bytes});
   BulkBox box;
   box.offset = offset, box.bytes = bytes;
@@ -96,7 +96,7 @@ Transfer transferOf(Warp& warp, const Instr& instr, const BulkForm& form, unsign
     for (unsigned i = 0; i < form.rank; ++i)
       coordinates[i] = warp.read<std::int32_t>(instr.op[form.coordinates + i])[lane];
     made.reduction = form.operation.empty() ? nullptr : reductionOf(tensor.element, form.operation);
-    made.box = boxOf(tensor, {coordinates, form.rank}, offset, *launch.memory, *launch.global, made.rows);
+    made.box = boxOf(tensor, {coordinates, form.rank}, offset, *warp.memory, *launch.global, made.rows);
     return made;
   }
   const std::uint32_t bytes = warp.read<std::uint32_t>(instr.op[form.size])[lane];

@@ -143,6 +143,17 @@ void decodeNothing(Decode& decode) {
   decode.handler(&nothing, Class::Other);
 }
 
+/// Programmatic dependent launch. Blocks may be here before the kernel ahead has written its last; after .wait they see
+/// what it wrote. When it lets them start (.launch_dependents) changes nothing of that.
+void seeWhole(Warp& warp, const Instr&) { warp.memory = warp.block->launch.memory; }
+
+void decodeGridDependency(Decode& decode) {
+  const bool waits = decode.take("wait");
+  if (!waits && !decode.take("launch_dependents"))
+    decode.unsupported("this form");
+  decode.handler(waits ? &seeWhole : &nothing, Class::Other);
+}
+
 void trap(Warp&, const Instr&) { throw Fault{"the kernel executed trap"}; }
 
 } // namespace
@@ -164,9 +175,10 @@ void addControlRules(Rules& rules) {
     decode.take("uni");
     decode.decoder.returnFrom(decode);
   };
+  rules["griddepcontrol"] = &decodeGridDependency;
   rules["exit"] = [](Decode& decode) { decode.handler(&exec::exit, Class::Branch); };
   rules["trap"] = rules["brkpt"] = [](Decode& decode) { decode.handler(&trap, Class::Other); };
-  for (const char* opcode : {"membar", "nanosleep", "griddepcontrol", "pmevent"})
+  for (const char* opcode : {"membar", "nanosleep", "pmevent"})
     rules[opcode] = &decodeNothing;
 }
 

@@ -103,8 +103,6 @@ Handler productOf(bool bfloat, bool half_sum) {
 
 namespace attune::emulator {
 
-void addMatrixRules(Rules& rules) {
-  rules["mma"] = &exec::decodeMultiply;
-}
+void addMatrixRules(Rules& rules) { rules["mma"] = &exec::decodeMultiply; }
 
 } // namespace attune::emulator

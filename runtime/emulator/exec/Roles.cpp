@@ -6,8 +6,9 @@ namespace attune::emulator::exec {
 
 namespace {
 
-/// op: leader, predicate, membermask. PTX leaves open which lane leads; GPUs take the lowest, and public kernels rely
-/// on it (FlashAttention-3 lets thread 0 arrive for what the elected lane copies).
+/// op: leader, predicate, membermask. PTX leaves open which lane leads, as long as it is always the same one: the seed
+/// decides. GPUs take the lowest, and public kernels rely on it (FlashAttention-3 lets thread 0 arrive for what the
+/// elected lane copies): Options::lowest_leader.
 void elect(Warp& warp, const Instr& instr) {
   const auto first = static_cast<unsigned>(std::countr_zero(warp.exec));
   const std::uint32_t members = warp.read<std::uint32_t>(instr.op[2])[first];
@@ -15,7 +16,13 @@ void elect(Warp& warp, const Instr& instr) {
     throw Fault{"a lane that is not in its own membermask", static_cast<int>(first)};
   if (!warp.converge(members))
     return;
-  const auto leader = static_cast<std::uint32_t>(std::countr_zero(warp.exec & members));
+  std::uint32_t chosen = warp.exec & members;
+  if (const Options& options = *warp.block->launch.options; !options.lowest_leader) {
+    Random choice{options.seed ^ members};
+    for (std::uint32_t skip = choice.below(static_cast<std::uint32_t>(std::popcount(chosen))); skip != 0; --skip)
+      chosen &= chosen - 1;
+  }
+  const auto leader = static_cast<std::uint32_t>(std::countr_zero(chosen));
   forLanes<std::uint32_t>(warp, instr.op[0], [=](unsigned) { return leader; });
   warp.setPredicate(instr.op[1], 1u << leader);
 }

@@ -28,7 +28,7 @@ std::span<const std::byte> memoryAt(const Warp& warp, unsigned lane, std::uint64
   }
   if (address - shared_window < window_bytes)
     return tail(warp.block->shared, warp.block->shared_bytes, address - shared_window);
-  const MemoryView& memory = *warp.block->launch.memory;
+  const MemoryView& memory = *warp.memory;
   const std::size_t which = memory.find(address, 1);
   if (which == MemoryView::nowhere)
     return {};

@@ -58,6 +58,9 @@ TEST(Cluster, PlantedBugsAreFound) {
       HasSubstr("race on shared memory"));
   EXPECT_THAT(error(replaced(exchange, "barrier.cluster.arrive.release.aligned;\n", "")),
               HasSubstr("that has not arrived"));
+  EXPECT_THAT(error(replaced(exchange, "barrier.cluster.arrive.relaxed.aligned; barrier.cluster.wait.aligned;",
+                             "barrier.cluster.arrive.relaxed.aligned;")),
+              HasSubstr("a warp that has arrived and not waited"));
   EXPECT_THAT(
       error(replaced(exchange, "mapa.shared::cluster.u32 %r5, %r4, %r3;", "mapa.shared::cluster.u32 %r5, %r4, 4;")),
       HasSubstr("mapa to rank 4 of a cluster of 4"));

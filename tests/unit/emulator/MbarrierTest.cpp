@@ -2,6 +2,8 @@
 
 #include "tests/unit/emulator/Hopper.h"
 
+#include <set>
+
 namespace attune::emulator {
 namespace {
 
@@ -176,10 +178,25 @@ TEST(Mbarrier, ArrivesWhenCopiesHaveLanded) {
   EXPECT_THAT(harness.download<unsigned>(out, 32), testing::Each(42u));
 }
 
-TEST(Roles, ElectsTheLowestLane) {
+TEST(Roles, ElectsOneLane) {
+  std::set<unsigned> leaders;
+  for (std::uint64_t seed = 0; seed < 16; ++seed) {
+    const auto got =
+        results("elect.sync %r3|%q1, 0xffffffff; mov.u32 %r9, %r3; @%q1 add.u32 %r9, %r9, 100;", 32, hopper(seed));
+    const unsigned leader = got[0] % 100;
+    for (unsigned lane = 0; lane < 32; ++lane)
+      ASSERT_EQ(got[lane], lane == leader ? leader + 100 : leader);
+    leaders.insert(leader);
+  }
+  EXPECT_GT(leaders.size(), 4u) << "PTX does not say which lane it is";
+}
+
+TEST(Roles, ElectsTheLowestLaneWhereThatIsAskedFor) {
+  Options options = hopper(3);
+  options.lowest_leader = true;
   const auto got = results("setp.lt.u32 %q2, %r0, 5; @%q2 bra END; elect.sync %r3|%q1, 0xffffffe0; mov.u32 %r9, %r3; "
                            "@%q1 add.u32 %r9, %r9, 100; END:",
-                           32);
+                           32, options);
   for (unsigned lane = 0; lane < 32; ++lane)
     ASSERT_EQ(got[lane], lane < 5 ? 0u : lane == 5 ? 105u : 5u);
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace [[gnu::visibility("default")]] attune {
@@ -12,6 +13,8 @@ enum class DType {
   BF16,
   E4M3, ///< 8-bit floats with a factor per batch entry and kv head; O is bf16
 };
+
+std::string_view dtypeName(DType dtype); ///< "fp16", "bf16", "fp8_e4m3"
 
 /// What O is stored as.
 constexpr DType outputType(DType dtype) { return dtype == DType::E4M3 ? DType::BF16 : dtype; }
