@@ -17,8 +17,8 @@ namespace {
 
 std::string titleOf(const Record& r) {
   const AttentionSpec& s = r.spec;
-  return fmt::format("{} {}/{} heads, head dim {}, {}, {}, {}", dtypeName(s.dtype), s.q_heads, s.kv_heads,
-                     s.head_dim, schedules::toText(r.shape), r.device_class, schedules::toText(r.effort));
+  return fmt::format("{} {}/{} heads, head dim {}, {}, {}, {}", dtypeName(s.dtype), s.q_heads, s.kv_heads, s.head_dim,
+                     schedules::toText(r.shape), r.device_class, schedules::toText(r.effort));
 }
 
 std::filesystem::path checkedFolder(const std::filesystem::path& folder) {

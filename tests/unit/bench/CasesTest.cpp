@@ -103,9 +103,9 @@ TEST(Varlen, LengthsAreSkewed) {
 }
 
 TEST(Varlen, IsVerifiedAsPackedSequences) {
-  Engine engine(openDevice("emulated"));
+  const auto device = openDevice("emulated");
   for (const Case& c : casesOf("varlen")) {
-    const reference::Lengths small = autotune::Verifier(engine, c.spec, c.problem(), &c.lengths).lengths();
+    const reference::Lengths small = autotune::Verifier(device, c.spec, c.problem(), &c.lengths).lengths();
     ASSERT_EQ(small.batch(), 5) << c.name;
     int empty = 0, longest = 0, shortest = 1 << 20;
     for (int b = 0; b < small.batch(); ++b) {
