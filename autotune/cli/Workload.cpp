@@ -14,7 +14,7 @@ namespace attune::cli {
 
 namespace {
 
-const char* dtypeName(DType dtype) { return dtype == DType::E4M3 ? "F8_E4M3" : dtype == DType::BF16 ? "BF16" : "F16"; }
+const char* storedName(DType dtype) { return dtype == DType::E4M3 ? "F8_E4M3" : dtype == DType::BF16 ? "BF16" : "F16"; }
 
 [[noreturn]] void invalid(const StoredTensor& tensor, const std::string& rule, const std::string& remedy) {
   throw UserError(UserError::Kind::Invalid,
@@ -38,8 +38,8 @@ std::size_t fileRow(const AttentionSpec& spec, const FileShape& shape, int heads
 const StoredTensor& checked(const SafetensorsFile& file, const AttentionSpec& spec, const char* name, int heads,
                             int head_dim, FileShape& shape) {
   const StoredTensor& tensor = file.at(name);
-  if (tensor.dtype != dtypeName(spec.dtype))
-    invalid(tensor, fmt::format("the spec's dtype is {}", dtypeName(spec.dtype)),
+  if (tensor.dtype != storedName(spec.dtype))
+    invalid(tensor, fmt::format("the spec's dtype is {}", storedName(spec.dtype)),
             "convert the tensor or change the spec");
   const bool bhsd = spec.layout == Layout::Bhsd && !spec.varlen;
   const std::size_t rank = spec.varlen ? 3 : 4, head_axis = bhsd ? 1 : rank - 2;
@@ -167,7 +167,7 @@ void saveResult(const Workload& workload, const std::vector<float>& o, const std
     o_shape = {total, spec.q_heads, head_dim_v}, lse_shape = {spec.q_heads, total};
   else if (spec.layout == Layout::Bhsd)
     o_shape = {shape.batch, spec.q_heads, shape.length, head_dim_v};
-  std::vector<StoredTensor> tensors{{"o", dtypeName(dtype), o_shape, elements}};
+  std::vector<StoredTensor> tensors{{"o", storedName(dtype), o_shape, elements}};
   if (spec.lse)
     tensors.push_back({"lse", "F32", lse_shape, std::as_bytes(std::span(lse))});
   writeSafetensors(path, tensors);
