@@ -84,6 +84,11 @@ Schedule scheduleFromText(std::string_view text) {
                    .ping_pong = values["ping_pong"] != 0,
                    .persistent = values["persistent"] != 0,
                    .cluster = values.contains("cluster") ? values["cluster"] : 1};
+  validate(s);
+  return s;
+}
+
+void validate(const Schedule& s) {
   if (s.warps < 1 || s.warps > 16)
     invalid(fmt::format("warps={}", s.warps), "a block has 1 to 16 warps", "use 4");
   if (s.q_tile < 16 || s.q_tile > 512 || s.q_tile % (16 * s.warps) != 0)
@@ -117,7 +122,6 @@ Schedule scheduleFromText(std::string_view text) {
     invalid("cluster=2", "a persistent grid deals its pieces to single blocks", "drop it, or persistent=1");
   if (s.ping_pong && (s.warps < 8 || !s.overlap))
     invalid("ping_pong=1", "two or three warpgroups whose products overlap take turns", "use warps=8 overlap=1");
-  return s;
 }
 
 RoleRegisters roleRegisters(int warpgroups, bool persistent, bool transposes) {

@@ -57,7 +57,7 @@ Choice untuned(const AttentionSpec& spec, const Problem& problem, const DevicePr
 
 ScheduleProvider::Choice pinned(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule, int splits,
                                 const DeviceProperties& device) {
-  scheduleFromText(toText(schedule)); // a struct can say what no text could
+  validate(schedule);
   if (!schedule.split_kv && splits > 1)
     throw UserError(UserError::Kind::Invalid, "splits " + std::to_string(splits), "the schedule does not split",
                     "use a schedule with split_kv=1, or none");

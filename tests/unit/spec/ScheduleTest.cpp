@@ -124,5 +124,11 @@ TEST(DefaultSchedule, UnsetValueHeadDimMeansHeadDim) {
   EXPECT_EQ(sharedBytes(spec(8, 8, 192, 0), {}), sharedBytes(spec(8, 8, 192, 192), {}));
 }
 
+TEST(Schedule, AStructObeysTheRulesOfItsText) { // which leaves out the fields of roles where there are none
+  EXPECT_EQ(refusal([] { validate(Schedule{.overlap = true}); }),
+            "invalid: overlap=1: it is about a kernel with roles; add warp_specialized=1");
+  EXPECT_EQ(refusal([] { validate(Schedule{}); }), "");
+}
+
 } // namespace
 } // namespace attune

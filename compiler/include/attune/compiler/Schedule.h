@@ -32,5 +32,7 @@ std::string toText(const Schedule& schedule);
 std::string inWords(const Schedule& schedule);
 /// Throws UserError for an unknown or missing field or a value that breaks a rule. Fields of roles may be missing: 0.
 Schedule scheduleFromText(std::string_view text);
+/// Throws UserError if a value breaks a rule, or two break one together.
+void validate(const Schedule& schedule);
 
 } // namespace attune
