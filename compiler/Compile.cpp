@@ -2,6 +2,7 @@
 
 #include "attune/compiler/DefaultSchedule.h"
 #include "attune/compiler/Error.h"
+#include "attune/compiler/SpecJson.h"
 #include "compiler/emit/CudaPrinter.h"
 #include "compiler/frontend/SpecToAttn.h"
 #include "compiler/passes/Pipeline.h"
@@ -124,6 +125,7 @@ void checkFits(attn::ForwardOp forward, const AttentionSpec& spec, const Schedul
 CompileResult compile(const AttentionSpec& spec, const Schedule& schedule, const Target& target,
                       const CompileOptions& options) {
   auto start = std::chrono::steady_clock::now();
+  validate(spec), validate(schedule);
   checkSupported(spec.dtype, target);
   CompileResult result;
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED); // own context per call: nothing is shared
