@@ -88,21 +88,23 @@ def flex(case, extra, compiled=True):
 
 
 def flash(module, case, extra):
-    """FlashAttention 2 (flash_attn) and 3 (flash_attn_interface): one interface."""
+    """FlashAttention 2 (flash_attn), 3 (flash_attn_interface) and 4 (flash_attn.cute): one interface, nearly."""
     import importlib
     fa = importlib.import_module(module)
     f = features(case)
-    refuse(f, "sink")
-    if module == "flash_attn":
-        refuse(f, "fp8")
+    newest = module == "flash_attn.cute"
+    refuse(f, *([] if newest else ["sink"]), *([] if module == "flash_attn_interface" else ["fp8"]))
+    unlimited = None if newest else -1
     descales = {name: extra["tensors"][name] for name in ("q_descale", "k_descale", "v_descale")} if f["fp8"] else {}
     options = {**descales, "causal": f["causal"], "softcap": f["softcap"], "softmax_scale": f["scale"],
-               "window_size": (-1 if f["left"] is None else f["left"], -1 if f["right"] is None else f["right"])}
+               "window_size": (unlimited if f["left"] is None else f["left"], unlimited if f["right"] is None else f["right"])}
+    if f["sink"]:
+        options["learnable_sink"] = extra["tensors"]["sink"].to(torch.bfloat16)
     first = lambda result: result[0] if isinstance(result, tuple) else result
     if f["varlen"]:
         cu_q, cu_k = (torch.tensor(extra[name], dtype=torch.int32, device=extra["device"]) for name in ("cu_seqlens_q", "cu_seqlens_k"))
-        return lambda q, k, v: first(fa.flash_attn_varlen_func(q, k, v, cu_q, cu_k, max_seqlen_q=case["q_len"], max_seqlen_k=case["kv_len"], **options))
-    if f["one_token"]:
+        return lambda q, k, v: first(fa.flash_attn_varlen_func(q, k, v, cu_seqlens_q=cu_q, cu_seqlens_k=cu_k, max_seqlen_q=case["q_len"], max_seqlen_k=case["kv_len"], **options))
+    if f["one_token"] and not newest:
         return lambda q, k, v: first(fa.flash_attn_with_kvcache(q, k, v, cache_seqlens=case["kv_len"], **options))
     return lambda q, k, v: first(fa.flash_attn_func(q, k, v, **options))
 
@@ -148,6 +150,6 @@ def xformers(case, extra):
 
 PEERS = {
     "sdpa-flash": functools.partial(sdpa, "FLASH_ATTENTION"), "sdpa-cudnn": functools.partial(sdpa, "CUDNN_ATTENTION"), "sdpa-efficient": functools.partial(sdpa, "EFFICIENT_ATTENTION"),
-    "flex": flex, "flash-attention-3": functools.partial(flash, "flash_attn_interface"), "flash-attention-2": functools.partial(flash, "flash_attn"),
+    "flex": flex, "flash-attention-4": functools.partial(flash, "flash_attn.cute"), "flash-attention-3": functools.partial(flash, "flash_attn_interface"), "flash-attention-2": functools.partial(flash, "flash_attn"),
     "flashinfer": flashinfer, "xformers": xformers,
 }

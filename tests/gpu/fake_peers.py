@@ -78,6 +78,21 @@ def flash_attention_3():
     return locals()
 
 
+def flash_attention_4():
+    def flash_attn_func(q, k, v, qv=None, gather_kv_indices=None, softmax_scale=None, causal=False, window_size=(None, None), learnable_sink=None, softcap=0.0, num_splits=1, pack_gqa=None,
+                        deterministic=False, score_mod=None, score_mod_bwd=None, mask_mod=None, return_lse=False):
+        if learnable_sink is not None:
+            raise NotImplementedError("a stand-in has no sinks")
+        left, right = (-1 if side is None else side for side in window_size)
+        return attend(q, k, v, softmax_scale, causal, left, right, softcap), None
+
+    def flash_attn_varlen_func(q, k, v, qv=None, cu_seqlens_q=None, cu_seqlens_k=None, max_seqlen_q=None, max_seqlen_k=None, softmax_scale=None, causal=False, window_size=(None, None),
+                               learnable_sink=None, softcap=0.0, num_splits=1, pack_gqa=None, deterministic=False, return_lse=False):
+        left, right = (-1 if side is None else side for side in window_size)
+        return packed(q, k, v, cu_seqlens_q, cu_seqlens_k, scale=softmax_scale, causal=causal, left=left, right=right, softcap=softcap), None
+    return locals()
+
+
 def flashinfer():
     class BatchDecodeWithPagedKVCacheWrapper:
         def __init__(self, float_workspace_buffer, kv_layout="NHD", use_cuda_graph=False, use_tensor_cores=False):
@@ -128,6 +143,8 @@ def install():
         vars(sys.modules[name]).update(content)
     module("flash_attn", flash_attention_2())
     module("flash_attn_interface", flash_attention_3())
+    module("flash_attn.cute", flash_attention_4())
+    sys.modules["flash_attn"].cute = sys.modules["flash_attn.cute"]
     module("flashinfer", flashinfer())
     module("xformers", {})
     module("xformers.ops", xformers_ops())
