@@ -198,7 +198,7 @@ std::function<Exit()> defineCache(CLI::App& app, const bool& json) {
       "\nThe cache is below $ATTUNE_CACHE_DIR, else $XDG_CACHE_HOME/attune, else ~/.cache/attune. Damaged entries "
       "are never used;\nverify exits with 6 if there is one.\n\nExamples:\n  attune cache list --json\n"
       "  attune cache export model.attune\n  attune cache merge node1/cache node2/cache\n"
-      "  attune cache show qwen");
+      "  attune cache show sm_90a");
   return [options, &json] { return run(*options, json); };
 }
 

@@ -77,6 +77,7 @@ Exit run(const TuneOptions& options, bool json) {
   const auto count = [&](auto&& is) { return static_cast<std::size_t>(std::ranges::count_if(outcomes, is)); };
   const std::size_t failed = count([](const TuneOutcome& o) { return !o.error.empty(); });
   const std::size_t whole = count([](const TuneOutcome& o) { return o.record && o.record->complete; });
+  const std::size_t lost = count([](const TuneOutcome& o) { return !o.kept; });
   const bool interrupted = Interrupt::requested(), all = whole + failed == items.size();
   if (!tuning.notMeasured().empty())
     progress(tuning.notMeasured());
@@ -87,7 +88,8 @@ Exit run(const TuneOptions& options, bool json) {
                                {"done", whole},
                                {"known", count([](const TuneOutcome& o) { return o.known; })},
                                {"failed", failed},
-                               {"ok", all && failed == 0},
+                               {"not_kept", lost},
+                               {"ok", all && failed == 0 && lost == 0},
                                {"entries", nlohmann::json::array()}};
     if (!tuning.notMeasured().empty())
       document["not_measured"] = tuning.notMeasured();
@@ -101,11 +103,14 @@ Exit run(const TuneOptions& options, bool json) {
   }
   if (!all)
     progress(fmt::format("{} of {} items are done; the same command takes up the rest", whole, items.size()));
+  if (lost)
+    progress(fmt::format("{} of {} records are lost, for the cache takes no entries; see `attune cache path`", lost,
+                         items.size()));
   if (interrupted)
     return Exit::Interrupted;
   if (!all)
     return Exit::TimeLimit;
-  return failed ? Exit::SomeFailed : Exit::Done;
+  return failed ? Exit::SomeFailed : lost ? Exit::Cache : Exit::Done;
 }
 
 std::function<Exit()> define(CLI::App& app, const bool& json, const char* effort, const char* footer) {

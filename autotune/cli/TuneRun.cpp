@@ -158,7 +158,7 @@ TuneOutcome TuneRun::make(const TuneItem& item) {
       outcome.record = recordOf(item.spec, item.shape, machine, policy,
                                 tune(item.spec, item.shape, machine, timer.get(), screen, how));
       if (outcome.record->complete)
-        records_.publish(*outcome.record);
+        outcome.kept = records_.publish(*outcome.record);
     }
     // The kernels that the engine may ask for at the shapes of this bucket.
     std::set<std::string> ready;

@@ -18,6 +18,7 @@ struct TuneOutcome {
   model::Machine machine;
   std::optional<schedules::Record> record; ///< unless there is an error
   bool known = false;                      ///< it was there already
+  bool kept = true;                        ///< false: the cache takes no entries
   std::string error;
   int compiled = 0, found = 0; ///< kernels
   double seconds = 0;

@@ -21,7 +21,8 @@ public:
   /// only if `incomplete_too`.
   std::optional<Record> find(const AttentionSpec& spec, const Problem& bucket, const std::string& device_class,
                              const std::string& policy, bool incomplete_too = false);
-  /// Replaces the record of the same key. An estimate never replaces a measurement: they are different entries.
+  /// Replaces the record of the same key. An estimate never replaces a measurement: they are different entries. False
+  /// if it is kept in memory only.
   bool publish(const Record& record);
 
   cache::EntryStore& entries() { return store_; }

@@ -132,6 +132,11 @@ class Tuning(Case):
         self.assertEqual(why["by"], "estimate")
         self.assertEqual(self.document("run", spec(), *shape)["schedule"] + f" splits={why['record']['chosen'].split('=')[-1]}", why["record"]["chosen"])
 
+    def test_a_cache_that_takes_nothing_is_no_success(self):
+        (self.folder / "file").write_text("not a folder")
+        done = self.expect(6, "precompute", spec(), "--arch", "sm_90a", *self.ITEMS, says=["2 of 2 records are lost"], ATTUNE_CACHE_DIR=str(self.folder / "file" / "cache"))
+        self.assertIn("estimate", done.stdout)
+
     def test_explain_says_why(self):
         choice = self.document("explain", "--preset", "qwen2.5-7b", "--q-len", "1", "--kv-len", "8192")["choice"]
         self.assertEqual(choice["by"], "default")
