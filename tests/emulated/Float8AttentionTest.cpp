@@ -1,5 +1,6 @@
 // fp8_e4m3 on the kernels that have it: head dims, heads, masks, scores and lengths, under several seeds; NaN in hidden
 // and in visible values; and bugs planted where 8-bit kernels differ from the others.
+#include "tests/emulated/OnHopper.h"
 #include "tests/emulated/PlantedBugs.h"
 
 #include <cmath>
@@ -13,6 +14,8 @@ namespace {
 
 using reference::Lengths;
 using reference::Tensors;
+
+struct Float8Attention : OnHopper<testing::Test> {};
 
 AttentionSpec fp8Spec(int head_dim, int head_dim_v = 0) {
   AttentionSpec spec = gqaSpec(head_dim, head_dim_v);
@@ -34,7 +37,7 @@ struct HeadDims {
   int qk, v;
 };
 
-class Float8HeadDims : public testing::TestWithParam<HeadDims> {};
+class Float8HeadDims : public OnHopper<testing::TestWithParam<HeadDims>> {};
 
 TEST_P(Float8HeadDims, AreRight) {
   AttentionSpec spec = fp8Spec(GetParam().qk, GetParam().v);
@@ -51,7 +54,7 @@ INSTANTIATE_TEST_SUITE_P(Dims, Float8HeadDims,
                                          HeadDims{192, 128}, HeadDims{80, 48}, HeadDims{16, 32}),
                          [](const auto& dims) { return fmt::format("{}x{}", dims.param.qk, dims.param.v); });
 
-TEST(Float8, MasksScoresAndLayouts) {
+TEST_F(Float8Attention, MasksScoresAndLayouts) {
   std::uint64_t seed = 1;
   const auto check = [&](auto change, const Lengths& lengths) {
     AttentionSpec spec = fp8Spec(64);
@@ -71,7 +74,7 @@ TEST(Float8, MasksScoresAndLayouts) {
   check([](auto&) {}, Lengths::dense(1, 5, 0)); // no key at all
 }
 
-TEST(Float8, Splits) {
+TEST_F(Float8Attention, Splits) {
   for (const std::uint64_t seed : {1, 2}) {
     AttentionSpec spec = fp8Spec(128);
     spec.causal = Causal::BottomRight;
@@ -84,7 +87,7 @@ TEST(Float8, Splits) {
   }
 }
 
-TEST(Float8, ScalesAreOfBatchAndKvHead) { // of very different sizes: any mix-up is seen
+TEST_F(Float8Attention, ScalesAreOfBatchAndKvHead) { // of very different sizes: any mix-up is seen
   AttentionSpec spec = fp8Spec(64);
   Case c = fp8Case(spec, Lengths::dense(3, 20, 90), 5);
   Tensors tensors = tensorsOf(c);
@@ -96,7 +99,8 @@ TEST(Float8, ScalesAreOfBatchAndKvHead) { // of very different sizes: any mix-up
   EXPECT_EQ(failure(c, tensors), "");
 }
 
-TEST(Float8, AFactorOfZeroLeavesTheMeanOfVisibleValues) { // a head that is all zero, scaled by its largest element
+TEST_F(Float8Attention,
+       AFactorOfZeroLeavesTheMeanOfVisibleValues) { // a head that is all zero, scaled by its largest element
   for (const bool sink : {false, true}) {
     AttentionSpec spec = fp8Spec(64);
     spec.causal = Causal::BottomRight;
@@ -110,7 +114,7 @@ TEST(Float8, AFactorOfZeroLeavesTheMeanOfVisibleValues) { // a head that is all 
 
 constexpr float nan = std::numeric_limits<float>::quiet_NaN();
 
-TEST(Float8, NaNReachesExactlyTheRowsThatSeeIt) {
+TEST_F(Float8Attention, NaNReachesExactlyTheRowsThatSeeIt) {
   AttentionSpec spec = fp8Spec(64);
   spec.causal = Causal::BottomRight;
   for (const int key : {0, 95, 170, 202})
@@ -125,7 +129,7 @@ TEST(Float8, NaNReachesExactlyTheRowsThatSeeIt) {
     }
 }
 
-TEST(Float8, NaNOfKeysThatNobodySees) {
+TEST_F(Float8Attention, NaNOfKeysThatNobodySees) {
   AttentionSpec spec = fp8Spec(128);
   spec.causal = Causal::BottomRight;
   spec.window.left = 20;
@@ -148,9 +152,9 @@ Case ofBugs() {
   return c;
 }
 
-TEST(Float8Bug, TheKernelWithoutOneIsRight) { expectNothingFound(ofBugs()); }
+TEST_F(Float8Attention, TheKernelWithoutOneIsRight) { expectNothingFound(ofBugs()); }
 
-class Float8Bug : public testing::TestWithParam<Bug> {};
+class Float8Bug : public OnHopper<testing::TestWithParam<Bug>> {};
 
 TEST_P(Float8Bug, IsFound) { expectFound(ofBugs(), GetParam()); }
 

@@ -48,17 +48,20 @@ private:
   std::vector<std::pair<const DeviceKernel*, std::shared_ptr<DeviceKernel>>> replaced_;
 };
 
+const char* deviceName() { return std::getenv("ATTUNE_TEST_DEVICE"); }
+
 /// The GPU that ATTUNE_TEST_DEVICE names, one for the process; else an emulated device of the case's own.
 std::shared_ptr<Device> deviceOf(const Case& c) {
-  const char* name = std::getenv("ATTUNE_TEST_DEVICE");
-  if (name == nullptr || std::string_view(name).starts_with("emulated"))
+  if (!onGpu())
     return emulator::makeEmulatedDevice(
         {.target = testTarget(), .seed = c.seed, .random_landing = c.random_landing, .check_races = c.check_races});
-  static const std::shared_ptr<Device> gpu = openDevice(name);
+  static const std::shared_ptr<Device> gpu = openDevice(deviceName());
   return gpu;
 }
 
 } // namespace
+
+bool onGpu() { return deviceName() != nullptr && !std::string_view(deviceName()).starts_with("emulated"); }
 
 reference::Tensors tensorsOf(const Case& c) { return reference::randomTensors(c.spec, c.lengths, c.seed); }
 

@@ -16,6 +16,9 @@ namespace attune::test {
 /// program has its own definition. So the same tests run for each family of kernels.
 std::string testTarget();
 
+/// Whether tests run on a GPU: it has no counters, and a kernel with a bug may never end there.
+bool onGpu();
+
 /// One problem on the emulated device, under one seed of its scheduler; or on the GPU that ATTUNE_TEST_DEVICE names.
 struct Case {
   AttentionSpec spec;
