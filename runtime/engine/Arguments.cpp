@@ -1,5 +1,6 @@
 #include "runtime/engine/Arguments.h"
 
+#include "compiler/spec/Refuse.h"
 #include "runtime/support/Elements.h"
 
 #include <fmt/format.h>
@@ -11,10 +12,6 @@
 namespace attune {
 
 namespace {
-
-[[noreturn]] void invalid(const std::string& value, const std::string& rule, const std::string& remedy) {
-  throw UserError(UserError::Kind::Invalid, value, rule, remedy);
-}
 
 constexpr std::string_view names[] = {"q",
                                       "k",

@@ -1,5 +1,7 @@
 #include "attune/attune.hpp"
 
+#include "compiler/spec/Refuse.h"
+
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -14,8 +16,8 @@ std::vector<std::int64_t> checked(std::vector<std::int64_t> shape, std::string_v
   std::int64_t count = 8; // no element has more bytes
   for (const std::int64_t extent : shape)
     if (extent < 0 || __builtin_mul_overflow(count, std::max<std::int64_t>(extent, 1), &count))
-      throw UserError(UserError::Kind::Invalid, fmt::format("{} of shape ({})", name, fmt::join(shape, ", ")),
-                      "extents are not negative, and their product is a number of 64 bits", "give the tensor's shape");
+      invalid(fmt::format("{} of shape ({})", name, fmt::join(shape, ", ")),
+              "extents are not negative, and their product is a number of 64 bits", "give the tensor's shape");
   return shape;
 }
 
@@ -30,8 +32,8 @@ Buffer::Buffer(std::shared_ptr<Device> device, Element element, std::vector<std:
                std::span<const std::byte> host, std::string_view name)
     : Buffer(std::move(device), element, std::move(shape), name) {
   if (host.size() != bytes())
-    throw UserError(UserError::Kind::Invalid, std::to_string(host.size()) + " bytes for " + std::string(name),
-                    "the tensor has " + std::to_string(bytes()), "give data of the tensor's size");
+    invalid(std::to_string(host.size()) + " bytes for " + std::string(name),
+            "the tensor has " + std::to_string(bytes()), "give data of the tensor's size");
   device_->copyToDevice(tensor_.data, host);
 }
 
@@ -46,8 +48,8 @@ std::size_t Buffer::bytes() const {
 
 void Buffer::copyTo(std::span<std::byte> host) const {
   if (host.size() != bytes())
-    throw UserError(UserError::Kind::Invalid, "a copy to " + std::to_string(host.size()) + " bytes",
-                    "the tensor has " + std::to_string(bytes()), "give room for the whole tensor");
+    invalid("a copy to " + std::to_string(host.size()) + " bytes", "the tensor has " + std::to_string(bytes()),
+            "give room for the whole tensor");
   device_->synchronize();
   device_->copyToHost(host, tensor_.data);
 }

@@ -1,5 +1,6 @@
 #include "attune/attune.hpp"
 
+#include "compiler/spec/Refuse.h"
 #include "runtime/engine/Background.h"
 #include "runtime/engine/Grid.h"
 #include "runtime/engine/Imports.h"
@@ -82,8 +83,7 @@ Engine::Engine(std::shared_ptr<Device> device, std::shared_ptr<const SchedulePro
     : device_(std::move(device)), provider_(std::move(provider)),
       state_(std::make_unique<State>(device_, provider_, sayingOnce(std::move(cache)))) {
   if (!provider_)
-    throw UserError(UserError::Kind::Invalid, "a ScheduleProvider that is null", "an engine asks one for schedules",
-                    "give costModel(), or leave it out");
+    invalid("a ScheduleProvider that is null", "an engine asks one for schedules", "give costModel(), or leave it out");
 }
 Engine::~Engine() = default;
 
@@ -152,8 +152,8 @@ Plan Engine::prepare(const AttentionSpec& spec, const Problem& problem, const Pr
 void Engine::launch(const Plan& plan, const Tensors& tensors, void* stream) {
   const Plan::Impl& p = plan.impl();
   if (p.device != device_)
-    throw UserError(UserError::Kind::Invalid, "a plan for " + p.device->properties().name,
-                    "it is launched by an engine of its own device", "prepare it with this engine");
+    invalid("a plan for " + p.device->properties().name, "it is launched by an engine of its own device",
+            "prepare it with this engine");
   const Variant& v = *p.current.load(std::memory_order_acquire);
   Arguments arguments(p.spec, p.problem, tensors, *device_);
   arguments.setSplits(v.splits, v.split_tiles);

@@ -1,6 +1,7 @@
 #include "runtime/engine/Grid.h"
 
 #include "attune/compiler/Error.h"
+#include "compiler/spec/Refuse.h"
 
 #include <algorithm>
 #include <limits>
@@ -40,8 +41,8 @@ LaunchConfig configure(const Manifest& m, const AttentionSpec& spec, const Probl
     for (const GridTerm t : m.grid[axis])
       grid[axis] *= term(t);
   if (grid[0] > std::numeric_limits<std::int32_t>::max())
-    throw UserError(UserError::Kind::Unsupported, fmt::format("q_len {} with {} splits", queries, splits),
-                    "a grid has at most 2^31 - 1 blocks in x", "launch parts of the queries");
+    unsupported(fmt::format("q_len {} with {} splits", queries, splits), "a grid has at most 2^31 - 1 blocks in x",
+                "launch parts of the queries");
   if (m.persistent) // one block each, however many pieces there are
     grid[0] = std::min<std::int64_t>(grid[0], device.properties().multiprocessors);
   const auto narrow = [](std::int64_t n) { return static_cast<unsigned>(n); };

@@ -1,6 +1,7 @@
 #include "runtime/engine/Imports.h"
 
 #include "attune/compiler/Error.h"
+#include "compiler/spec/Refuse.h"
 #include "runtime/engine/KernelStore.h"
 #include "runtime/schedules/Record.h"
 
@@ -18,9 +19,9 @@ void check(const cache::EntryStore& store, const cache::EntryInfo& entry) {
   if (ofRecords(store) ? schedules::recordFromPayload(entry.payload).has_value()
                        : fromPayload(entry.payload).has_value())
     return;
-  throw UserError(UserError::Kind::Invalid, fmt::format("bundle entry '{}'", entry.key.text.substr(0, 80)),
-                  fmt::format("it is no {}", ofRecords(store) ? "tuning record" : "compiled kernel"),
-                  "export the bundle again, with this version");
+  invalid(fmt::format("bundle entry '{}'", entry.key.text.substr(0, 80)),
+          fmt::format("it is no {}", ofRecords(store) ? "tuning record" : "compiled kernel"),
+          "export the bundle again, with this version");
 }
 
 auto worth(const schedules::Record& record) {

@@ -1,3 +1,4 @@
+#include "compiler/spec/Refuse.h"
 #include "runtime/engine/Grid.h"
 #include "runtime/engine/PlanImpl.h"
 #include "runtime/model/Chunks.h"
@@ -15,8 +16,8 @@ std::size_t product(std::initializer_list<std::int64_t> factors, std::string_vie
   std::int64_t result = 1;
   for (const std::int64_t factor : factors)
     if (__builtin_mul_overflow(result, factor, &result))
-      throw UserError(UserError::Kind::Unsupported, std::string(what) + " of these shapes",
-                      "it has more bytes than 64 bits count", "launch parts of the batch, or fewer splits");
+      unsupported(std::string(what) + " of these shapes", "it has more bytes than 64 bits count",
+                  "launch parts of the batch, or fewer splits");
   return static_cast<std::size_t>(result);
 }
 
@@ -59,8 +60,7 @@ void Plan::Impl::allocateWorkspace(std::int64_t partials) {
 
 const Plan::Impl& Plan::impl() const {
   if (!impl_)
-    throw UserError(UserError::Kind::Invalid, "an empty plan", "Engine::prepare makes those that can be used",
-                    "prepare it first");
+    invalid("an empty plan", "Engine::prepare makes those that can be used", "prepare it first");
   return *impl_;
 }
 const AttentionSpec& Plan::spec() const { return impl().spec; }

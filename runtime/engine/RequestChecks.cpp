@@ -1,6 +1,7 @@
 #include "runtime/engine/RequestChecks.h"
 
 #include "attune/compiler/Error.h"
+#include "compiler/spec/Refuse.h"
 
 #include <string>
 #include <utility>
@@ -8,10 +9,6 @@
 namespace attune {
 
 namespace {
-
-[[noreturn]] void invalid(const std::string& value, const std::string& rule, const std::string& remedy) {
-  throw UserError(UserError::Kind::Invalid, value, rule, remedy);
-}
 
 void shapes(const AttentionSpec& spec, const Problem& p) {
   constexpr std::int64_t longest = std::int64_t{1} << 30; // positions are 32-bit in kernels; offsets are 64-bit
@@ -21,8 +18,8 @@ void shapes(const AttentionSpec& spec, const Problem& p) {
       invalid(std::string(name) + " " + std::to_string(value), "it is between 0 and 2^30",
               "give the shapes of the tensors");
   if (p.batch > 65535)
-    throw UserError(UserError::Kind::Unsupported, "batch " + std::to_string(p.batch),
-                    "a grid has at most 65535 blocks in z", "launch parts of the batch");
+    unsupported("batch " + std::to_string(p.batch), "a grid has at most 65535 blocks in z",
+                "launch parts of the batch");
   if (spec.varlen && p.q_total < p.q_len)
     invalid("q_total " + std::to_string(p.q_total), "it is at least the longest sequence, " + std::to_string(p.q_len),
             "give the last entry of cu_seqlens_q");

@@ -1,5 +1,7 @@
 #include "runtime/engine/TensorChecks.h"
 
+#include "compiler/spec/Refuse.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -10,10 +12,6 @@
 namespace attune {
 
 namespace {
-
-[[noreturn]] void invalid(const std::string& value, const std::string& rule, const std::string& remedy) {
-  throw UserError(UserError::Kind::Invalid, value, rule, remedy);
-}
 
 std::string_view nameOf(Element element) {
   switch (element) {

@@ -1,5 +1,7 @@
 #include "runtime/schedules/Space.h"
 
+#include "compiler/spec/Refuse.h"
+
 #include <fmt/format.h>
 
 namespace attune::schedules {
@@ -14,8 +16,8 @@ Candidate candidateFromText(std::string_view text) {
     for (const char c : text.substr(at + field.size()))
       splits = c >= '0' && c <= '9' && splits <= 9999 ? splits * 10 + (c - '0') : 100000;
   if (splits < 1 || splits > 1024)
-    throw UserError(UserError::Kind::Invalid, fmt::format("choice \"{}\"", text),
-                    "it ends in splits=N with N from 1 to 1024", "write \"" + toText(Candidate{}) + "\"");
+    invalid(fmt::format("choice \"{}\"", text), "it ends in splits=N with N from 1 to 1024",
+            "write \"" + toText(Candidate{}) + "\"");
   return {scheduleFromText(text.substr(0, at)), splits};
 }
 

@@ -2,6 +2,7 @@
 
 #include "attune/compiler/Error.h"
 #include "compiler/spec/Nearest.h"
+#include "compiler/spec/Refuse.h"
 
 #include <algorithm>
 #include <cmath>
@@ -30,8 +31,7 @@ Effort effortFromText(std::string_view text) {
       return effort;
     known.emplace_back(name);
   }
-  throw UserError(UserError::Kind::Invalid, fmt::format("effort '{}'", text), "there is no such step",
-                  didYouMean(text, known));
+  invalid(fmt::format("effort '{}'", text), "there is no such step", didYouMean(text, known));
 }
 
 std::string toText(const Policy& p) {

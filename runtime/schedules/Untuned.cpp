@@ -1,6 +1,7 @@
 #include "runtime/schedules/Untuned.h"
 
 #include "attune/compiler/DefaultSchedule.h"
+#include "compiler/spec/Refuse.h"
 #include "runtime/model/Chunks.h"
 #include "runtime/model/CostModel.h"
 #include "runtime/model/Resources.h"
@@ -59,8 +60,8 @@ ScheduleProvider::Choice pinned(const AttentionSpec& spec, const Problem& proble
                                 const DeviceProperties& device) {
   validate(schedule);
   if (!schedule.split_kv && splits > 1)
-    throw UserError(UserError::Kind::Invalid, "splits " + std::to_string(splits), "the schedule does not split",
-                    "use a schedule with split_kv=1, or none");
+    invalid("splits " + std::to_string(splits), "the schedule does not split",
+            "use a schedule with split_kv=1, or none");
   if (!schedule.split_kv)
     return {schedule, 1};
   const Target& where = target(device.arch);
