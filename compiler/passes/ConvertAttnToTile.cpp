@@ -26,8 +26,10 @@ SmallVector<std::string> header(const KernelPlan& plan, bool combine) {
                   ? llvm::formatv("head dim {0}", plan.head_dim).str()
                   : llvm::formatv("head dims {0} (Q, K) and {1} (V)", plan.head_dim, plan.head_dim_v).str();
   std::string spec = llvm::formatv("  {0}, {1}, {2} query heads on {3} key/value heads",
-                                   plan.quantized() ? "fp8_e4m3" : llvm::formatv("{0}", plan.dtype).str().c_str(), dims,
-                                   plan.q_heads, plan.kv_heads);
+                                   plan.quantized()      ? "fp8_e4m3"
+                                   : plan.dtype.isBF16() ? "bf16"
+                                                         : "fp16",
+                                   dims, plan.q_heads, plan.kv_heads);
   if (plan.varlen)
     spec += ", varlen";
   if (plan.softcap != 0)

@@ -25,6 +25,10 @@ class Run(Case):
         self.expect(4, "compile", spec(), "--arch", "sm_81", says=["did you mean 'sm_80'", "sm_90a"])
         self.expect(3, "compile", spec(dtype="fp61"), says=["did you mean 'fp16'", "bf16, fp16"])
 
+    def test_compile_names_dtypes_as_specs_do(self):
+        for dtype in "bf16", "fp16":
+            self.assertIn(f"//   {dtype}, head dim 16, ", self.expect(0, "compile", spec(dtype=dtype)).stdout)
+
     def test_compile_prints_what_compiles_elsewhere(self):
         for phase, kernels in [("prefill", ["attention_forward"]), ("decode", ["attention_partial", "attention_combine"])]:
             for arch in ["sm_80", "sm_90a"]:
