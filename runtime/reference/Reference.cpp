@@ -16,7 +16,7 @@ namespace attune::reference {
 
 namespace {
 
-constexpr int row_block = 4;
+constexpr int row_block = 64; // that share what the matrix products read of K and V
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 /// fp64: nothing is rounded.
