@@ -53,8 +53,10 @@ const char* deviceName() { return std::getenv("ATTUNE_TEST_DEVICE"); }
 /// The GPU that ATTUNE_TEST_DEVICE names, one for the process; else an emulated device of the case's own.
 std::shared_ptr<Device> deviceOf(const Case& c) {
   if (!onGpu())
-    return emulator::makeEmulatedDevice(
-        {.target = testTarget(), .seed = c.seed, .random_landing = c.random_landing, .check_races = c.check_races});
+    return emulator::makeEmulatedDevice({.target = testTarget(),
+                                         .seed = c.seed + c.reseed,
+                                         .random_landing = c.random_landing,
+                                         .check_races = c.check_races});
   static const std::shared_ptr<Device> gpu = openDevice(deviceName());
   return gpu;
 }
@@ -87,20 +89,29 @@ Result runOn(const std::shared_ptr<Device>& on, const Case& c, const reference::
           plan.splits(), plan.schedule(), device->counters_of_launches};
 }
 
-std::string failure(const Case& c, const reference::Tensors& tensors) {
+Expected expectedOf(const Case& c, const reference::Tensors& tensors) {
+  return {reference::forward(c.spec, c.lengths, tensors), reference::plainForward(c.spec, c.lengths, tensors)};
+}
+
+std::string failure(const Case& c, const reference::Tensors& tensors, const Expected& expected) {
   const Result result = run(c, tensors);
-  const reference::Comparison comparison = reference::compare(c.spec, c.lengths, tensors, result.o, result.lse);
+  const reference::Comparison comparison =
+      reference::compare(c.spec, expected.exact, expected.plain, result.o, result.lse);
   if (!comparison.ok)
     return comparison.message + "\n" + describe(c) + "\nschedule " + toText(result.schedule) +
            fmt::format(", splits {}", result.splits);
   return result.gaps_untouched ? "" : "a gap between rows of O was written\n" + describe(c);
 }
 
+std::string failure(const Case& c, const reference::Tensors& tensors) {
+  return failure(c, tensors, expectedOf(c, tensors));
+}
+
 std::string failure(const Case& c) { return failure(c, tensorsOf(c)); }
 
 std::string describe(const Case& c) {
-  return fmt::format("{} on {}\ncu_seqlens_q {} cu_seqlens_k {} splits {} seed {} {}", specToJson(c.spec), testTarget(),
-                     c.lengths.cu_seqlens_q, c.lengths.cu_seqlens_k, c.splits, c.seed,
+  return fmt::format("{} on {}\ncu_seqlens_q {} cu_seqlens_k {} splits {} seed {} + {} {}", specToJson(c.spec),
+                     testTarget(), c.lengths.cu_seqlens_q, c.lengths.cu_seqlens_k, c.splits, c.seed, c.reseed,
                      c.random_landing ? "random landing" : "latest landing");
 }
 

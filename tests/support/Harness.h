@@ -26,6 +26,7 @@ struct Case {
   int splits = 0; ///< 0: the cost model's choice
   std::optional<Schedule> schedule;
   std::uint64_t seed = 1;      ///< of tensors and device
+  std::uint64_t reseed = 0;    ///< more of it for the device alone: the same tensors in another order of events
   bool random_landing = false; ///< of copies: at a random legal moment instead of the latest
   int multiprocessors = 0;     ///< that the device says it has; 0: as it is
   bool check_races = false;    ///< shared memory that two warps touch with no barrier in between is an error
@@ -55,6 +56,13 @@ Result runOn(const std::shared_ptr<Device>& device, const Case& c, const referen
 /// Runs, and compares under the rule; the message is that of a failure, or empty.
 std::string failure(const Case& c, const reference::Tensors& tensors);
 std::string failure(const Case& c);
+
+/// What the references say: the slow part, which is the same for every seed of the device.
+struct Expected {
+  reference::Output exact, plain;
+};
+Expected expectedOf(const Case& c, const reference::Tensors& tensors);
+std::string failure(const Case& c, const reference::Tensors& tensors, const Expected& expected);
 
 /// What went wrong, in one line a person can reproduce: the spec, the lengths, seed.
 std::string describe(const Case& c);
