@@ -39,8 +39,8 @@ ATTUNE_DEVICE float distance(int query, Key key) {
   return fabsf(static_cast<float>(query - key.first) - static_cast<float>(key.offset));
 }
 
-constexpr float log2e = 1.4426950408889634f;
-constexpr float ln2 = 0.6931471805599453f;
+inline constexpr float log2e = 1.4426950408889634f;
+inline constexpr float ln2 = 0.6931471805599453f;
 
 ATTUNE_DEVICE float infinity() { return __int_as_float(0x7f800000); }
 

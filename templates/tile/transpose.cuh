@@ -31,7 +31,7 @@ ATTUNE_DEVICE void convert(rt<e4m3, M, N>& d, const rt<float, M, N>& a) {
 namespace attune::warpgroup {
 
 /// In the producer: the warps that transpose V, all but the issuer's. (The compiler knows their number.)
-constexpr int transposers = 3;
+inline constexpr int transposers = 3;
 ATTUNE_DEVICE bool is_transposer() { return threadIdx.x % 128 / 32 > 0; }
 
 namespace detail {

@@ -32,7 +32,7 @@ ATTUNE_DEVICE bool is_issuer() { return threadIdx.x % 128 / 32 == 0 && sm90::ele
 ATTUNE_DEVICE bool is_checker() { return threadIdx.x % 128 / 32 == 1; }
 
 // named barriers of the block: 0 is block::sync, 7 block::sync_consumers
-constexpr int first_turn = 1, first_warpgroup = 4;
+inline constexpr int first_turn = 1, first_warpgroup = 4;
 
 /// The threads of this warpgroup.
 ATTUNE_DEVICE void sync() { sm90::barrier_sync(first_warpgroup + index(), 128); }

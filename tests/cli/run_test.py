@@ -40,9 +40,9 @@ class Run(Case):
                 if not nvcc:
                     self.skipTest("no nvcc")
                 (self.folder / "kernel.cu").write_text(done.stdout)
-                compiled = subprocess.run([nvcc, "-std=c++20", f"-arch={arch}", "-cubin", "-o", "kernel.cubin", "kernel.cu"],
+                compiled = subprocess.run([nvcc, "-std=c++20", f"-arch={arch}", "-Xcompiler=-Wall", "-cubin", "-o", "kernel.cubin", "kernel.cu"],
                                           cwd=self.folder, capture_output=True, text=True)
-                self.assertEqual(compiled.returncode, 0, compiled.stderr)
+                self.assertEqual((compiled.returncode, compiled.stderr), (0, ""))
                 names = (self.folder / "kernel.cubin").read_bytes()
                 for kernel in kernels:
                     self.assertIn(kernel.encode(), names)
