@@ -31,7 +31,10 @@ for example in "$scratch/readme.cpp" "$source/runtime/examples/04_varlen.cpp"; d
   cmake -S "$source/tests/integration/consumer" -B "$scratch/build" -DCMAKE_PREFIX_PATH="$scratch/prefix" \
     -DEXAMPLE="$example" -DCMAKE_BUILD_TYPE=Release >/dev/null
   cmake --build "$scratch/build" >/dev/null
-  "$scratch/build/consumer"
+  "$scratch/build/consumer" | tee "$scratch/printed"
+  if [[ $example == */readme.cpp ]]; then # it prints what the README says
+    grep -qF "It prints \`$(<"$scratch/printed")\`" "$source/README.md"
+  fi
 done
 
 # What the command line precomputed is what a program takes that links the library: on a shape where the model alone chooses otherwise.
