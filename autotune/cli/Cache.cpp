@@ -13,6 +13,7 @@
 #include <optional>
 
 #include <CLI/CLI.hpp>
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
@@ -41,10 +42,12 @@ nlohmann::json list(const std::vector<Entry>& entries, bool whole) {
 }
 
 void print(const std::vector<Entry>& entries) {
-  Table table({"kind", "entry", "KiB", "tier", "state"});
+  Table table({"kind", "KiB", "last used", "tier", "state", "entry", "for", "spec", "schedule"});
   for (const Entry& e : entries)
-    table.add({e.kind, e.title, fmt::format("{:.1f}", static_cast<double>(e.info.bytes) / 1024),
-               e.info.tier == cache::Tier::User ? "user" : "system", e.info.damage.empty() ? "sound" : e.info.damage});
+    table.add({e.kind, fmt::format("{:.1f}", static_cast<double>(e.info.bytes) / 1024),
+               fmt::format("{:%Y-%m-%d %H:%M}", fmt::localtime(std::chrono::system_clock::to_time_t(e.lastUsed()))),
+               e.info.tier == cache::Tier::User ? "user" : "system", e.info.damage.empty() ? "sound" : e.info.damage,
+               e.name, e.target, e.spec, e.schedule});
   table.print();
 }
 
@@ -104,6 +107,17 @@ Answer prune(Stores& stores, std::uint64_t max_bytes, bool json) {
   return {{{"removed", count}, {"bytes", bytes}}};
 }
 
+/// Where to look when the cache's folder takes no entries, or gives none up.
+constexpr const char* see_path = "see `attune cache path` for the folder, and `attune doctor`";
+
+/// What did not get into the cache: said once more, after EntryStore has said why.
+Exit exitOf(std::size_t lost, std::size_t of) {
+  if (lost == 0)
+    return Exit::Done;
+  progress(fmt::format("{} of {} entries are lost, for the cache takes none; {}", lost, of, see_path));
+  return Exit::Cache;
+}
+
 Answer clear(Stores& stores, bool json) {
   std::size_t count = 0;
   for (cache::EntryStore* store : stores.all())
@@ -112,19 +126,28 @@ Answer clear(Stores& stores, bool json) {
         count += store->remove(entry.key);
   for (cache::EntryStore* store : stores.all())
     count += store->prune(~std::uint64_t{0}).size(); // the damaged ones
+  const auto left = std::ranges::count(stores.entries(), cache::Tier::User, [](const Entry& e) { return e.info.tier; });
   if (!json)
     fmt::print("{} entries removed\n", count);
-  return {{{"removed", count}}};
+  if (left > 0)
+    progress(fmt::format("{} entries stay, for they cannot be removed; {}", left, see_path));
+  return {{{"removed", count}, {"left", left}}, left > 0 ? Exit::Cache : Exit::Done};
 }
 
 Answer bundle(Stores& stores, const std::string& action, const std::string& file, bool json) {
   const auto all = stores.all();
   const cache::BundleReport report =
       action == "export" ? cache::exportBundle(all, file) : cache::importBundle(all, file, importRules());
+  const std::size_t kept = report.entries - report.in_memory;
   if (!json)
-    fmt::print("{} entries {}{}\n", report.entries, action == "export" ? "written to " + file : "taken from " + file,
+    fmt::print("{} entries {}{}\n", kept, action == "export" ? "written to " + file : "taken from " + file,
                report.known ? fmt::format(", {} were there", report.known) : "");
-  return {{{"file", file}, {"entries", report.entries}, {"known", report.known}, {"foreign", report.foreign}}};
+  return {{{"file", file},
+           {"entries", kept},
+           {"known", report.known},
+           {"foreign", report.foreign},
+           {"not_kept", report.in_memory}},
+          exitOf(report.in_memory, report.entries)};
 }
 
 Answer merge(Stores& stores, const std::vector<std::string>& folders, bool json) {
@@ -134,7 +157,12 @@ Answer merge(Stores& stores, const std::vector<std::string>& folders, bool json)
   if (!json)
     fmt::print("{} entries taken, {} were there, {} were replaced by better ones, {} were worse than ours\n",
                report.taken, report.known, report.replaced, report.worse);
-  return {{{"taken", report.taken}, {"known", report.known}, {"replaced", report.replaced}, {"worse", report.worse}}};
+  return {{{"taken", report.taken},
+           {"known", report.known},
+           {"replaced", report.replaced},
+           {"worse", report.worse},
+           {"not_kept", report.lost}},
+          exitOf(report.lost, report.taken + report.replaced + report.lost)};
 }
 
 Answer diff(Stores& stores, const std::string& folder, bool json) {
@@ -196,7 +224,8 @@ std::function<Exit()> defineCache(CLI::App& app, const bool& json) {
       ->transform(CLI::AsSizeValue(false));
   app.footer(
       "\nThe cache is below $ATTUNE_CACHE_DIR, else $XDG_CACHE_HOME/attune, else ~/.cache/attune. Damaged entries "
-      "are never used;\nverify exits with 6 if there is one.\n\nExamples:\n  attune cache list --json\n"
+      "are never used;\nverify exits with 6 if there is one, import, merge and clear where the folder cannot be "
+      "written. Last use is known to the hour.\n\nExamples:\n  attune cache list --json\n"
       "  attune cache export model.attune\n  attune cache merge node1/cache node2/cache\n"
       "  attune cache show sm_90a");
   return [options, &json] { return run(*options, json); };

@@ -1,5 +1,6 @@
 #include "autotune/cli/Execution.h"
 
+#include "attune/compiler/Target.h"
 #include "autotune/cli/Cli.h"
 #include "autotune/cli/RecordingDevice.h"
 #include "autotune/cli/Stores.h"
@@ -25,6 +26,7 @@ RunOptions::RunOptions(CLI::App& app) : spec(app), app_(&app) {
                  "v_descale)");
   app.add_option("--device", device, "emulated, emulated:sm_90, cuda:0; auto: a GPU if there is one")
       ->capture_default_str();
+  app.add_option("--arch", arch_)->group(""); // hidden: other verbs have it, here it is refused in words
   app.add_option("--splits", splits, "chunks of the keys; 0: the cost model's choice")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
@@ -39,6 +41,9 @@ RunOptions::RunOptions(CLI::App& app) : spec(app), app_(&app) {
 }
 
 Workload RunOptions::workload() const {
+  if (!arch_.empty())
+    throw UsageError(fmt::format("--arch {}: what runs needs a device; on the CPU, --device emulated:{}", arch_,
+                                 target(arch_).name));
   const AttentionSpec parsed = spec.resolve();
   if (inputs.empty())
     return randomWorkload(parsed, shape, seed);

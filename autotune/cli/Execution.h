@@ -30,6 +30,7 @@ public:
 
 private:
   CLI::App* app_;
+  std::string arch_;
 };
 
 /// What one run of a workload gave.

@@ -1,11 +1,14 @@
 #include "autotune/cli/StoreEntries.h"
 
+#include "autotune/cli/Words.h"
+
 #include "attune/compiler/Error.h"
 #include "runtime/engine/Imports.h"
 #include "runtime/engine/KernelStore.h"
 
 #include <map>
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -39,20 +42,42 @@ cache::StoreOptions withoutSystem(cache::StoreOptions options) {
 Stores::Stores(const std::filesystem::path& folder)
     : kernels(kernelStore(folder)), tuning(schedules::tuningStore(folder)) {}
 
+std::chrono::system_clock::time_point Entry::lastUsed() const {
+  return std::chrono::time_point_cast<std::chrono::system_clock::duration>(
+      std::chrono::file_clock::to_sys(info.last_used));
+}
+
 std::vector<Entry> Stores::entries() {
   std::vector<Entry> found;
+  const auto add = [&](cache::EntryInfo& info, const char* kind) -> Entry& {
+    return found.emplace_back(Entry{.info = std::move(info), .kind = kind});
+  };
   for (cache::EntryInfo& info : kernels.list(/*payloads=*/true)) {
-    const auto kernel = fromPayload(info.payload);
-    if (info.damage.empty() && !kernel)
-      info.damage = "no kernel";
-    found.push_back({info, "kernel", kernel ? kernel->name + " " + kernel->arch : info.path.filename().string()});
+    Entry& e = add(info, "kernel");
+    if (const auto kernel = fromPayload(e.info.payload)) {
+      const KernelWords words = wordsOf(e.info.key.text);
+      e.title = kernel->name + " " + kernel->arch;
+      e.name = kernel->name, e.target = kernel->arch, e.spec = words.spec, e.schedule = words.schedule;
+    } else if (e.info.damage.empty()) {
+      e.info.damage = "no kernel";
+    }
   }
   for (cache::EntryInfo& info : tuning.entries().list(/*payloads=*/true)) {
-    const auto record = schedules::recordFromPayload(info.payload);
-    if (info.damage.empty() && !record)
-      info.damage = "no record";
-    found.push_back({info, "tuning", record ? titleOf(*record) : info.path.filename().string()});
+    Entry& e = add(info, "tuning");
+    if (const auto record = schedules::recordFromPayload(e.info.payload)) {
+      e.title = titleOf(*record);
+      e.name = fmt::format("{}, {}", schedules::toText(record->shape), schedules::toText(record->effort));
+      e.target = record->device_class, e.spec = inWords(record->spec);
+      e.schedule = attune::inWords(record->chosen.schedule);
+      if (record->chosen.schedule.split_kv)
+        e.schedule += fmt::format(", {} chunks of the keys", record->chosen.splits);
+    } else if (e.info.damage.empty()) {
+      e.info.damage = "no record";
+    }
   }
+  for (Entry& e : found)
+    if (e.title.empty())
+      e.title = e.info.path.filename().string();
   return found;
 }
 
@@ -61,12 +86,15 @@ nlohmann::json toJson(const Entry& e, bool whole) {
                       {"title", e.title},
                       {"path", e.info.path.string()},
                       {"bytes", e.info.bytes},
+                      {"last_used", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
+                                                fmt::gmtime(std::chrono::system_clock::to_time_t(e.lastUsed())))},
                       {"tier", e.info.tier == cache::Tier::User ? "user" : "system"},
                       {"damaged", !e.info.damage.empty()}};
   if (!e.info.damage.empty()) {
     j["damage"] = e.info.damage;
     return j;
   }
+  j.update({{"name", e.name}, {"for", e.target}, {"spec", e.spec}, {"schedule", e.schedule}});
   if (const auto record = e.kind == "tuning" ? schedules::recordFromPayload(e.info.payload) : std::nullopt) {
     j["chosen"] = schedules::toText(record->chosen);
     j["effort"] = schedules::toText(record->effort);
@@ -74,11 +102,11 @@ nlohmann::json toJson(const Entry& e, bool whole) {
     if (whole)
       j["record"] = nlohmann::json::parse(e.info.payload);
   }
+  if (e.kind == "kernel")
+    j["arch"] = e.target;
   if (const auto kernel = e.kind == "kernel" && whole ? fromPayload(e.info.payload) : std::nullopt) {
     const KernelResources r = kernel->build.log.resources.value_or(KernelResources{});
-    j.update({{"name", kernel->name},
-              {"arch", kernel->arch},
-              {"compiler", e.info.key.variant},
+    j.update({{"compiler", e.info.key.variant},
               {"image_bytes", kernel->build.image.bytes.size()},
               {"registers", r.registers},
               {"spill_bytes", r.spill_bytes},
@@ -88,11 +116,12 @@ nlohmann::json toJson(const Entry& e, bool whole) {
 }
 
 bool matches(const Entry& e, const std::string& part) {
-  return (e.title + "\n" + e.info.key.text + "\n" + e.info.path.string()).find(part) != std::string::npos;
+  return (e.title + "\n" + e.spec + "\n" + e.schedule + "\n" + e.info.key.text + "\n" + e.info.path.string())
+             .find(part) != std::string::npos;
 }
 
 MergeReport& MergeReport::operator+=(const MergeReport& o) {
-  taken += o.taken, known += o.known, replaced += o.replaced, worse += o.worse;
+  taken += o.taken, known += o.known, replaced += o.replaced, worse += o.worse, lost += o.lost;
   return *this;
 }
 
@@ -107,6 +136,9 @@ MergeReport mergeInto(Stores& stores, const std::filesystem::path& folder) {
       break;
     case cache::Taken::Replaced:
       ++report.replaced;
+      break;
+    case cache::Taken::InMemory:
+      ++report.lost;
       break;
     case cache::Taken::Same:
       ++report.known;

@@ -78,7 +78,8 @@ TuneOptions::TuneOptions(CLI::App& app, const char* default_effort) : effort_(de
   app.add_option("SPEC", spec_, "spec as JSON: a file, - for stdin, or inline");
   app.add_option("--preset", presets_, "the attention of known models, a list; `attune presets` lists them")
       ->delimiter(',');
-  app.add_option("--phase", phases_, "prefill, decode, or both")->capture_default_str();
+  app.add_option("--phase", phases_,
+                 "prefill, decode (one query per sequence), or both; default: both, and with --q-len prefill");
   app.add_option("--batch", batches_, "sequences: a list such as 1,8 or a range 1..64 in steps of two")
       ->capture_default_str();
   app.add_option("--q-len", q_lens_, "queries per sequence of prefill; default: as many as keys");
@@ -135,6 +136,21 @@ std::vector<Problem> TuneOptions::shapes(const std::string& phase) const {
   return all;
 }
 
+std::vector<std::string> TuneOptions::phases() const {
+  const std::vector<std::string> known = {"prefill", "decode"};
+  const std::vector<std::string> asked = words(phases_);
+  for (const std::string& phase : asked)
+    if (std::ranges::find(known, phase) == known.end())
+      throw UsageError(fmt::format("--phase {}: there is no such phase; {}", phase, didYouMean(phase, known)));
+  if (q_lens_.empty())
+    return asked.empty() ? known : asked;
+  if (asked == std::vector<std::string>{"decode"})
+    throw UsageError(fmt::format("--q-len {} with --phase decode, which has one query: leave --q-len out, or ask for "
+                                 "--phase prefill",
+                                 q_lens_));
+  return asked.empty() ? std::vector<std::string>{"prefill"} : asked;
+}
+
 std::vector<TuneItem> TuneOptions::items() const {
   std::vector<std::string> archs = words(archs_);
   if (archs.empty())
@@ -142,15 +158,12 @@ std::vector<TuneItem> TuneOptions::items() const {
   for (const std::string& arch : archs)
     if (!arch.empty())
       target(arch); // or throws, with the nearest one
-  for (const std::string& phase : words(phases_))
-    if (phase != "prefill" && phase != "decode")
-      throw UsageError(fmt::format("--phase {}: there is no such phase; {}", phase,
-                                   didYouMean(phase, std::vector<std::string>{"prefill", "decode"})));
+  const std::vector<std::string> asked = phases();
   std::vector<TuneItem> all;
   std::set<std::string> seen;
   for (const auto& [name, spec] : specs())
     for (const std::string& arch : archs)
-      for (const std::string& phase : words(phases_))
+      for (const std::string& phase : asked)
         for (const Problem& shape : shapes(phase)) {
           const Problem bucket = schedules::bucketOf(shape);
           TuneItem item{.label = fmt::format("{} {} {}", name, phase, schedules::toText(bucket)),

@@ -45,10 +45,10 @@ public:
 
 private:
   std::vector<std::pair<std::string, AttentionSpec>> specs() const;
+  std::vector<std::string> phases() const;
   std::vector<Problem> shapes(const std::string& phase) const;
 
-  std::string spec_, effort_, phases_ = "prefill,decode", batches_ = "1", q_lens_, kv_lens_ = "1024..8192", archs_,
-                              shard_;
+  std::string spec_, effort_, phases_, batches_ = "1", q_lens_, kv_lens_ = "1024..8192", archs_, shard_;
   std::vector<std::string> presets_;
 };
 

@@ -51,6 +51,23 @@ int fail(bool json, Exit code, const char* kind, const std::string& message) {
   return static_cast<int>(code);
 }
 
+/// What was wrong with the arguments, and what they may have meant. A word that is no option may have left another one
+/// without its value, so it is named before what CLI11 says.
+std::string complaint(const CLI::App& verb, const CLI::ParseError& error) {
+  for (const std::string& word : verb.remaining()) {
+    if (!word.starts_with("--"))
+      continue;
+    std::vector<std::string> known;
+    for (const CLI::Option* option : verb.get_options())
+      for (const std::string& name : option->get_lnames())
+        if (!option->get_group().empty()) // else it is hidden
+          known.push_back("--" + name);
+    const std::string near = nearest(word.substr(0, word.find('=')), known);
+    return fmt::format("unknown option {}{}", word, near.empty() ? "" : fmt::format("; did you mean {}?", near));
+  }
+  return error.what();
+}
+
 int perform(bool json, const std::function<Exit()>& action) {
   try {
     return static_cast<int>(action());
@@ -91,8 +108,11 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0)
       return app.exit(e); // --help, --version
-    return fail(wants_json, Exit::Usage, "usage",
-                fmt::format("{}; see `attune {} --help`", e.what(), argc > 1 ? argv[1] : ""));
+    const auto chosen = app.get_subcommands();
+    const CLI::App& verb = chosen.empty() ? app : *chosen.front();
+    return fail(
+        wants_json, Exit::Usage, "usage",
+        fmt::format("{}; see `attune{} --help`", complaint(verb, e), chosen.empty() ? "" : " " + verb.get_name()));
   }
   return perform(json, actions.at(app.get_subcommands().front()));
 }

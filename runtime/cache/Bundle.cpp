@@ -73,7 +73,8 @@ Taken take(EntryStore& store, const EntryInfo& entry, const ImportRules& rules) 
     return Taken::Same;
   if (ours && rules.stays && rules.stays(store, *ours, entry.payload))
     return Taken::Stayed;
-  store.put(entry.key, entry.payload);
+  if (!store.put(entry.key, entry.payload))
+    return Taken::InMemory;
   return ours ? Taken::Replaced : Taken::New;
 }
 
@@ -111,7 +112,8 @@ BundleReport importBundle(std::span<EntryStore* const> stores, std::string_view 
   }
   for (auto& [store, entry] : entries) {
     const Taken how = take(*store, entry, rules);
-    ++(how == Taken::New || how == Taken::Replaced ? report.entries : report.known);
+    ++(how == Taken::Same || how == Taken::Stayed ? report.known : report.entries);
+    report.in_memory += how == Taken::InMemory;
   }
   return report;
 }

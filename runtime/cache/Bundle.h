@@ -18,14 +18,21 @@ struct ImportRules {
   std::function<bool(const EntryStore& store, std::string_view ours, std::string_view theirs)> stays{};
 };
 
-enum class Taken { New, Replaced, Same, Stayed };
+enum class Taken {
+  New,
+  Replaced,
+  Same,
+  Stayed,
+  InMemory ///< new or better, but the store's folder takes nothing: this process alone has it
+};
 /// Puts another's entry into a store. The rules' check has passed it.
 Taken take(EntryStore& store, const EntryInfo& entry, const ImportRules& rules);
 
 struct BundleReport {
-  std::size_t entries = 0; ///< written to the bundle, or taken from it
-  std::size_t known = 0;   ///< import: there before, the same or a better one
-  std::size_t foreign = 0; ///< import: of a kind or schema that no store has
+  std::size_t entries = 0;   ///< written to the bundle, or taken from it
+  std::size_t known = 0;     ///< import: there before, the same or a better one
+  std::size_t in_memory = 0; ///< import: of those taken, what the folders took not: they end with the process
+  std::size_t foreign = 0;   ///< import: of a kind or schema that no store has
 };
 
 /// A bundle that is being written, in memory.

@@ -6,7 +6,7 @@ import subprocess
 import time
 import unittest
 
-from harness import ATTUNE, Case, attune, spec
+from harness import ATTUNE, PINNED, Case, attune, spec
 
 
 class Contract(Case):
@@ -31,7 +31,15 @@ class Contract(Case):
     def test_usage(self):
         self.expect(2)
         self.expect(2, "compil", says=["did you mean 'compile'"])
-        self.expect(2, "run", "--no-such-option", says=["--no-such-option"])
+        self.expect(2, "run", "--no-such-option", says=["unknown option --no-such-option; see"])
+        self.expect(2, "compile", spec(), "--archh", "sm_90a", says=["unknown option --archh; did you mean --arch?", "attune compile --help"])
+        self.expect(2, "compile", "--presett=qwen2.5-7b", says=["did you mean --preset?"])
+        self.expect(2, "cache", "--jsn", says=["did you mean --json?"])
+        self.expect(2, "--versoin", says=["did you mean --version?"])
+        for verb in "run", "profile":
+            self.expect(2, verb, spec(), "--arch", "sm_90a", says=["--device emulated:sm_90a"])
+            self.assertNotIn("--arch", self.expect(0, verb, "--help").stdout)
+        self.expect(4, "run", spec(), "--arch", "sm_91", says=["sm_90"])
         self.expect(2, "run", says=["no spec"])
         self.expect(2, "run", spec(), "--preset", "qwen2.5-7b", says=["give one of them"])
         self.expect(2, "run", spec(), "--q-len", "-4", says=["--q-len"])
@@ -87,7 +95,7 @@ class Contract(Case):
     def test_interrupted(self):
         process = subprocess.Popen(
             [ATTUNE, "run", spec(head_dim=128), "--q-len", "8000", "--kv-len", "8000", "--device", "emulated"],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=PINNED,
         )
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)

@@ -11,6 +11,9 @@ import tempfile
 import unittest
 
 ATTUNE = sys.argv.pop(1)
+# Nobody's installed bundles, and no cache but the test's own (ATTUNE_CACHE_DIR, which ctest sets), decide what is seen.
+NOWHERE = tempfile.TemporaryDirectory()
+PINNED = {**os.environ, "XDG_DATA_DIRS": NOWHERE.name, "XDG_CACHE_HOME": NOWHERE.name}
 SMALL = {"dtype": "bf16", "q_heads": 2, "kv_heads": 1, "head_dim": 16, "causal": "bottom_right"}
 
 
@@ -20,7 +23,7 @@ def spec(**changes):
 
 def attune(*arguments, stdin=None, **environment):
     return subprocess.run(
-        [ATTUNE, *map(str, arguments)], input=stdin, capture_output=True, text=True, timeout=300, env={**os.environ, **environment}
+        [ATTUNE, *map(str, arguments)], input=stdin, capture_output=True, text=True, timeout=300, env={**PINNED, **environment}
     )
 
 

@@ -1,14 +1,14 @@
 """tune, precompute and cache."""
 
+import datetime
 import html.parser
 import json
-import os
 import pathlib
 import signal
 import subprocess
 import unittest
 
-from harness import ATTUNE, Case, spec
+from harness import ATTUNE, PINNED, Case, spec
 
 
 class Tuning(Case):
@@ -52,6 +52,9 @@ class Tuning(Case):
         whole = self.document("precompute", "--preset", "qwen2.5-7b,llama-3-8b", "--batch", "1..8", "--dry-run")
         self.assertEqual(whole["total"], 2 * 2 * 4 * 4)  # presets, phases, batches, lengths
         self.assertFalse(self.cache.exists())
+        q_lens = ["precompute", spec(), "--q-len", "100,200", "--kv-len", "256,512", "--dry-run"]
+        self.assertEqual(self.document(*q_lens)["total"], 4)  # numbers of queries are asked for: no decode beside them
+        self.assertEqual(self.document(*q_lens, "--phase", "prefill,decode")["total"], 4 + 2)
         items = []
         for i in range(3):
             items += [e["item"] for e in self.document("precompute", "--preset", "qwen2.5-7b,llama-3-8b", "--batch", "1..8", "--dry-run", "--shard", f"{i}/3")["entries"]]
@@ -84,7 +87,7 @@ class Tuning(Case):
     def test_interrupt_keeps_what_is_done(self):
         arguments = ["precompute", spec(head_dim=64), "--arch", "sm_80,sm_90a", "--kv-len", "64..65536", "--jobs", "1"]
         process = subprocess.Popen([ATTUNE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                   env={**os.environ, "ATTUNE_CACHE_DIR": str(self.cache)})
+                                   env={**PINNED, "ATTUNE_CACHE_DIR": str(self.cache)})
         first = process.stderr.readline()
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=120)
@@ -137,6 +140,39 @@ class Tuning(Case):
         done = self.expect(6, "precompute", spec(), "--arch", "sm_90a", *self.ITEMS, says=["2 of 2 records are lost"], ATTUNE_CACHE_DIR=str(self.folder / "file" / "cache"))
         self.assertIn("estimate", done.stdout)
 
+    def test_import_and_merge_into_a_cache_that_takes_nothing_are_no_success(self):
+        self.precompute()
+        bundle, file = self.folder / "model.attune", self.folder / "file"
+        count = self.document("cache", "export", bundle)["entries"]
+        file.write_text("not a folder")
+        for arguments in ("import", bundle), ("merge", self.cache):
+            done = self.expect(6, "cache", *arguments, "--json", says=[f"{count} of {count} entries are lost"], ATTUNE_CACHE_DIR=str(file / "cache"))
+            self.assertEqual(json.loads(done.stdout)["not_kept"], count)
+        document = self.run_in(self.folder / "other", 0, "cache", "import", bundle)
+        self.assertEqual((document["entries"], document["not_kept"]), (count, 0))
+
+    def test_list_says_what_an_entry_is_for(self):
+        self.document("precompute", spec(), "--arch", "sm_90a", "--phase", "decode", "--kv-len", "8192")
+        entries = self.document("cache", "list")["entries"]
+        for e in entries:
+            self.assertIn("bf16, head dim 16, 2 query heads on 1 key/value heads", e["spec"])
+            self.assertIn("sm_90a", e["for"])
+            self.assertLess(abs(datetime.datetime.fromisoformat(e["last_used"][:-1] + "+00:00") - datetime.datetime.now(datetime.timezone.utc)), datetime.timedelta(hours=2))
+        kernels = {e["name"]: e for e in entries if e["kind"] == "kernel"}
+        self.assertEqual(set(kernels), {"attention_partial", "attention_combine"})
+        self.assertEqual(kernels["attention_partial"]["arch"], "sm_90a")
+        self.assertIn("key <= query + sk - sq", kernels["attention_partial"]["spec"])
+        self.assertRegex(kernels["attention_partial"]["schedule"], r"^q_tile \d+, kv_tile \d+, \d+ ")
+        for e in entries:
+            if e["kind"] == "tuning":
+                self.assertIn("causal", e["spec"])
+                self.assertIn("kv_len=", e["name"])
+                self.assertIn("q_tile", e["schedule"])
+        printed = self.expect(0, "cache", "list", ATTUNE_CACHE_DIR=str(self.cache)).stdout
+        self.assertRegex(printed.splitlines()[0], r"kind .* last used .* spec .* schedule")
+        self.assertEqual(printed.count("2 query heads"), len(entries))
+        self.assertEqual(len(self.document("cache", "show", "key <= query")["entries"]), 1)
+
     def test_explain_says_why(self):
         choice = self.document("explain", "--preset", "qwen2.5-7b", "--q-len", "1", "--kv-len", "8192")["choice"]
         self.assertEqual(choice["by"], "default")
@@ -153,6 +189,7 @@ class Tuning(Case):
         self.expect(2, "tune", spec(), "--phase", "decoding", says=["decode"])
         self.expect(4, "tune", spec(), "--arch", "sm_91", says=["sm_90"])
         self.expect(3, "tune", spec(), "--effort", "mesure", says=["measure"])
+        self.expect(2, "precompute", spec(), "--phase", "decode", "--q-len", "4", says=["--q-len 4", "--phase prefill"])
         self.expect(2, "cache", "lst", says=["did you mean 'list'"])
         self.expect(2, "cache", "export", says=["a file"])
 
