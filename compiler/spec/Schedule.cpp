@@ -210,6 +210,22 @@ Schedule specialized(const AttentionSpec& spec, const Target& target, Schedule s
   return s;
 }
 
+/// Keys of a portable tile: 64, or as many as ptxas finds registers for. Beyond head dim 128 the addresses of what a
+/// thread copies take those of scores: eight warps share the copies, of four each makes twice as many; packed rows have
+/// more of them, and a tile that is not whole panels of 64 columns has most.
+int portableKeys(const AttentionSpec& spec, const Schedule& s) {
+  const int widest = std::max(spec.head_dim, spec.head_dim_v);
+  const auto ragged = [](int dim) { return (dim + 15) / 16 * 16 % 64 != 0; };
+  const bool cut_panels = ragged(spec.head_dim) || ragged(spec.head_dim_v);
+  if (widest <= 128)
+    return 64;
+  if (s.warps == 8)
+    return cut_panels && widest > 224 ? 48 : 64;
+  if (cut_panels)
+    return widest > (s.pack_gqa ? 176 : 224) ? 16 : 32;
+  return s.pack_gqa && widest > 192 ? 32 : 64;
+}
+
 } // namespace
 
 Schedule defaultSchedule(const AttentionSpec& spec, const Target& target, std::int64_t q_len, bool split_kv) {
@@ -229,17 +245,12 @@ Schedule defaultSchedule(const AttentionSpec& spec, const Target& target, std::i
     return specialized(spec, target, s, rows);
 
   // Four warps of 16 rows fill a block when there are few rows: a single warp would issue all copies of a key tile
-  // itself, which unrolls into more code and addresses than its registers hold. With many rows, up to head dim 64 a
-  // warp has registers for 32 of them; from there on for 16, and beyond 128 shared memory has room for 64 in all.
-  // (Eight warps at head dim 64 are no choice: ptxas then aims for 128 registers and spills.)
-  s.q_tile = rows <= 64 || widest > 128 ? 64 : 128;
-  s.warps = s.q_tile == 64 || widest <= 64 ? 4 : 8;
-  s.kv_tile = s.pack_gqa && widest > 192 ? 32 : 64; // addresses of packed rows take the registers of half the scores
-  // A tile that is not whole panels of 64 columns takes more addresses yet: with 64 keys, all such head dims from 160
-  // to 240 spilled.
-  const auto ragged = [](int dim) { return (dim + 15) / 16 * 16 % 64 != 0; };
-  if (widest > 128 && (ragged(spec.head_dim) || ragged(spec.head_dim_v)))
-    s.kv_tile = widest > (s.pack_gqa ? 176 : 224) ? 16 : 32;
+  // itself, which unrolls into more code and addresses than its registers hold. Many rows share each key tile: up to
+  // head dim 64 a warp has registers for 32 of them, from there on for 16. (Eight warps at head dim 64 are no choice:
+  // ptxas then aims for 128 registers and spills.)
+  s.q_tile = rows <= 64 ? 64 : 128;
+  s.warps = rows <= 64 || widest <= 64 ? 4 : 8;
+  s.kv_tile = portableKeys(spec, s);
 
   // As many stages as leave two blocks per multiprocessor; a memory-bound kernel wants bytes in flight, others little
   // more than one tile.
@@ -253,8 +264,8 @@ Schedule defaultSchedule(const AttentionSpec& spec, const Target& target, std::i
       break;
     s = more;
   }
-  while (s.kv_tile > 16 && sharedBytes(spec, s) > target.shared_per_block)
-    s.kv_tile /= 2;
+  while (sharedBytes(spec, s) > target.shared_per_block)
+    s.kv_tile -= 16;
   return s;
 }
 

@@ -54,6 +54,13 @@ TEST_P(DefaultSchedules, SpillNothing) {
     expectNoSpill(causal(head_dim, head_dim), arch, 1024, false);
     if (full() || head_dim % 64 == 0)
       expectNoSpill(causal(head_dim, head_dim), arch, 1, true);
+    if (full() || head_dim == 248) // 8 or 32 queries of a group of 4, packed: 32 rows, or 128
+      for (const std::int64_t q_len : {8, 32})
+        expectNoSpill(causal(head_dim, head_dim), arch, q_len, true);
+    if (full() || head_dim == 256)
+      expectNoSpill(causal(head_dim, head_dim), arch, 1024, true);
+    if (full() || head_dim == 192)
+      expectNoSpill(causal(head_dim, 128), arch, 1024, false);
   }
 }
 

@@ -117,6 +117,23 @@ TEST(DefaultSchedule, PacksTheGroupForFewQueriesOnly) {
   EXPECT_FALSE(defaultSchedule(spec(28, 28, 128, 128), t, 1, true).pack_gqa) << "nothing to pack without a group";
 }
 
+// 128 rows read each key tile, whatever the head dim, of as many keys as the target's shared memory has room for.
+TEST(DefaultSchedule, ManyRowsShareKeyTiles) {
+  for (const auto& [arch, head_dim, head_dim_v, kv_tile, stages] : {std::tuple{"sm_80", 136, 136, 64, 2},
+                                                                    {"sm_80", 192, 192, 64, 2},
+                                                                    {"sm_80", 192, 128, 64, 2},
+                                                                    {"sm_80", 256, 256, 64, 1},
+                                                                    {"sm_100", 256, 256, 64, 2},
+                                                                    {"sm_86", 160, 160, 64, 1},
+                                                                    {"sm_86", 192, 192, 64, 1},
+                                                                    {"sm_86", 224, 224, 48, 1},
+                                                                    {"sm_120", 256, 256, 32, 1}}) {
+    const Schedule s = defaultSchedule(spec(16, 16, head_dim, head_dim_v), target(arch), 4096, false);
+    EXPECT_EQ(toText(s), toText(Schedule{.q_tile = 128, .kv_tile = kv_tile, .warps = 8, .stages = stages}))
+        << arch << " " << head_dim << " " << head_dim_v;
+  }
+}
+
 TEST(DefaultSchedule, UnsetValueHeadDimMeansHeadDim) {
   const Target& t = target("sm_86");
   EXPECT_EQ(toText(defaultSchedule(spec(8, 8, 192, 0), t, 4096, false)),
