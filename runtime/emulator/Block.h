@@ -18,7 +18,7 @@ struct AsyncProxy;
 struct Launch {
   const Program* program = nullptr;
   const MemoryView* memory = nullptr;
-  const MemoryView* early = nullptr;    ///< what warps see ahead of griddepcontrol.wait: not what is being written
+  const MemoryView* early = nullptr;    ///< what warps see ahead of griddepcontrol.wait, beside the kernel before
   const GlobalMemory* global = nullptr; ///< for messages
   const Options* options = nullptr;
   LaunchConfig config;

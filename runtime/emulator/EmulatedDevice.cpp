@@ -152,7 +152,7 @@ public:
   void launch(const DeviceKernel& kernel, const LaunchConfig& config, std::span<void* const> arguments, void*) override;
   void synchronize() override {
     const std::lock_guard lock(mutex_);
-    written_.clear();
+    written_.clear(), read_.clear();
   }
   Counters counters() const override {
     const std::lock_guard lock(mutex_);
@@ -169,7 +169,7 @@ private:
   GlobalMemory memory_;
   mutable std::mutex mutex_; ///< launches run one after the other
   Counters counters_;
-  std::vector<DevicePtr> written_; ///< buffers that the last launch wrote, if nobody has waited for it since
+  std::vector<DevicePtr> written_, read_; ///< buffers that the last launch touched, if nobody has waited for it since
 };
 
 void EmulatedDevice::check(const Program& program, const LaunchConfig& config, std::size_t arguments) const {
@@ -248,16 +248,21 @@ void EmulatedDevice::launch(const DeviceKernel& kernel, const LaunchConfig& aske
   const std::lock_guard lock(mutex_);
   counters_.clear();
   const MemoryView view = memory_.view();
-  const MemoryView early = view.without(config.overlaps_predecessor ? written_ : std::vector<DevicePtr>{});
+  if (!config.overlaps_predecessor)
+    written_.clear(), read_.clear();
+  const MemoryView early = view.beside(written_, read_);
   Launch launch{&program, &view, &early, &memory_, &options_, config, {}};
   launch.parameters.resize(program.parameter_bytes);
   for (std::size_t i = 0; i < arguments.size(); ++i)
     std::memcpy(launch.parameters.data() + program.parameters[i].offset, arguments[i], program.parameters[i].bytes);
-  written_.clear();
+  written_.clear(), read_.clear();
   const Tally tally = runBlocks(launch);
-  for (std::size_t n = 0; n < view.size(); ++n)
+  for (std::size_t n = 0; n < view.size(); ++n) {
     if (tally.writes[n].bytes != 0)
       written_.push_back(view[n].base);
+    if (tally.reads[n].bytes != 0)
+      read_.push_back(view[n].base);
+  }
   counters_ = summarize(tally, program, view);
 }
 

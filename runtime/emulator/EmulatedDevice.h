@@ -13,7 +13,7 @@ struct Options {
   std::uint64_t seed = 0;       ///< of poison, of warp order and of when copies land: same seed, same run
   unsigned threads = 0;         ///< host threads; 0: one per core
   bool random_landing = false;  ///< asynchronous copies land at a random legal moment instead of the latest
-  bool counters = true;         ///< account for memory traffic and bank conflicts too; instructions always are
+  bool counters = true;         ///< account for sectors and bank conflicts too; instructions and bytes always are
   bool lowest_leader =
       false;                ///< elect.sync takes the lowest lane, as GPUs do and some kernels rely on; else the seed's
   bool check_races = false; ///< report shared memory that two warps touch with no barrier in between

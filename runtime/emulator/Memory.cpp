@@ -22,14 +22,17 @@ std::size_t MemoryView::find(DevicePtr address, std::size_t length) const {
   return static_cast<std::size_t>(after - buffers_.begin()) - 1;
 }
 
-MemoryView MemoryView::without(std::span<const DevicePtr> bases) const {
+MemoryView MemoryView::beside(std::span<const DevicePtr> written, std::span<const DevicePtr> read) const {
   std::vector<std::shared_ptr<Buffer>> buffers = buffers_;
+  const auto isOneOf = [](std::span<const DevicePtr> bases, const Buffer& buffer) {
+    return std::ranges::find(bases, buffer.base) != bases.end();
+  };
   for (auto& buffer : buffers)
-    if (std::ranges::find(bases, buffer->base) != bases.end()) {
-      auto empty = std::make_shared<Buffer>();
-      empty->name = buffer->name, empty->base = buffer->base;
-      buffer = std::move(empty);
-    }
+    if (isOneOf(written, *buffer))
+      buffer = std::make_shared<Buffer>(Buffer{.name = buffer->name, .base = buffer->base});
+    else if (isOneOf(read, *buffer))
+      buffer = std::make_shared<Buffer>(Buffer{
+          .name = buffer->name, .base = buffer->base, .bytes = buffer->bytes, .read_only = true, .data = buffer->data});
   return MemoryView(std::move(buffers));
 }
 

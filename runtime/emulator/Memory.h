@@ -21,7 +21,7 @@ struct Buffer {
   DevicePtr base = 0;
   std::size_t bytes = 0;
   bool read_only = false;
-  std::unique_ptr<std::byte[]> data;
+  std::shared_ptr<std::byte[]> data;
 
   bool contains(DevicePtr address, std::size_t length) const {
     return address - base <= bytes && length <= bytes - (address - base);
@@ -38,8 +38,9 @@ public:
   std::size_t find(DevicePtr address, std::size_t length) const;
   const Buffer& operator[](std::size_t index) const { return *buffers_[index]; }
   std::size_t size() const { return buffers_.size(); }
-  /// The same, with nothing in the buffers that begin at `bases`.
-  MemoryView without(std::span<const DevicePtr> bases) const;
+  /// The same for a kernel beside which another one runs: nothing in the buffers that the other writes, and those that
+  /// it reads are read-only. Buffers are named by where they begin.
+  MemoryView beside(std::span<const DevicePtr> written, std::span<const DevicePtr> read) const;
 
 private:
   std::vector<std::shared_ptr<Buffer>> buffers_;

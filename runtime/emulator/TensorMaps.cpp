@@ -2,6 +2,7 @@
 
 #include "runtime/emulator/Memory.h"
 #include "runtime/emulator/Warp.h"
+#include "runtime/emulator/exec/Access.h"
 
 #include <algorithm>
 #include <cstring>
@@ -79,7 +80,8 @@ TiledTensor unpackTensorMap(const std::byte* bytes) {
 }
 
 BulkBox boxOf(const TiledTensor& tensor, std::span<const std::int32_t> coordinates, std::uint32_t offset,
-              const MemoryView& memory, const GlobalMemory& global, std::vector<BoxRow>& rows) {
+              const Warp& warp, bool writes, std::vector<BoxRow>& rows) {
+  const MemoryView& memory = *warp.memory;
   const auto rank = static_cast<std::size_t>(tensor.rank);
   if (coordinates.size() != rank)
     throw Fault{"a tensor map of rank " + std::to_string(rank) + " in an instruction for rank " +
@@ -110,9 +112,10 @@ BulkBox boxOf(const TiledTensor& tensor, std::span<const std::int32_t> coordinat
       const std::size_t buffer = !rows.empty() && memory[rows.back().buffer].contains(address, bytes)
                                      ? rows.back().buffer
                                      : memory.find(address, bytes);
-      if (buffer == MemoryView::nowhere)
+      if (buffer == MemoryView::nowhere || (writes && memory[buffer].read_only))
         throw Fault{"a row of " + std::to_string(bytes) +
-                    " bytes of the tensor map's box is not in one buffer: it begins " + global.describe(address)};
+                    " bytes of the tensor map's box is not inside one buffer that allows it: it begins " +
+                    exec::describeGlobal(warp, address)};
       const auto skipped = static_cast<std::uint32_t>(begin - first) * element;
       box.pieces.push_back({memory[buffer].data.get() + (address - memory[buffer].base), box.bytes + skipped, bytes});
       rows.push_back({buffer, address, bytes});

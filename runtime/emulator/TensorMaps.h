@@ -7,8 +7,7 @@
 
 namespace attune::emulator {
 
-class GlobalMemory;
-class MemoryView;
+class Warp;
 
 /// The emulated device's own form of the 128 opaque bytes. It holds what the description holds, and a mark by which
 /// bytes that are no tensor map are found out.
@@ -17,7 +16,8 @@ TensorMap packTensorMap(const TiledTensor& tensor);
 TiledTensor unpackTensorMap(const std::byte* bytes);
 
 /// The box whose first element is at `coordinates`, to or from `offset` in shared memory. Parts inside of the tensor
-/// are looked up in global memory: Fault for a tensor that is larger than its buffer. Rows are visited in the order of
+/// are looked up in what the warp sees of global memory: Fault for a tensor that is larger than its buffer, and for a
+/// box that `writes` where nothing may be written. Rows are visited in the order of
 /// shared memory. `row` is called with the index of the buffer and the global address of each part.
 struct BoxRow {
   std::size_t buffer;
@@ -25,6 +25,6 @@ struct BoxRow {
   std::uint32_t bytes;
 };
 BulkBox boxOf(const TiledTensor& tensor, std::span<const std::int32_t> coordinates, std::uint32_t offset,
-              const MemoryView& memory, const GlobalMemory& global, std::vector<BoxRow>& rows);
+              const Warp& warp, bool writes, std::vector<BoxRow>& rows);
 
 } // namespace attune::emulator

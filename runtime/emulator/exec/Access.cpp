@@ -96,15 +96,19 @@ void parameterLane(Warp& warp, unsigned lane, std::uint64_t offset, unsigned byt
 
 std::string describeGlobal(const Warp& warp, std::uint64_t address) {
   const Launch& launch = warp.block->launch;
-  const bool early = warp.memory != launch.memory && launch.memory->find(address, 1) != MemoryView::nowhere;
-  return launch.global->describe(address) +
-         (early ? ", which the kernel before this one may still be writing: griddepcontrol.wait comes first" : "");
+  std::string where = launch.global->describe(address);
+  const std::size_t there = launch.memory->find(address, 1), early = warp.memory->find(address, 1);
+  const bool hidden = there != early, frozen = !hidden && there != MemoryView::nowhere &&
+                                               (*launch.memory)[there].read_only != (*warp.memory)[early].read_only;
+  if (hidden || frozen)
+    where += std::string(", which the kernel before this one may still be ") + (hidden ? "writing" : "reading") +
+             ": griddepcontrol.wait comes first";
+  return where;
 }
 
 namespace {
 
 void globalLane(Warp& warp, unsigned lane, std::uint64_t address, unsigned bytes, Direction direction, Access& access) {
-  const Launch& launch = warp.block->launch;
   const MemoryView& memory = *warp.memory;
   if (warp.recent >= memory.size() || !memory[warp.recent].contains(address, bytes)) {
     warp.recent = memory.find(address, bytes);
@@ -113,7 +117,7 @@ void globalLane(Warp& warp, unsigned lane, std::uint64_t address, unsigned bytes
   }
   const Buffer& buffer = memory[warp.recent];
   if (misaligned(address, bytes) || (buffer.read_only && direction != Direction::Read))
-    stray(lane, address, bytes, direction, launch.global->describe(address));
+    stray(lane, address, bytes, direction, describeGlobal(warp, address));
   access.host[lane] = buffer.data.get() + (address - buffer.base);
 }
 
@@ -159,7 +163,8 @@ bool placeInOneBuffer(Warp& warp, unsigned bytes, Direction direction, Access& a
 
 void account(Warp& warp, std::size_t buffer, unsigned bytes, Direction direction, std::uint32_t which,
              const Access& access) {
-  const Traffic traffic{static_cast<std::uint64_t>(std::popcount(which)) * bytes, sectors(access.address, which)};
+  const Traffic traffic{static_cast<std::uint64_t>(std::popcount(which)) * bytes,
+                        warp.block->count_memory ? sectors(access.address, which) : 0};
   const auto add = [&](Traffic& to) { to.bytes += traffic.bytes, to.sectors += traffic.sectors; };
   if (direction != Direction::Write)
     add(warp.tally->reads[buffer]);
@@ -228,13 +233,11 @@ void resolve(Warp& warp, Space space, unsigned bytes, Direction direction, Acces
   case Space::Global:
   case Space::Const:
     if (placeInOneBuffer(warp, bytes, direction, access)) {
-      if (warp.block->count_memory)
-        account(warp, warp.recent, bytes, direction, warp.exec, access);
+      account(warp, warp.recent, bytes, direction, warp.exec, access);
       return;
     }
     each(warp.exec, [&](unsigned lane) { globalLane(warp, lane, access.address[lane], bytes, direction, access); });
-    if (warp.block->count_memory)
-      accountGlobal(warp, bytes, direction, access);
+    accountGlobal(warp, bytes, direction, access);
     return;
   case Space::Shared:
     return resolveShared(warp, bytes, direction, kind, access);

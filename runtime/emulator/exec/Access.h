@@ -12,10 +12,10 @@ struct Access {
 
 enum class Direction : std::uint8_t { Read, Write, Both };
 
-/// Fills access.address from the address operand.
 /// Where a global address is, for messages.
 std::string describeGlobal(const Warp& warp, std::uint64_t address);
 
+/// Fills access.address from the address operand.
 void addresses(const Warp& warp, const Instr& instr, Slot operand, Access& access);
 /// `bytes` per lane, in `space`. Throws Fault for an access that is misaligned or not inside one buffer.
 void resolve(Warp& warp, Space space, unsigned bytes, Direction direction, Access& access);

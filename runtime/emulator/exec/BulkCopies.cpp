@@ -34,8 +34,6 @@ TiledTensor mapAt(const Warp& warp, std::uint64_t address) {
 
 /// Bytes and sectors of the rows that a box has in global memory; neighbouring rows may share a sector.
 void account(Warp& warp, const std::vector<BoxRow>& rows, std::uint32_t box_bytes, bool reads, bool writes) {
-  if (!warp.block->count_memory)
-    return;
   std::uint64_t last = ~std::uint64_t{0};
   for (const BoxRow& row : rows) {
     const std::uint64_t first = row.address / 32, end = (row.address + row.bytes - 1) / 32;
@@ -45,9 +43,11 @@ void account(Warp& warp, const std::vector<BoxRow>& rows, std::uint32_t box_byte
       if (!(writing ? writes : reads))
         continue;
       Traffic& traffic = (writing ? warp.tally->writes : warp.tally->reads)[row.buffer];
-      traffic.bytes += row.bytes, traffic.sectors += sectors;
+      traffic.bytes += row.bytes, traffic.sectors += warp.block->count_memory ? sectors : 0;
     }
   }
+  if (!warp.block->count_memory)
+    return;
   Wavefronts& waves = warp.tally->shared[static_cast<std::size_t>(SharedAccess::Bulk)];
   waves.taken += (box_bytes + 127) / 128, waves.minimum += (box_bytes + 127) / 128;
 }
@@ -89,14 +89,13 @@ struct Transfer {
 Transfer transferOf(Warp& warp, const Instr& instr, const BulkForm& form, unsigned lane, std::uint32_t offset) {
   Transfer made;
   made.reduction = form.reduction;
-  const Launch& launch = warp.block->launch;
   if (form.tensor) {
     const TiledTensor tensor = mapAt(warp, addressOf(warp, instr, form.map, lane));
     std::int32_t coordinates[5];
     for (unsigned i = 0; i < form.rank; ++i)
       coordinates[i] = warp.read<std::int32_t>(instr.op[form.coordinates + i])[lane];
     made.reduction = form.operation.empty() ? nullptr : reductionOf(tensor.element, form.operation);
-    made.box = boxOf(tensor, {coordinates, form.rank}, offset, *warp.memory, *launch.global, made.rows);
+    made.box = boxOf(tensor, {coordinates, form.rank}, offset, warp, form.kind == BulkForm::Kind::Store, made.rows);
     return made;
   }
   const std::uint32_t bytes = warp.read<std::uint32_t>(instr.op[form.size])[lane];

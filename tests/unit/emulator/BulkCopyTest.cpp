@@ -165,7 +165,7 @@ TEST(TensorMaps, PlantedBugsAreFound) {
   EXPECT_THAT(loadError(replaced(ptx, "_, [bar], %r1;", "_, [bar], 8000;"), tensor, 8192), HasSubstr("deadlock"))
       << "a wrong number of bytes";
   EXPECT_THAT(loadError(ptx, tensor, 8000),
-              AllOf(HasSubstr("is not in one buffer"), HasSubstr("'tensor' (8000 bytes)")));
+              AllOf(HasSubstr("is not inside one buffer"), HasSubstr("'tensor' (8000 bytes)")));
   EXPECT_THAT(loadError(loader(3), tensor, 8192), HasSubstr("a tensor map of rank 2 in an instruction for rank 3"));
   EXPECT_THAT(loadError(replaced(ptx, "cvta.param.u64 %p2, %p1;", "mov.u64 %p2, %p0;"), tensor, 8192),
               HasSubstr("no tensor map that Device::encode made"));

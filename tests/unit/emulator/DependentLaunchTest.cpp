@@ -53,6 +53,60 @@ TEST_F(DependentLaunch, WhatNobodyWritesIsThereAtOnce) {
   EXPECT_THAT(harness.download<unsigned>(third, 32), testing::Each(8U));
 }
 
+// Whatever reads `second` may do so until it ends.
+TEST_F(DependentLaunch, DoesNotWriteWhatIsBeingRead) {
+  const auto isFound = [&](auto launchWriter) {
+    launch(increment, second, third, false);
+    EXPECT_THAT(Harness::errorOf(launchWriter),
+                AllOf(HasSubstr("of 'second'"), HasSubstr("may still be reading"), HasSubstr("griddepcontrol.wait")));
+  };
+  isFound([&] { launch(impatient, first, second, true); });
+  isFound([&] {
+    launch(replaced(impatient, "st.global.u32 [%p1], %r1", "red.global.add.u32 [%p1], %r1"), first, second, true);
+  });
+  isFound([&] { launch(replaced(impatient, "st.global.u32 [%p1], %r1", "st.u32 [%p1], %r1"), first, second, true); });
+  launch(increment, second, third, false);
+  launch(increment, first, second, true);
+  EXPECT_THAT(harness.download<unsigned>(second, 32), testing::Each(8U));
+}
+
+// One thread stores 16 bytes of shared memory, plainly and by a tensor map of one row.
+TEST_F(DependentLaunch, StoresInBulkWaitToo) {
+  const std::string storer = hopperText(".param .u64 from, .param .u64 to, .param .align 64 .b8 map[128]", R"(
+  .shared .align 128 .b8 tile[16]; .reg .b32 %r<4>; .reg .b64 %p<4>; .reg .pred %q;
+  ld.param.u64 %p0, [to]; mov.b64 %p1, map; cvta.param.u64 %p2, %p1; mov.u32 %r0, tile; mov.u32 %r1, 0;
+  mov.u32 %r2, %tid.x; setp.ne.u32 %q, %r2, 0; @%q bra END;
+  st.shared.v4.u32 [%r0], {5, 5, 5, 5}; fence.proxy.async;
+  STORE
+  cp.async.bulk.commit_group; cp.async.bulk.wait_group 0;
+END:)");
+  const auto store = [&](const std::string& how, bool overlaps) {
+    const TensorMap map =
+        harness.device->encode({.element = Element::F32, .data = second, .rank = 1, .dims = {32}, .box = {4}});
+    void* arguments[] = {&first, &second, const_cast<TensorMap*>(&map)};
+    harness.device->launch(*harness.device->load({Image::Kind::Ptx, replaced(storer, "STORE", how)}, "k"),
+                           {.grid = {1}, .block = {32}, .overlaps_predecessor = overlaps}, arguments);
+  };
+  for (const char* how : {"cp.async.bulk.global.shared::cta.bulk_group [%p0], [%r0], 16;",
+                          "cp.async.bulk.tensor.1d.global.shared::cta.bulk_group [%p2, {%r1}], [%r0];"}) {
+    launch(increment, second, third, false);
+    EXPECT_THAT(Harness::errorOf([&] { store(how, true); }), HasSubstr("may still be reading")) << how;
+    launch(increment, first, second, false);
+    EXPECT_THAT(Harness::errorOf([&] { store(how, true); }), HasSubstr("may still be writing")) << how;
+    launch(increment, second, third, false);
+    store(std::string("griddepcontrol.wait;") + how, true);
+    EXPECT_EQ(harness.download<unsigned>(second, 32)[3], 5U) << how;
+  }
+}
+
+TEST_F(DependentLaunch, IsWatchedWithoutCountersToo) {
+  harness.device = makeEmulatedDevice({.target = "sm_90a", .counters = false});
+  first = harness.upload(std::vector<unsigned>(32, 7), "first"),
+  second = harness.upload(std::vector<unsigned>(32, 0), "second");
+  launch(increment, first, second, false);
+  EXPECT_THAT(Harness::errorOf([&] { launch(impatient, second, first, true); }), HasSubstr("griddepcontrol.wait"));
+}
+
 TEST_F(DependentLaunch, NothingIsLeftToWaitForAfterASynchronisationOrInAStreamsOrder) {
   launch(increment, first, second, false);
   launch(impatient, second, third, false);
