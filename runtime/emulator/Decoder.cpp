@@ -109,7 +109,7 @@ void Decoder::layoutVariables() {
 void Decoder::decodeFunction(const ptx::Function& function) {
   function_ = &function;
   functions_.push_back(position());
-  numbers_.clear();
+  numbers_.assign(function.scopes.size(), {});
   carry_ = no_slot;
   variables_.clear();
   jumps_.clear();
@@ -211,7 +211,7 @@ Slot Decoder::constant(std::uint64_t value, unsigned bits) {
 Decoder::Meaning Decoder::lookup(const std::string& name, unsigned scope) {
   using Kind = Meaning::Kind;
   const auto register_of = [&](unsigned at, unsigned bits) {
-    const auto [found, is_new] = numbers_.try_emplace({at, name}, 0);
+    const auto [found, is_new] = numbers_[at].try_emplace(name, 0);
     if (is_new)
       found->second = newRegister(bits);
     return Meaning{Kind::Register, found->second, bits, Space::Register, 0};

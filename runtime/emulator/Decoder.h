@@ -4,6 +4,7 @@
 
 #include <map>
 #include <set>
+#include <unordered_map>
 
 namespace attune::emulator {
 
@@ -67,7 +68,7 @@ private:
   std::vector<unsigned> registers_; ///< bits
   std::vector<Slot> pinned_;
   Slot carry_ = no_slot;
-  std::map<std::pair<unsigned, std::string>, Slot> numbers_;
+  std::vector<std::unordered_map<std::string, Slot>> numbers_;
   std::map<std::pair<std::uint64_t, unsigned>, Slot> constants_;
   std::map<std::string, std::uint64_t> shared_, parameters_, variables_;
   std::map<std::string, Frame> frames_;

@@ -3,7 +3,6 @@
 #include "attune/compiler/Error.h"
 
 #include <bit>
-#include <cctype>
 #include <charconv>
 
 namespace attune::emulator::ptx {
@@ -14,10 +13,13 @@ void fail(unsigned line, const std::string& what) {
 
 namespace {
 
+// Of ASCII, whatever the locale.
+bool isDigit(char c) { return c >= '0' && c <= '9'; }
+bool isSpace(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 bool startsWord(char c) {
-  return std::isalpha(static_cast<unsigned char>(c)) || c == '_' || c == '$' || c == '%' || c == '.';
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$' || c == '%' || c == '.';
 }
-bool continuesWord(char c) { return startsWord(c) || std::isdigit(static_cast<unsigned char>(c)); }
+bool continuesWord(char c) { return startsWord(c) || isDigit(c); }
 
 class Lexer {
 public:
@@ -39,7 +41,7 @@ private:
     while (at_ < text_.size()) {
       if (peek() == '\n') {
         ++line_, ++at_;
-      } else if (std::isspace(static_cast<unsigned char>(peek()))) {
+      } else if (isSpace(peek())) {
         ++at_;
       } else if (peek() == '/' && peek(1) == '/') {
         while (at_ < text_.size() && peek() != '\n')
@@ -57,7 +59,7 @@ private:
   Token next() {
     const std::size_t begin = at_;
     const char c = peek();
-    if (std::isdigit(static_cast<unsigned char>(c)))
+    if (isDigit(c))
       return number(begin);
     if (startsWord(c)) {
       while (continuesWord(peek()) || (peek() == ':' && peek(1) == ':' && continuesWord(peek(2))))
@@ -85,7 +87,7 @@ private:
       base = 16, at_ += 2;
     else if (mark == 'b' || mark == 'B')
       base = 2, at_ += 2;
-    else if (std::isdigit(static_cast<unsigned char>(mark)))
+    else if (isDigit(mark))
       base = 8, at_ += 1;
     std::uint64_t value = 0;
     const char* first = text_.data() + at_;
