@@ -33,32 +33,62 @@ std::uint32_t MatrixDescriptor::mnMajor(std::uint32_t k, std::uint32_t unit) con
   return address ^ (address >> 7 & swizzle) << 4;
 }
 
+namespace {
+
+/// f(even, odd, rows): two registers of f32 that hold neighbouring columns, and where row 0 of their eight rows is; of
+/// a row each register has the elements 0, 2, 4 and 6 from there, or 1, 3, 5 and 7, in lanes 4 row to 4 row + 3.
+template <class F>
+void eachPair(std::span<const Slot> fragment, std::size_t n, F f) {
+  for (std::size_t i = 0; i < fragment.size(); i += 2)
+    f(fragment[i], fragment[i + 1], i / 2 % 2 * 8 * n + i / 4 * 8);
+}
+
+/// f(register, row, column of lane 0's pair of halves).
+template <class F>
+void eachOfHalves(std::span<const Slot> fragment, std::size_t n, F f) {
+  for (std::size_t i = 0; i < fragment.size(); ++i)
+    f(fragment[i], i % 2 * 8 * n + i / 2 * 8);
+}
+
+} // namespace
+
 void loadFragment(const Warp& warp, std::span<const Slot> fragment, std::size_t n, bool half_sums, float* rows) {
-  for (std::size_t i = 0; i < fragment.size(); ++i) {
-    const auto* lanes = warp.read<std::uint32_t>(fragment[i]);
-    const std::size_t column = half_sums ? i / 2 * 8 : i / 4 * 8 + i % 2, row = half_sums ? i % 2 * 8 : i / 2 % 2 * 8;
-    for (std::size_t lane = 0; lane < 32; ++lane) {
-      float* to = rows + (row + lane / 4) * n + column + lane % 4 * 2;
-      if (half_sums) {
+  if (half_sums)
+    return eachOfHalves(fragment, n, [&](Slot slot, std::size_t at) {
+      const auto* lanes = warp.read<std::uint32_t>(slot);
+      for (std::size_t lane = 0; lane < 32; ++lane) {
+        float* to = rows + at + lane / 4 * n + lane % 4 * 2;
         to[0] = exec::toFloat(exec::Half{static_cast<std::uint16_t>(lanes[lane])});
         to[1] = exec::toFloat(exec::Half{static_cast<std::uint16_t>(lanes[lane] >> 16)});
-      } else {
-        to[0] = std::bit_cast<float>(lanes[lane]);
       }
-    }
-  }
+    });
+  eachPair(fragment, n, [&](Slot even, Slot odd, std::size_t at) {
+    const auto *left = warp.read<float>(even), *right = warp.read<float>(odd);
+    for (std::size_t row = 0; row < 8; ++row)
+      for (std::size_t i = 0; i < 4; ++i) {
+        rows[at + row * n + 2 * i] = left[row * 4 + i];
+        rows[at + row * n + 2 * i + 1] = right[row * 4 + i];
+      }
+  });
 }
 
 void storeFragment(Warp& warp, std::span<const Slot> fragment, std::size_t n, bool half_sums, const float* rows) {
-  for (std::size_t i = 0; i < fragment.size(); ++i) {
-    auto* lanes = warp.write<std::uint32_t>(fragment[i]);
-    const std::size_t column = half_sums ? i / 2 * 8 : i / 4 * 8 + i % 2, row = half_sums ? i % 2 * 8 : i / 2 % 2 * 8;
-    for (std::size_t lane = 0; lane < 32; ++lane) {
-      const float* from = rows + (row + lane / 4) * n + column + lane % 4 * 2;
-      lanes[lane] = half_sums ? exec::toHalf(from[0]).bits | std::uint32_t{exec::toHalf(from[1]).bits} << 16
-                              : std::bit_cast<std::uint32_t>(exec::canonical(from[0]));
-    }
-  }
+  if (half_sums)
+    return eachOfHalves(fragment, n, [&](Slot slot, std::size_t at) {
+      auto* lanes = warp.write<std::uint32_t>(slot);
+      for (std::size_t lane = 0; lane < 32; ++lane) {
+        const float* from = rows + at + lane / 4 * n + lane % 4 * 2;
+        lanes[lane] = exec::toHalf(from[0]).bits | std::uint32_t{exec::toHalf(from[1]).bits} << 16;
+      }
+    });
+  eachPair(fragment, n, [&](Slot even, Slot odd, std::size_t at) {
+    auto *left = warp.write<float>(even), *right = warp.write<float>(odd);
+    for (std::size_t row = 0; row < 8; ++row)
+      for (std::size_t i = 0; i < 4; ++i) {
+        left[row * 4 + i] = exec::canonical(rows[at + row * n + 2 * i]);
+        right[row * 4 + i] = exec::canonical(rows[at + row * n + 2 * i + 1]);
+      }
+  });
 }
 
 const std::byte* OperandReader::chunk(std::uint32_t address, const Moment& issued) {
@@ -113,8 +143,9 @@ void OperandReader::fromRegisters(const Slot* op, std::size_t warpgroup) {
   }
 }
 
-void OperandReader::run(const WgmmaForm& form, const Slot* op, std::uint64_t a, std::uint64_t b, unsigned warpgroup,
-                        const std::array<Moment, 4>& issued) {
+void OperandReader::run(Stamp reader, const WgmmaForm& form, const Slot* op, std::uint64_t a, std::uint64_t b,
+                        unsigned warpgroup, const std::array<Moment, 4>& issued) {
+  reader_ = reader;
   if (form.a_in_registers)
     fromRegisters(op, warpgroup);
   else // the tensor core of a warp reads its own 16 rows of A
@@ -129,24 +160,24 @@ void OperandReader::run(const WgmmaForm& form, const Slot* op, std::uint64_t a, 
 }
 
 void OperandReader::multiply(const WgmmaForm& form, float* sums, bool accumulates) {
-  std::vector<float> a(std::size_t{64} * form.k), b(std::size_t{form.k} * form.n);
+  wide_a_.resize(std::size_t{64} * form.k), wide_b_.resize(std::size_t{form.k} * form.n);
   if (form.a_transposed) { // rows of 64 elements, one per k
-    std::vector<float> across(a.size());
+    std::vector<float> across(wide_a_.size());
     exec::widenRows(form.a, a_.data(), 64, across.data());
     for (std::uint32_t k = 0; k < form.k; ++k)
       for (std::uint32_t row = 0; row < 64; ++row)
-        a[row * form.k + k] = across[k * 64 + row];
+        wide_a_[row * form.k + k] = across[k * 64 + row];
   } else {
-    exec::widenRows(form.a, a_.data(), 64, a.data());
+    exec::widenRows(form.a, a_.data(), 64, wide_a_.data());
   }
   if (form.b_transposed)
-    exec::widenRows(form.b, b_.data(), form.n, b.data());
+    exec::widenRows(form.b, b_.data(), form.n, wide_b_.data());
   else
-    exec::widenTransposed(form.b, b_.data(), form.n, b.data());
+    exec::widenTransposed(form.b, b_.data(), form.n, wide_b_.data());
   if (form.negates)
-    for (float& value : a)
+    for (float& value : wide_a_)
       value = -value;
-  exec::multiplyTiles(sums, a.data(), b.data(), form.n, form.k, accumulates);
+  exec::multiplyTiles(sums, wide_a_.data(), wide_b_.data(), form.n, form.k, accumulates);
   if (form.half_sums)
     exec::roundToHalf(sums, std::size_t{64} * form.n);
 }

@@ -17,13 +17,14 @@ class Warp;
 void loadFragment(const Warp& warp, std::span<const Slot> fragment, std::size_t n, bool half_sums, float* rows);
 void storeFragment(Warp& warp, std::span<const Slot> fragment, std::size_t n, bool half_sums, const float* rows);
 
-/// Reads A and B of one product as the asynchronous proxy, and multiplies.
+/// Reads A and B of a product as the asynchronous proxy, and multiplies. One serves all products of a block, so that
+/// its storage is there.
 class OperandReader {
 public:
-  OperandReader(Block& block, Stamp reader) : block_(block), reader_(reader) {}
+  explicit OperandReader(Block& block) : block_(block) {}
 
   /// `op`: the operands of the instruction; `issued`: what each of the four warps knew when it issued its part.
-  void run(const WgmmaForm& form, const Slot* op, std::uint64_t a, std::uint64_t b, unsigned warpgroup,
+  void run(Stamp reader, const WgmmaForm& form, const Slot* op, std::uint64_t a, std::uint64_t b, unsigned warpgroup,
            const std::array<Moment, 4>& issued);
   void multiply(const WgmmaForm& form, float* sums, bool accumulates);
 
@@ -37,6 +38,7 @@ private:
   Block& block_;
   Stamp reader_;
   std::vector<std::byte> a_, b_; ///< rows of 32 bytes; of a transposed operand the k-th row of all its elements
+  std::vector<float> wide_a_, wide_b_;
 };
 
 } // namespace attune::emulator

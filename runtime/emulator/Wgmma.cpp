@@ -2,7 +2,6 @@
 
 #include "runtime/emulator/AsyncProxy.h"
 #include "runtime/emulator/Block.h"
-#include "runtime/emulator/Fragment.h"
 #include "runtime/emulator/Program.h"
 
 #include <algorithm>
@@ -193,9 +192,8 @@ void Warpgroups::land(Group& group, unsigned which, Product& product) {
   group.landed = home_.clocks->tick(clock);
   const Stamp reader{clock, group.landed};
   try {
-    OperandReader operands(home_, reader);
-    operands.run(*product.form, product.instr->op.data(), product.a, product.b, which, product.issued);
-    operands.multiply(*product.form, product.sums->values.data(), product.accumulates);
+    operands_.run(reader, *product.form, product.instr->op.data(), product.a, product.b, which, product.issued);
+    operands_.multiply(*product.form, product.sums->values.data(), product.accumulates);
   } catch (Fault& fault) {
     fault.line = product.instr->line;
     throw;

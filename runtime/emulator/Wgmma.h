@@ -1,6 +1,7 @@
 #pragma once
 
 #include "runtime/emulator/Clocks.h"
+#include "runtime/emulator/Fragment.h"
 
 #include <array>
 #include <cstddef>
@@ -35,7 +36,7 @@ struct Accumulators {
 /// touch(), so that each of these is an error, and so is a wgmma on registers touched since the last wgmma.fence.
 class Warpgroups {
 public:
-  explicit Warpgroups(Block& home) : home_(home) {}
+  explicit Warpgroups(Block& home) : home_(home), operands_(home) {}
   void reset();
 
   void fence(const Warp& warp);
@@ -72,6 +73,7 @@ private:
   void writeBack(Warp& warp, Group& group, std::uint64_t end);
 
   Block& home_;
+  OperandReader operands_;
   std::vector<Group> groups_;
   std::vector<std::vector<std::uint8_t>>
       registers_; ///< per warp: RegisterState of each of the program's wgmma registers
