@@ -24,6 +24,7 @@ struct Exact {
   using Real = double;
   const AttentionSpec& spec;
   double round(double value) const { return value; }
+  double score(double value) const { return value; }
   double probability(double weight, double sum) const { return weight / sum; }
 };
 
@@ -32,6 +33,8 @@ struct Plain {
   using Real = float;
   const AttentionSpec& spec;
   float round(float value) const { return roundToElement(outputType(spec.dtype), value); }
+  /// K * scale, and S: in fp32 where a softcap follows.
+  float score(float value) const { return spec.softcap > 0 ? value : round(value); }
   /// Of a weight exp(score - maximum of the keys) in a row of that sum.
   float probability(float weight, double sum) const {
     if (spec.dtype != DType::E4M3)
@@ -72,7 +75,7 @@ public:
   }
 
 private:
-  Real scaled(Real key) const { return arithmetic_.round(key * static_cast<Real>(scale_)); }
+  Real scaled(Real key) const { return arithmetic_.score(key * static_cast<Real>(scale_)); }
   float descale(const std::vector<float>& descales, int kv_head) const {
     return descales.empty() ? 1.0f : descales[static_cast<std::size_t>(batch_) * spec_.kv_heads + kv_head];
   }
@@ -129,9 +132,9 @@ private:
     for (int k = 0; k < width; ++k) {
       if (!sees[k])
         continue;
-      s[k] = arithmetic_.round(s[k]);
+      s[k] = arithmetic_.score(s[k]);
       if (spec_.softcap > 0)
-        s[k] = arithmetic_.round(arithmetic_.round(std::tanh(arithmetic_.round(s[k] / softcap))) * softcap);
+        s[k] = std::tanh(s[k] / softcap) * softcap;
       if (spec_.alibi != Alibi::None) {
         const int index = spec_.alibi == Alibi::PerHead ? head : batch_ * spec_.q_heads + head;
         s[k] -= static_cast<Real>(tensors_.alibi_slopes[index]) * static_cast<Real>(std::abs(position - (begin + k)));

@@ -43,8 +43,11 @@ std::size_t lseIndex(const AttentionSpec& spec, const Lengths& lengths, int batc
 Output forward(const AttentionSpec& spec, const Lengths& lengths, const Tensors& tensors);
 
 /// The same as plain low-precision code computes it (attention_ref with upcast=False in FlashAttention's tests): matrix
-/// products of the dtype with fp32 accumulation, and K * scale, S, each step of the softcap, P and O rounded to the
-/// dtype.
+/// products of the dtype with fp32 accumulation, and K * scale, S, P and O rounded to the dtype.
+///
+/// Where there is a softcap, scores stay in fp32 from the product to P, other than there: they are as large as the cap,
+/// so of a cap of 50 bf16 would lose up to an eighth of each score at each of its steps, and a bound of twenty times a
+/// kernel's error would let a wrong cap pass.
 ///
 /// Of E4M3 the dtype is bf16, as there: Q, K and V are multiplied by their descales and rounded to bf16. P alone is
 /// e4m3 (their intermediate_dtype), but not e4m3(softmax): with p = exp(s - max s) of a row,

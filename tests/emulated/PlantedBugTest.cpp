@@ -40,6 +40,14 @@ TEST(PlantedBug, TheCombineKernelWaitsForNobody) {
   expectFound(c, {"", "grid::wait_for_previous();", 0, ""});
 }
 
+TEST(PlantedBug, TheCapIsOffByAFewPercent) { // without LSE, where it would show too
+  Case c{.spec = gqaSpec(64), .lengths = reference::Lengths::dense(1, 70, 301)};
+  c.spec.softcap = 50;
+  c.spec.lse = false;
+  expectNothingFound(c);
+  expectFound(c, {"", "50.0f", 0, "52.5f"});
+}
+
 constexpr const char* wait = "cp_async::wait<2>();";
 constexpr const char* sync = "block::sync();";
 constexpr const char* k_stage = "mm_ABt(scores, q_smem, k_smem[ring(j)])";

@@ -1,3 +1,4 @@
+#include "attune/compiler/SpecJson.h"
 #include "attune/compiler/Visible.h"
 
 #include "runtime/reference/Random.h"
@@ -148,6 +149,25 @@ TEST(Reference, RowsThatSeeNothing) {
     EXPECT_EQ(output.o[i], 0);
   EXPECT_EQ(output.lse[lseIndex(spec, lengths, 0, 1, 2)], -infinity);
   EXPECT_GT(output.lse[lseIndex(spec, lengths, 0, 1, 3)], -infinity);
+}
+
+TEST(Compare, NoticesAWrongCapInOAlone) { // LSE shows it too, but not every spec asks for LSE
+  for (const DType dtype : {DType::BF16, DType::F16})
+    for (const int head_dim : {64, 128})
+      for (const double cap : {20.0, 50.0}) {
+        AttentionSpec spec{.dtype = dtype, .q_heads = 2, .kv_heads = 1, .head_dim = head_dim, .softcap = cap};
+        spec.lse = false;
+        const Lengths lengths = Lengths::dense(1, 60, 260);
+        const Tensors tensors = randomTensors(spec, lengths, 1);
+        AttentionSpec wrong = spec;
+        wrong.softcap *= 1.05;
+        const auto o = [&](const AttentionSpec& computed) {
+          const Output exact = forward(computed, lengths, tensors);
+          return std::vector<float>(exact.o.begin(), exact.o.end());
+        };
+        EXPECT_TRUE(compare(spec, lengths, tensors, o(spec), {}).ok);
+        EXPECT_FALSE(compare(spec, lengths, tensors, o(wrong), {}).ok) << specToJson(spec);
+      }
 }
 
 TEST(Compare, NoticesWhatIsWrong) {
