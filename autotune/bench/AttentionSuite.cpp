@@ -18,7 +18,7 @@ std::string resultOf(const CaseResult& result) {
 
 const char* matmulOf(DType dtype) { return dtype == DType::E4M3 ? "fp8_matmul" : "bf16_matmul"; }
 
-AttentionSuite::AttentionSuite(std::shared_ptr<Device> device, std::shared_ptr<const ScheduleProvider> schedules,
+AttentionSuite::AttentionSuite(const std::shared_ptr<Device>& device, std::shared_ptr<const ScheduleProvider> schedules,
                                std::uint64_t seed, int ordinal)
     : device_(device), engine_(device, std::move(schedules)), clocks_(device->properties(), ordinal), seed_(seed) {}
 
@@ -63,6 +63,7 @@ Measurement AttentionSuite::time(const Case& c, const Plan& plan, int samples, n
   const Problem problem = c.problem();
   const std::size_t sets = autotune::coldSets(static_cast<std::size_t>(bytes(c)), device_->properties());
   std::vector<std::unique_ptr<autotune::Inputs>> inputs;
+  inputs.reserve(sets);
   for (std::size_t n = 0; n < sets; ++n)
     inputs.push_back(
         std::make_unique<autotune::Inputs>(device_, c.spec, problem, c.spec.varlen ? &c.lengths : nullptr, seed_));

@@ -36,8 +36,8 @@ const char* matmulOf(DType dtype);
 class AttentionSuite {
 public:
   /// `ordinal`: of a GPU, as the driver counts; its clocks are read.
-  AttentionSuite(std::shared_ptr<Device> device, std::shared_ptr<const ScheduleProvider> schedules, std::uint64_t seed,
-                 int ordinal);
+  AttentionSuite(const std::shared_ptr<Device>& device, std::shared_ptr<const ScheduleProvider> schedules,
+                 std::uint64_t seed, int ordinal);
 
   CaseResult run(const Case& c, int samples);
 

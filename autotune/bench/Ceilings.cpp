@@ -66,7 +66,8 @@ public:
   std::string failure() const {
     // Hopper adds products of e4m3 with about 14 bits (DeepSeek-V3 report, section 3.3.2), once per 32 columns, to sums
     // of up to 4 sqrt(k). A product that is left out is off by 1 or so.
-    const double least = 1e-3 * std::sqrt(k_), off = dtype_ == DType::E4M3 ? k_ / 32 * 4 * std::sqrt(k_) * 0x1p-13 : 0;
+    const double least = 1e-3 * std::sqrt(k_), times = k_ / 32.0;
+    const double off = dtype_ == DType::E4M3 ? times * 4 * std::sqrt(k_) * 0x1p-13 : 0;
     const std::vector<float> c = download<float>(c_);
     for (int i = 0; i < m_; i += 7)
       for (int j = 0; j < n_; j += 5) {
@@ -164,7 +165,8 @@ class Exp2 {
 public:
   Exp2(std::shared_ptr<Device> device, int blocks, int turns)
       : device_(std::move(device)), blocks_(blocks), turns_(turns),
-        kernel_(loadKernel(*device_, "exp2", "exp2_chains")), out_(device_, Element::F32, {blocks * 256}, "out") {}
+        kernel_(loadKernel(*device_, "exp2", "exp2_chains")),
+        out_(device_, Element::F32, {std::int64_t{blocks} * 256}, "out") {}
 
   void launch(void* stream) {
     DevicePtr out = out_.tensor().data;
@@ -218,15 +220,15 @@ std::vector<Ceiling> ceilings(const std::shared_ptr<Device>& device, int samples
     return rate(onDevice(*device, samples, [&](void* stream) { kernel.launch(stream); }, {}, 20000), per_turn);
   };
 
-  const auto addMatmul = [&](const char* name, DType dtype) {
+  const auto add_matmul = [&](const char* name, DType dtype) {
     add(name, "TFLOPS", tried(*device, Matmul(device, dtype, 256, 512, 384)), [&] {
       Matmul large(device, dtype, 8192, 8192, 8192);
       return timed(large, large.flops() * 1e-6);
     });
   };
-  addMatmul("bf16_matmul", DType::BF16);
+  add_matmul("bf16_matmul", DType::BF16);
   if (device->properties().arch == "sm_90a")
-    addMatmul("fp8_matmul", DType::E4M3);
+    add_matmul("fp8_matmul", DType::E4M3);
   add("copy", "GB/s", tried(*device, Copy(device, 5000)), [&] {
     Copy large(device, std::int64_t{1} << 26); // 1 GiB
     return timed(large, large.bytes() * 1e-3);

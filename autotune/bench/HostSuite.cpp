@@ -24,15 +24,15 @@ constexpr Request requests[] = {{"prefill", {.batch = 1, .q_len = 4096, .kv_len 
 class Operands {
 public:
   Operands(const std::shared_ptr<Device>& device, const AttentionSpec& spec, const Problem& p)
-      : q(device, Element::BF16, {p.batch, p.q_len, spec.q_heads, spec.head_dim}, "q"),
-        k(device, Element::BF16, {p.batch, p.kv_len, spec.kv_heads, spec.head_dim}, "k"),
-        v(device, Element::BF16, {p.batch, p.kv_len, spec.kv_heads, spec.head_dim}, "v"),
-        o(device, Element::BF16, {p.batch, p.q_len, spec.q_heads, spec.head_dim}, "o"),
-        lse(device, Element::F32, {p.batch, spec.q_heads, p.q_len}, "lse") {}
-  Tensors tensors() const { return {.q = q, .k = k, .v = v, .o = o, .lse = lse}; }
+      : q_(device, Element::BF16, {p.batch, p.q_len, spec.q_heads, spec.head_dim}, "q"),
+        k_(device, Element::BF16, {p.batch, p.kv_len, spec.kv_heads, spec.head_dim}, "k"),
+        v_(device, Element::BF16, {p.batch, p.kv_len, spec.kv_heads, spec.head_dim}, "v"),
+        o_(device, Element::BF16, {p.batch, p.q_len, spec.q_heads, spec.head_dim}, "o"),
+        lse_(device, Element::F32, {p.batch, spec.q_heads, p.q_len}, "lse") {}
+  Tensors tensors() const { return {.q = q_, .k = k_, .v = v_, .o = o_, .lse = lse_}; }
 
 private:
-  Buffer q, k, v, o, lse;
+  Buffer q_, k_, v_, o_, lse_;
 };
 
 } // namespace

@@ -106,7 +106,7 @@ void timeCandidates(const Settings& settings, const AddFigure& add) {
 
 void jitSuite(const std::shared_ptr<Device>& device, const Settings& settings, const AddFigure& add) {
   const DeviceProperties& here = device->properties();
-  const auto timeAll = [&](const std::shared_ptr<Device>& on, const std::string& where) {
+  const auto time_all = [&](const std::shared_ptr<Device>& on, const std::string& where) {
     for (const Request& request : requests) {
       const std::string name = fmt::format("{} {} {}", request.model, request.phase, where);
       if (!settings.wants(name) || settings.stop())
@@ -116,9 +116,9 @@ void jitSuite(const std::shared_ptr<Device>& device, const Settings& settings, c
     }
   };
   for (const char* arch : {"sm_80", "sm_90a"})
-    timeAll(std::make_shared<NullDevice>(arch), arch);
+    time_all(std::make_shared<NullDevice>(arch), arch);
   if (!here.emulated)
-    timeAll(device, "loaded on " + here.name);
+    time_all(device, "loaded on " + here.name);
   for (const char* arch : {"sm_80", "sm_90a"})
     timeProcess(arch, settings, add);
   timeCandidates(settings, add);

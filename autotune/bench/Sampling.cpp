@@ -70,6 +70,7 @@ Measurement onDevice(Device& device, int samples, const std::function<void(void*
   });
   replayed(device, *graph, turns, {});
   std::vector<double> taken;
+  taken.reserve(static_cast<std::size_t>(samples));
   for (int n = 0; n < samples; ++n)
     taken.push_back(replayed(device, *graph, turns, n + 1 == samples ? while_busy : std::function<void()>()));
   return summary(std::move(taken));

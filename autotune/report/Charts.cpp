@@ -140,10 +140,12 @@ json candidates(const Survey& s) {
 
 json rejections(const Survey& s) {
   std::vector<std::pair<int, std::string>> order;
+  order.reserve(s.broken.size());
   for (const auto& [name, count] : s.broken)
     order.emplace_back(-count, name);
   std::ranges::sort(order);
   std::vector<Bar> by_rule;
+  by_rule.reserve(order.size());
   for (const auto& [count, name] : order)
     by_rule.push_back({.name = name,
                        .text = fmt::to_string(-count),

@@ -91,8 +91,8 @@ json heatMap(const Survey& s, bool measured) {
                             {"text", columns[i]}});
   for (std::size_t i = 0; i < cells.size(); ++i) {
     const TileCell& cell = cells[i];
-    const double x = left + cell_width * static_cast<double>(i % columns.size()),
-                 y = top + cell_height * static_cast<double>(i / columns.size());
+    const std::size_t row = i / columns.size(), column = i % columns.size();
+    const double x = left + cell_width * static_cast<double>(column), y = top + cell_height * static_cast<double>(row);
     json entry = {{"x", x + 1},
                   {"y", y + 1},
                   {"w", cell_width - 2},

@@ -37,16 +37,19 @@ public:
     std::vector<double> all;
     const double low = linear_ ? low_ : std::exp(low_), high = linear_ ? high_ : std::exp(high_);
     if (!linear_ && high / low > 8) {
-      for (double d = std::pow(10, std::floor(std::log10(low))); d <= high; d *= 10)
-        for (const double step : {1, 2, 5})
-          if (d * step >= low && d * step <= high)
-            all.push_back(d * step);
+      const int first = static_cast<int>(std::floor(std::log10(low))),
+                last = static_cast<int>(std::floor(std::log10(high)));
+      for (int exponent = first; exponent <= last; ++exponent)
+        for (const double digit : {1, 2, 5})
+          if (const double d = digit * std::pow(10, exponent); d >= low && d <= high)
+            all.push_back(d);
       return all;
     }
     const double least = (high - low) / 5, power = std::pow(10, std::floor(std::log10(least)));
     const double step = power * (least <= 2 * power ? 2 : least <= 5 * power ? 5 : 10);
-    for (double value = std::ceil(low / step) * step; value <= high; value += step)
-      all.push_back(value);
+    const auto first = static_cast<int>(std::ceil(low / step)), last = static_cast<int>(std::floor(high / step));
+    for (int n = first; n <= last; ++n)
+      all.push_back(n * step);
     return all;
   }
 

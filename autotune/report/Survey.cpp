@@ -34,7 +34,7 @@ std::vector<TileCell> cellsOf(const std::vector<Predicted>& ranked,
         cell.best = *best;
       else
         cell.rule = furthest.at({q_tile, kv_tile});
-      cells.push_back(std::move(cell));
+      cells.push_back(cell);
     }
   return cells;
 }

@@ -198,6 +198,7 @@ std::vector<Trial> Arms::trials(bool only_measured) const {
   if (!only_measured)
     all.resize(std::min(all.size(), enough));
   std::vector<Trial> trials;
+  trials.reserve(all.size());
   for (const Arm* a : all)
     trials.push_back({a->candidate, a->predicted_us, a->timing, a->rejected});
   return trials;

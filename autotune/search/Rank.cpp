@@ -16,6 +16,7 @@ std::vector<Predicted> rank(const AttentionSpec& spec, const Problem& problem, c
     return a.second.us != b.second.us ? a.second.us < b.second.us : a.first < b.first;
   });
   std::vector<Predicted> ranked;
+  ranked.reserve(all.size());
   for (auto& [text, predicted] : all)
     ranked.push_back(predicted);
   return ranked;

@@ -161,7 +161,7 @@ private:
 
   /// Times are relative to the default choice's at the start: clocks drift, and all candidates with them.
   void followClock() {
-    if (!first_reference_ || !arms_[default_].rejected.empty())
+    if (first_reference_ == 0 || !arms_[default_].rejected.empty())
       return;
     constexpr int enough = 5; // of three samples, two are outliers once in a hundred rounds
     const Timing now = summarize(take(default_, enough));
@@ -189,7 +189,7 @@ private:
     for (double& t : us)
       t /= clock_;
     arms_.record(arm, us);
-    if (arm == default_ && !first_reference_ && !us.empty())
+    if (arm == default_ && first_reference_ == 0 && !us.empty())
       first_reference_ = arms_[arm].timing.us;
     if (options_.on_measured)
       options_.on_measured(arms_.trials(true));

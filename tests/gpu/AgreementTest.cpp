@@ -8,7 +8,6 @@
 
 #include <cmath>
 #include <cstdlib>
-#include <cstring>
 #include <string_view>
 
 #include <gtest/gtest.h>
@@ -54,7 +53,7 @@ DeviceProperties properties() {
 
 bool close(float a, float b, float relative, float absolute) {
   if (std::isnan(a) || std::isnan(b) || std::isinf(a) || std::isinf(b))
-    return std::memcmp(&a, &b, sizeof a) == 0 || (std::isnan(a) && std::isnan(b));
+    return a == b || (std::isnan(a) && std::isnan(b));
   return std::abs(a - b) <= relative * std::max(std::abs(a), std::abs(b)) + absolute;
 }
 
