@@ -1,9 +1,12 @@
 #include "runtime/schedules/Record.h"
 
+#include "compiler/spec/Refuse.h"
+#include "compiler/spec/StrictJson.h"
 #include "runtime/schedules/Content.h"
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -16,8 +19,16 @@ namespace {
 
 json toJson(const Problem& p) { return {{"batch", p.batch}, {"q_len", p.q_len}, {"kv_len", p.kv_len}}; }
 
+/// A count of sequences or tokens, so small that two of them can be multiplied.
+std::int64_t count(const json& j) {
+  const std::int64_t value = j.is_number_integer() ? j.get<std::int64_t>() : -1;
+  if (value < 0 || value > std::numeric_limits<std::int32_t>::max())
+    invalid("length " + shown(j), "it is an integer from 0 to 2^31 - 1", "make the record again");
+  return value;
+}
+
 Problem problemFrom(const json& j) {
-  Problem p{.batch = j.at("batch"), .q_len = j.at("q_len"), .kv_len = j.at("kv_len")};
+  Problem p{.batch = count(j.at("batch")), .q_len = count(j.at("q_len")), .kv_len = count(j.at("kv_len"))};
   p.q_total = p.batch * p.q_len;
   return p;
 }
@@ -77,7 +88,7 @@ std::string toPayload(const Record& r) {
 
 std::optional<Record> recordFromPayload(std::string_view payload) {
   try {
-    const json j = json::parse(payload);
+    const json j = strictJson(payload, "the record");
     Record r{.spec = specFromJson(j.at("spec").dump()),
              .shape = problemFrom(j.at("shape")),
              .device_class = j.at("device_class"),
@@ -93,7 +104,7 @@ std::optional<Record> recordFromPayload(std::string_view payload) {
       r.trials.push_back(trialFrom(t));
     if (std::ranges::any_of(r.trials, [](const Trial& t) { return t.timing.samples > 0 && !positive(t.timing.us); }))
       return std::nullopt;
-    if (!positive(r.us) || r.shape.batch < 0 || r.shape.q_len < 0 || r.shape.kv_len < 0)
+    if (!positive(r.us))
       return std::nullopt;
     return r;
   } catch (const json::exception&) {

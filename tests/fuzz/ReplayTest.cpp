@@ -24,10 +24,27 @@ void replay(const std::string& name, void (*target)(std::string_view)) {
   EXPECT_GT(files, 4) << "a corpus is there";
 }
 
+TEST(FuzzCorpus, Bundle) { replay("bundle", bundle); }
 TEST(FuzzCorpus, Mask) { replay("mask", mask); }
+TEST(FuzzCorpus, Ptx) { replay("ptx", ptx); }
+TEST(FuzzCorpus, Record) { replay("record", record); }
 TEST(FuzzCorpus, Safetensors) { replay("safetensors", safetensors); }
 TEST(FuzzCorpus, Schedule) { replay("schedule", schedule); }
 TEST(FuzzCorpus, Spec) { replay("spec", spec); }
+
+/// Too long for a corpus: text that nests as deep as a file is long, in each reader of nested text.
+TEST(FuzzCorpus, NestedAsDeepAsItIsLong) {
+  constexpr std::size_t deep = 300000;
+  const std::string open(deep, '['), close(deep, ']'), value = open + close;
+  for (const std::string& text : {value, open, "{\"spec\":" + value + "}", "{\"mask\":" + value + "}"}) {
+    EXPECT_NO_THROW(record(text));
+    EXPECT_NO_THROW(spec(text));
+    EXPECT_NO_THROW(ptx(text));
+  }
+  EXPECT_NO_THROW(mask(std::string(deep, '(') + "k" + std::string(deep, ')') + " <= q"));
+  EXPECT_NO_THROW(ptx(".target sm_80\n.entry k() " + std::string(deep, '{') + std::string(deep, '}')));
+  EXPECT_NO_THROW(ptx(".target sm_80\n.entry k() { mov.u32 " + std::string(deep, '{')));
+}
 
 } // namespace
 } // namespace attune::fuzz

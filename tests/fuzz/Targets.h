@@ -10,7 +10,10 @@
 
 namespace attune::fuzz {
 
+void bundle(std::string_view bytes); ///< of a cache, and of its entries
 void mask(std::string_view text);
+void ptx(std::string_view text); ///< refused with a DeviceError
+void record(std::string_view payload);
 void safetensors(std::string_view file);
 void schedule(std::string_view text);
 void spec(std::string_view text);
