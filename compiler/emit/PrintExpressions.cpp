@@ -192,7 +192,7 @@ std::string CudaPrinter::condition(AffineMap map, ValueRange operands) const {
   auto subject = getAffineDimExpr(0, map.getContext());
   auto terms =
       llvm::map_to_vector(map.getResults(), [&](AffineExpr expr) { return printer.condition(expr, false, subject); });
-  return llvm::join(terms, " && ");
+  return llvm::join(terms, " || ");
 }
 
 } // namespace attune::emit

@@ -60,7 +60,7 @@ void Specialize::check() {
   for (auto [i, segment] : llvm::enumerate(segments_)) {
     if (!segment.checked())
       continue;
-    loop(segment.loop.getBegin(), loopEnd(i, 1), [&](Value j) {
+    loop(segment.loop.getBegin(), loopEnd(i), [&](Value j) {
       wait(segment.landed, j, segment.ring);
       builder_.create<MakeFiniteOp>(slot(segment.v.getDestination(), j), segment.v.getFound());
       arrive(v_full_, j);
@@ -70,7 +70,7 @@ void Specialize::check() {
 
 void Specialize::transpose() {
   for (auto [i, segment] : llvm::enumerate(segments_))
-    loop(segment.loop.getBegin(), loopEnd(i, 1), [&](Value j) {
+    loop(segment.loop.getBegin(), loopEnd(i), [&](Value j) {
       wait(v_landed_, j);
       wait(v_empty_, j, ring_, /*before=*/true);
       Value to = slot(v_t_, j), from = slot(segment.v.getDestination(), j);

@@ -2,8 +2,6 @@
 // rings and, where the mask hides keys, makes V finite, or transposes it; warpgroups consume them.
 #include "compiler/passes/SpecializeWarps.h"
 
-#include "mlir/IR/IRMapping.h"
-
 using namespace mlir;
 
 namespace attune::tile {
@@ -39,17 +37,11 @@ LogicalResult Specialize::collect() {
 }
 
 Value Specialize::firstTile(std::size_t i) {
-  auto map = AffineMap::get(2, 0, {builder_.d(0) - 1, builder_.d(1)}, kernel_.getContext());
-  return i == 0 ? last_ : builder_.index("", map, Reduce::Min, {segments_[i].loop.getEnd(), last_});
+  return i == 0 ? last_ : least(builder_.d(0) - 1, builder_.d(1), {segments_[i].loop.getEnd(), last_});
 }
 
-Value Specialize::loopEnd(std::size_t i, std::int64_t more) {
-  if (i == 0)
-    return next(last_, more);
-  if (i == 1 && !more)
-    return cut_begin_;
-  auto map = AffineMap::get(2, 0, {builder_.d(0), builder_.d(1) + more}, kernel_.getContext());
-  return builder_.index("", map, Reduce::Min, {segments_[i].loop.getEnd(), last_});
+Value Specialize::loopEnd(std::size_t i) {
+  return i == 0 ? next(last_, 1) : least(builder_.d(0), builder_.d(1) + 1, {segments_[i].loop.getEnd(), last_});
 }
 
 /// Shared tiles become rings, beside the barriers of their events.
@@ -90,10 +82,6 @@ void Specialize::countTiles() {
   last_ = builder_.index("kv_last", AffineMap::get(2, 0, {builder_.d(0) - 1, builder_.d(1)}, context), Reduce::Max,
                          {end_, begin_});
   last_.getDefiningOp()->setAttr("note", builder_.getStringAttr("visited first, even if nothing of it is visible"));
-  cut_begin_ = begin_;
-  if (segments_.size() > 1)
-    cut_begin_ = builder_.index("cut_begin", AffineMap::get(2, 0, {builder_.d(0), builder_.d(1)}, context), Reduce::Min,
-                                {segments_[1].loop.getEnd(), last_});
   if (q_map_ && persistent_)
     q_ring_ =
         builder_.create<RingOp>(RingType::get(context, 1), builder_.getStringAttr("q_ring"), constant(0), constant(0));
@@ -150,96 +138,6 @@ void Specialize::initBarriers() {
   if (llvm::is_contained(kernel_.getArgNames().getAsValueRange<StringAttr>(), "splits"))
     builder_.create<GridStartNextOp>()->setAttr(
         "note", builder_.getStringAttr("the combine kernel; it waits for this one's results"));
-}
-
-/// S(tile) = Q K^T and its softmax; and P V of the tile before, beside both or ahead of them.
-void Specialize::products(Segment segment, Value tile, bool beside) {
-  wait(k_full_, tile);
-  if (ping_pong_)
-    builder_.create<TakeTurnOp>(warpgroups_);
-  builder_.create<MmABtAsyncOp>(segment.scores.getResultTile(), segment.scores.getA(),
-                                slot(segment.k.getDestination(), tile));
-  if (beside)
-    accumulate(next(tile, 1));
-  if (ping_pong_)
-    builder_.create<PassTurnOp>(warpgroups_);
-  builder_.create<WarpgroupWaitOp>(beside ? 1 : 0, segment.scores.getResultTile());
-  giveBack(k_empty_, tile);
-  IRMapping operands;
-  for (Operation& op : segment.loop.getBody().front())
-    if (isa<ModifyOp, MaskOp, StepOp, StepMaskedOp>(op)) {
-      for (Value operand : op.getOperands())
-        operands.map(operand, builder_.at(operand, segment.loop, tile));
-      builder_.clone(op, operands);
-    }
-  wait(v_full_, tile); // a loop in front of the wait for P V: ptxas moves no exponential past it
-  if (beside)
-    accumulated(next(tile, 1));
-  builder_.clone(*segment.rescale);
-  builder_.clone(*segment.convert);
-}
-
-void Specialize::accumulate(Value tile) {
-  Segment any = segments_.front();
-  Value out = any.rescale.getResultTile(), probs = any.convert.getResultTile();
-  if (v_t_)
-    builder_.create<MmaABtAsyncOp>(out, probs, slot(v_t_, tile));
-  else
-    builder_.create<MmaABAsyncOp>(out, probs, slot(any.v.getDestination(), tile));
-}
-
-void Specialize::accumulated(Value tile) {
-  builder_.create<WarpgroupWaitOp>(0, segments_.front().rescale.getResultTile());
-  giveBack(v_empty_, tile);
-}
-
-/// Every loop leaves the P V of its last tile to the next. The first loop has no P V before its first tile, and does it
-/// after the others: a copy of the body for the very first tile would take longer to compile than the overlap is worth
-/// in the few tiles that the mask cuts.
-void Specialize::consumers() {
-  builder_.setInsertionPoint(q_);
-  if (q_map_) {
-    waitForQ(q_full_, /*before=*/false);
-  } else {
-    if (persistent_)
-      builder_.create<WarpgroupSyncOp>()->setAttr("note", builder_.getStringAttr("every warp is done with Q before"));
-    builder_.create<WarpgroupLoadOp>(q_.getDestination(), q_.getSource(), q_.getFirst(), q_.getLimit());
-  }
-  if (ping_pong_)
-    builder_.create<BeginTurnsOp>(warpgroups_);
-  q_.erase();
-  for (auto [i, segment] : llvm::enumerate(segments_)) {
-    builder_.setInsertionPoint(segment.loop);
-    if (i == 0) {
-      loop(cut_begin_, next(last_, 1), [&](Value j) {
-        products(segment, j, /*beside=*/false);
-        auto more = when(builder_.d(0) - builder_.d(1) - 1, {j, cut_begin_}, [&] { accumulate(j), accumulated(j); });
-        more->setAttr("note", builder_.getStringAttr("the last one's P V is left to what follows"));
-      });
-      continue;
-    }
-    if (auto section = dyn_cast_or_null<SectionOp>(segment.loop->getPrevNode()); i == 1 && overlap_ && section)
-      section.setText(section.getText()->str() + ": S(j) = Q K(j)^T runs while P(j + 1) V(j + 1) accumulates");
-    loop(segment.loop.getBegin(), loopEnd(i, 0), [&](Value j) {
-      if (!overlap_)
-        accumulate(next(j, 1)), accumulated(next(j, 1));
-      products(segment, j, overlap_);
-    });
-  }
-}
-
-void Specialize::drain() {
-  builder_.setInsertionPointAfter(segments_.back().loop);
-  if (q_empty_) {
-    builder_.section();
-    builder_.create<BarArriveOp>(q_empty_)->setAttr("note", builder_.getStringAttr("the next piece's may come"));
-  }
-  builder_.section("the last P V");
-  accumulate(begin_);
-  if (persistent_)
-    accumulated(begin_);
-  else
-    builder_.create<WarpgroupWaitOp>(0, segments_.front().rescale.getResultTile());
 }
 
 /// A block that has ended has no barriers, and others still arrive at them.

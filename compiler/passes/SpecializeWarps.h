@@ -1,5 +1,5 @@
-// What tile-specialize-warps knows of a kernel while it makes its roles: SpecializeWarps.cpp has what all share and the
-// consumers, SpecializeProducer.cpp the producer.
+// What tile-specialize-warps knows of a kernel while it makes its roles: SpecializeWarps.cpp has what all share,
+// SpecializeProducer.cpp the producer, SpecializeConsumers.cpp the consumers.
 #pragma once
 
 #include "compiler/passes/TileBuilder.h"
@@ -57,9 +57,12 @@ private:
   void check();
   void transpose();
   void consumers();
-  void products(Segment segment, Value tile, bool beside);
+  void startScores(Value tile);
+  void softmax(Value tile);
+  void mask(Operation& op, Value tile);
+  void clone(Operation& op, Value tile);
+  void waitForQ();
   void accumulate(Value tile);
-  void accumulated(Value tile);
   void drain();
   void leave();
 
@@ -76,8 +79,8 @@ private:
   }
   /// The first tile that segment `i` visits, if it has one.
   Value firstTile(std::size_t i);
-  /// Where a loop over segment `i` ends that leaves out the very first tile of all, and `more` = 1: that does not.
-  Value loopEnd(std::size_t i, std::int64_t more);
+  /// Where a loop over the tiles of segment `i` ends.
+  Value loopEnd(std::size_t i);
   Value slot(Value tiles, Value tile, Value ring = {}) { return builder_.slot(tiles, ring ? ring : ring_, tile); }
   /// Q is one tile per piece: its barriers have one slot.
   void waitForQ(Value barrier, bool before) {
@@ -106,9 +109,19 @@ private:
     return step == 0 ? tile : builder_.index("", builder_.d(0) + step, tile);
   }
   Value vFull(Value tile);
-  /// Runs the body where the expression of two operands is not negative.
+  /// Taken where one of the expressions of the operands is not negative.
+  IfOp branch(ArrayRef<AffineExpr> conditions, ValueRange operands) {
+    auto map = AffineMap::get(unsigned(operands.size()), 0, conditions, kernel_.getContext());
+    auto op = builder_.create<IfOp>(map, operands);
+    op.getBody().emplaceBlock();
+    return op;
+  }
   template <class Body>
-  IfOp when(AffineExpr condition, std::array<Value, 2> operands, const Body& body);
+  void when(AffineExpr condition, ValueRange operands, const Body& body) {
+    OpBuilder::InsertionGuard guard(builder_);
+    builder_.setInsertionPointToStart(&branch(condition, operands).getBody().front());
+    body();
+  }
   template <class Body>
   void role(Role role, StringRef note, const Body& body);
   template <class Body>
@@ -124,18 +137,9 @@ private:
   FetchOp q_;          ///< in the kernel's body, so ahead of all loops
   bool q_map_ = false; ///< it comes by TMA
   Value v_t_;          ///< what P V reads if V is transposed
-  Value begin_, end_, last_, cut_begin_, ring_, q_ring_;
+  Value begin_, end_, last_, ring_, q_ring_;
   Value q_full_, q_empty_, k_full_, k_empty_, v_full_, v_empty_, v_landed_;
 };
-
-template <class Body>
-IfOp Specialize::when(AffineExpr condition, std::array<Value, 2> operands, const Body& body) {
-  auto op = builder_.create<IfOp>(AffineMap::get(2, 0, condition), operands);
-  OpBuilder::InsertionGuard guard(builder_);
-  builder_.createBlock(&op.getBody());
-  body();
-  return op;
-}
 
 template <class Body>
 void Specialize::role(Role role, StringRef note, const Body& body) {

@@ -65,8 +65,9 @@ def TransposeValues : Pass<"tile-transpose-values", "attune::tile::KernelOp"> {
 def SpecializeWarps : Pass<"tile-specialize-warps", "attune::tile::KernelOp"> {
   let summary = "Roles, rings and barriers of a kernel for wgmma and TMA; the products of one tile run beside the softmax of another.";
   let description = [{
-    A producer warpgroup copies K and V, K one tile ahead; consumers rotate the loops, so that S(j) = Q K(j)^T and P(j + 1) V(j + 1)
-    are under way together. The first tile has no predecessor and comes before the loops, the last P V after them. wgmma
+    A producer warpgroup copies K and V, K one tile ahead; consumers visit all tiles in one loop, rotated so that S(j - 1) = Q K(j - 1)^T
+    and P(j) V(j) are under way together, and P V during the next softmax. S of the first tile comes before the loop. A tile asks
+    whether it lies outside the full ones, which are most, and masks if so. wgmma
     reads V from shared memory, where a hidden NaN would count: a checker warp makes V finite where the mask cuts a tile, and
     rows that do see such a value get it back at the end. If V is to be transposed, the warps of the producer that have nothing to issue
     do that, for every tile, and the products read the transposed one.

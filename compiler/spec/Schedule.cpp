@@ -154,6 +154,21 @@ std::int64_t sharedBytes(DType dtype, std::int64_t head_dim, std::int64_t head_d
   return q + (o > q || s.persistent ? o : 0) + ring + barriers;
 }
 
+namespace {
+
+/// Of a mask in words. What its terms make of a key, ptxas computes for many keys at once.
+int registersOf(const std::vector<std::string>& mask) {
+  int comparisons = 0;
+  for (const std::string& set : mask) {
+    ++comparisons;
+    for (std::size_t at = set.find(" and "); at != std::string::npos; at = set.find(" and ", at + 1))
+      ++comparisons;
+  }
+  return std::clamp(10 * (comparisons - 1), 0, 60); // beyond it 32 keys fit beside the widest heads
+}
+
+} // namespace
+
 ConsumerRegisters consumerRegisters(const AttentionSpec& spec, const Schedule& s) {
   const bool bytes = spec.dtype == DType::E4M3;
   const int head_dim_v = spec.head_dim_v ? spec.head_dim_v : spec.head_dim;
@@ -161,7 +176,8 @@ ConsumerRegisters consumerRegisters(const AttentionSpec& spec, const Schedule& s
   // all of them are alive, else half while the scores turn into them.
   const int out = static_cast<int>(roundUp(head_dim_v, 32)) / 2, scores = s.kv_tile / 2;
   const int weights = scores / (bytes ? 4 : 2) / (s.overlap ? 1 : 2);
-  return {out + scores + weights + 28, roleRegisters(s.warps / 4, s.persistent, bytes).consumers};
+  return {out + scores + weights + registersOf(spec.mask) + 28,
+          roleRegisters(s.warps / 4, s.persistent, bytes).consumers};
 }
 
 namespace {

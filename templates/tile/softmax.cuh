@@ -62,17 +62,20 @@ ATTUNE_DEVICE void step(rt<float, M, N>& scores, rv<M>& row_max, rv<M>& row_sum,
 }
 
 /// Calls f(score, row, key) for each element of the warp's scores; `first_row` is the block's, `first_key` the tile's.
+/// Keys are computed where both rows of the thread need them, and not ahead: nothing of them may leave the loop over
+/// tiles, where each would hold a register.
 template <int M, int N, class F>
 ATTUNE_DEVICE void each(rt<float, M, N>& scores, int first_row, int first_key, const F& f) {
+  const int row = first_row + warp::index() * M + warp::lane() / 4;
+  int key = first_key + warp::lane() % 4 * 2;
+  asm("" : "+r"(key));
 #pragma unroll
   for (int m = 0; m < M / 16; ++m)
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      const int row = first_row + warp::index() * M + m * 16 + i / 2 * 8 + warp::lane() / 4;
+    for (int n = 0; n < N / 8; ++n)
 #pragma unroll
-      for (int n = 0; n < N / 8; ++n)
-        f(scores.data[m][n][i], row, Key{first_key + warp::lane() % 4 * 2, n * 8 + i % 2});
-    }
+      for (int i = 0; i < 4; ++i)
+        f(scores.data[m][n][i], row + m * 16 + i / 2 * 8, Key{key, n * 8 + i % 2});
 }
 } // namespace detail
 

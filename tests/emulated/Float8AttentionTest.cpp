@@ -167,13 +167,12 @@ INSTANTIATE_TEST_SUITE_P(
                     Bug{"VIsOverwrittenBeforeItIsTransposed", "bar::wait(v_full[ring(j)], ring.phase(j) ^ 1);", 0, ""},
                     Bug{"OneWarpIsEnough", "bar::init(v_full, 3)", 0, "bar::init(v_full, 1)"},
                     Bug{"VIsReadBeforeItIsTransposed", "bar::wait(v_full[ring(j)], ring.phase(j));", 0, ""},
-                    Bug{"VIsReadAsItLies", "v_t_smem[ring(j)]);\n      warpgroup::wait", 0,
-                        "v_t_smem[ring(j + 1)]);\n      warpgroup::wait"},
+                    Bug{"WrongStageOfV", "probs, v_t_smem[ring(j)])", 0, "probs, v_t_smem[ring(j + 1)])"},
                     Bug{"NoDescaleOfK", " * k_descale[descale]", 0, ""},
                     Bug{"NoDescaleOfV", "v_descale[descale]", 0, "1.0f"},
                     Bug{"DescaleOfAnotherHead", "q_descale[descale]", 0, "q_descale[descale ^ 1]"},
                     Bug{"LseWithWeightsScale", "softmax::normalize<8>", 0, "softmax::normalize"},
-                    Bug{"WeightsWithoutScale", "softmax::step<8>", 0, "softmax::step"}),
+                    Bug{"WeightsWithoutScale", "softmax::step_masked<8>", 0, "softmax::step_masked"}),
     [](const auto& bug) { return std::string(bug.param.name); });
 
 } // namespace

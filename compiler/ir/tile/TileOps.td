@@ -325,9 +325,10 @@ def Tile_ForOp : Tile_Op<"for", [NoTerminator, SingleBlock,
 }
 
 def Tile_IfOp : Tile_Op<"if", [NoTerminator, SingleBlock]> {
-  let summary = "Runs the body if an affine condition holds, which all threads of the block agree on.";
+  let summary = "Runs the body if an affine condition holds, or one of several. All threads of the block agree on them.";
   let description = [{
-    `tile.if [%q_begin - %sq] { tile.return }`: the expression is >= 0.
+    `tile.if [%q_begin - %sq] { tile.return }`: the expression is >= 0. `tile.if [%j - %full_end, %full_begin - %j - 1]`: the tile
+    lies behind the full ones or before them.
   }];
   let arguments = (ins AffineMapAttr:$map, Variadic<Index>:$operands);
   let regions = (region SizedRegion<1>:$body);

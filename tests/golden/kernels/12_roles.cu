@@ -35,7 +35,6 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   const auto visible = [=](int query, int key) { return key < sk; };
   const float scale_log2 = scale * log2e;
   const int kv_last = max(kv_end - 1, 0); // visited first, even if nothing of it is visible
-  const int cut_begin = min(full_end, kv_last);
   const Ring<2> ring{kv_last};
 
   tma::prefetch(q_map, k_map, v_map, o_map);
@@ -76,42 +75,28 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
 
   bar::wait(q_full, 0);
 
-  // tiles that the mask cuts
-  for (int j = kv_last; j >= cut_begin; --j) {
-    bar::wait(k_full[ring(j)], ring.phase(j));
-    warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(j)]);
-    warpgroup::wait<0>(scores);
+  // scores of the first tile
+  bar::wait(k_full[ring(kv_last)], ring.phase(kv_last));
+  warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(kv_last)]);
+  warpgroup::wait<0>(scores);
+
+  for (int j = kv_last; j >= 0; --j) {
     bar::arrive(k_empty[ring(j)]);
-    softmax::mask(scores, q_begin, j * 128, visible);
+    if (j >= full_end) // the mask cuts this tile
+      softmax::mask(scores, q_begin, j * 128, visible);
     softmax::step_masked(scores, row_max, row_sum, rescale, scale_log2);
     bar::wait(v_full[ring(j)], ring.phase(j));
     warp::mul_row(out, out, rescale);
     warp::convert(probs, scores);
-    if (j > cut_begin) { // the last one's P V is left to what follows
-      warpgroup::mma_AB_async(out, probs, v_smem[ring(j)]);
-      warpgroup::wait<0>(out);
-      bar::arrive(v_empty[ring(j)]);
+    warpgroup::mma_AB_async(out, probs, v_smem[ring(j)]);
+    warpgroup::wait<0>(out);
+    bar::arrive(v_empty[ring(j)]);
+    if (j > 0) {
+      bar::wait(k_full[ring(j - 1)], ring.phase(j - 1));
+      warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(j - 1)]);
+      warpgroup::wait<0>(scores);
     }
   }
-
-  // tiles where every pair is visible
-  for (int j = cut_begin - 1; j >= 0; --j) {
-    warpgroup::mma_AB_async(out, probs, v_smem[ring(j + 1)]);
-    warpgroup::wait<0>(out);
-    bar::arrive(v_empty[ring(j + 1)]);
-    bar::wait(k_full[ring(j)], ring.phase(j));
-    warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(j)]);
-    warpgroup::wait<0>(scores);
-    bar::arrive(k_empty[ring(j)]);
-    softmax::step(scores, row_max, row_sum, rescale, scale_log2);
-    bar::wait(v_full[ring(j)], ring.phase(j));
-    warp::mul_row(out, out, rescale);
-    warp::convert(probs, scores);
-  }
-
-  // the last P V
-  warpgroup::mma_AB_async(out, probs, v_smem[ring(0)]);
-  warpgroup::wait<0>(out);
 
   rv<16> row_lse;
   softmax::normalize(out, row_lse, row_max, row_sum, scale_log2);

@@ -41,7 +41,6 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   const auto visible = [=](int query, int key) { return key <= query + sk - sq && key >= query + sk - sq - 1023; };
   const float scale_log2 = scale * log2e;
   const int kv_last = max(kv_end - 1, kv_begin); // visited first, even if nothing of it is visible
-  const int cut_begin = min(full_end, kv_last);
   const Ring<2> ring{kv_last};
   const Ring<2> left_ring{min(full_begin - 1, kv_last)};
 
@@ -101,63 +100,35 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   bar::wait(q_full, 0);
   warpgroup::begin_turns<2>();
 
-  // tiles that the mask cuts
-  for (int j = kv_last; j >= cut_begin; --j) {
-    bar::wait(k_full[ring(j)], ring.phase(j));
-    warpgroup::take_turn<2>();
-    warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(j)]);
-    warpgroup::pass_turn<2>();
-    warpgroup::wait<0>(scores);
+  // scores of the first tile
+  warpgroup::take_turn<2>();
+  bar::wait(k_full[ring(kv_last)], ring.phase(kv_last));
+  warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(kv_last)]);
+  warpgroup::pass_turn<2>();
+  warpgroup::wait<0>(scores);
+
+  // P(j + 1) V(j + 1) accumulates during the softmax of S(j)
+  for (int j = kv_last; j >= kv_begin; --j) {
     bar::arrive(k_empty[ring(j)]);
-    softmax::mask(scores, q_begin, j * 128, visible);
+    if (j >= full_end || j < full_begin) // the mask cuts this tile
+      softmax::mask(scores, q_begin, j * 128, visible);
     softmax::step_masked(scores, row_max, row_sum, rescale, scale_log2);
     bar::wait(v_full[ring(j)], ring.phase(j));
+    warpgroup::wait<0>(out);
+    if (j < kv_last)
+      bar::arrive(v_empty[ring(j + 1)]);
     warp::mul_row(out, out, rescale);
     warp::convert(probs, scores);
-    if (j > cut_begin) { // the last one's P V is left to what follows
-      warpgroup::mma_AB_async(out, probs, v_smem[ring(j)]);
-      warpgroup::wait<0>(out);
-      bar::arrive(v_empty[ring(j)]);
+    warpgroup::take_turn<2>();
+    if (j > kv_begin) {
+      bar::wait(k_full[ring(j - 1)], ring.phase(j - 1));
+      warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(j - 1)]);
     }
-  }
-
-  // tiles where every pair is visible: S(j) = Q K(j)^T runs while P(j + 1) V(j + 1) accumulates
-  for (int j = cut_begin - 1; j >= full_begin; --j) {
-    bar::wait(k_full[ring(j)], ring.phase(j));
-    warpgroup::take_turn<2>();
-    warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(j)]);
-    warpgroup::mma_AB_async(out, probs, v_smem[ring(j + 1)]);
+    warpgroup::mma_AB_async(out, probs, v_smem[ring(j)]);
     warpgroup::pass_turn<2>();
     warpgroup::wait<1>(scores);
-    bar::arrive(k_empty[ring(j)]);
-    softmax::step(scores, row_max, row_sum, rescale, scale_log2);
-    bar::wait(v_full[ring(j)], ring.phase(j));
-    warpgroup::wait<0>(out);
-    bar::arrive(v_empty[ring(j + 1)]);
-    warp::mul_row(out, out, rescale);
-    warp::convert(probs, scores);
   }
 
-  // tiles that the mask cuts
-  for (int j = min(full_begin, kv_last) - 1; j >= kv_begin; --j) {
-    bar::wait(k_full[ring(j)], ring.phase(j));
-    warpgroup::take_turn<2>();
-    warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(j)]);
-    warpgroup::mma_AB_async(out, probs, v_smem[ring(j + 1)]);
-    warpgroup::pass_turn<2>();
-    warpgroup::wait<1>(scores);
-    bar::arrive(k_empty[ring(j)]);
-    softmax::mask(scores, q_begin, j * 128, visible);
-    softmax::step_masked(scores, row_max, row_sum, rescale, scale_log2);
-    bar::wait(v_full[ring(j)], ring.phase(j));
-    warpgroup::wait<0>(out);
-    bar::arrive(v_empty[ring(j + 1)]);
-    warp::mul_row(out, out, rescale);
-    warp::convert(probs, scores);
-  }
-
-  // the last P V
-  warpgroup::mma_AB_async(out, probs, v_smem[ring(kv_begin)]);
   warpgroup::wait<0>(out);
 
   rv<16> row_lse;

@@ -49,7 +49,6 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
     return;
   }
   const int kv_last = max(chunk_end - 1, chunk_begin); // visited first, even if nothing of it is visible
-  const int cut_begin = min(chunk_full_end, kv_last);
   const Ring<6> ring{kv_last};
 
   tma::prefetch(k_map, v_map);
@@ -96,41 +95,31 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
 
   warpgroup::load(q_smem, q_rows, row_begin, sq * 7);
 
-  // tiles that the mask cuts
-  for (int j = kv_last; j >= cut_begin; --j) {
-    bar::wait(k_full[ring(j)], ring.phase(j));
-    warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(j)]);
-    warpgroup::wait<0>(scores);
+  // scores of the first tile
+  bar::wait(k_full[ring(kv_last)], ring.phase(kv_last));
+  warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(kv_last)]);
+  warpgroup::wait<0>(scores);
+
+  // P(j + 1) V(j + 1) accumulates during the softmax of S(j)
+  for (int j = kv_last; j >= chunk_begin; --j) {
     bar::arrive(k_empty[ring(j)]);
-    softmax::mask(scores, row_begin, j * 64, visible);
+    if (j >= chunk_full_end) // the mask cuts this tile
+      softmax::mask(scores, row_begin, j * 64, visible);
     softmax::step_masked(scores, row_max, row_sum, rescale, scale_log2);
     bar::wait(v_full[ring(j)], ring.phase(j));
-    warp::mul_row(out, out, rescale);
-    warp::convert(probs, scores);
-    if (j > cut_begin) { // the last one's P V is left to what follows
-      warpgroup::mma_AB_async(out, probs, v_smem[ring(j)]);
-      warpgroup::wait<0>(out);
-      bar::arrive(v_empty[ring(j)]);
-    }
-  }
-
-  // tiles where every pair is visible: S(j) = Q K(j)^T runs while P(j + 1) V(j + 1) accumulates
-  for (int j = cut_begin - 1; j >= chunk_begin; --j) {
-    bar::wait(k_full[ring(j)], ring.phase(j));
-    warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(j)]);
-    warpgroup::mma_AB_async(out, probs, v_smem[ring(j + 1)]);
-    warpgroup::wait<1>(scores);
-    bar::arrive(k_empty[ring(j)]);
-    softmax::step(scores, row_max, row_sum, rescale, scale_log2);
-    bar::wait(v_full[ring(j)], ring.phase(j));
     warpgroup::wait<0>(out);
-    bar::arrive(v_empty[ring(j + 1)]);
+    if (j < kv_last)
+      bar::arrive(v_empty[ring(j + 1)]);
     warp::mul_row(out, out, rescale);
     warp::convert(probs, scores);
+    if (j > chunk_begin) {
+      bar::wait(k_full[ring(j - 1)], ring.phase(j - 1));
+      warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(j - 1)]);
+    }
+    warpgroup::mma_AB_async(out, probs, v_smem[ring(j)]);
+    warpgroup::wait<1>(scores);
   }
 
-  // the last P V
-  warpgroup::mma_AB_async(out, probs, v_smem[ring(chunk_begin)]);
   warpgroup::wait<0>(out);
 
   rv<16> row_lse;

@@ -34,7 +34,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   const float scale_log2 = scale * log2e;
 
   struct Work {
-    int q_begin, head, batch, kv_end, full_end, kv_last, cut_begin;
+    int q_begin, head, batch, kv_end, full_end, kv_last;
   };
   const auto work = [=](int round) -> Work {
     const int q_begin = pieces.tile(round) * 128;
@@ -46,8 +46,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
     const int kv_end = ceildiv(q_last + sk - sq + 1, 128);
     const int full_end = max(floordiv(q_begin + sk - sq + 1, 128), 0);
     const int kv_last = max(kv_end - 1, 0); // visited first, even if nothing of it is visible
-    const int cut_begin = min(full_end, kv_last);
-    return {q_begin, head, batch, kv_end, full_end, kv_last, cut_begin};
+    return {q_begin, head, batch, kv_end, full_end, kv_last};
   };
 
   tma::prefetch(q_map, k_map, v_map, o_map);
@@ -69,7 +68,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
       Ring<2> ring{0};
       Ring<2> cut_ring{0};
       for (int round = 0; pieces.has(round); ++round) {
-        const auto [q_begin, head, batch, kv_end, full_end, kv_last, cut_begin] = work(round);
+        const auto [q_begin, head, batch, kv_end, full_end, kv_last] = work(round);
         ring.start(kv_last);
         cut_ring.start(kv_last);
         const auto q_rows = rows(q_map, batch, head);
@@ -97,7 +96,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
       Ring<2> ring{0};
       Ring<2> cut_ring{0};
       for (int round = 0; pieces.has(round); ++round) {
-        const auto [q_begin, head, batch, kv_end, full_end, kv_last, cut_begin] = work(round);
+        const auto [q_begin, head, batch, kv_end, full_end, kv_last] = work(round);
         ring.start(kv_last);
         cut_ring.start(kv_last);
         for (int j = kv_last; j >= full_end; --j) {
@@ -122,53 +121,42 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   Ring<1> q_ring{0};
   Ring<2> ring{0};
   for (int round = 0; pieces.has(round); ++round) {
-    const auto [q_begin, head, batch, kv_end, full_end, kv_last, cut_begin] = work(round);
+    const auto [q_begin, head, batch, kv_end, full_end, kv_last] = work(round);
     ring.start(kv_last);
     softmax::reset(out, row_max, row_sum);
 
     bar::wait(q_full, q_ring.phase(0));
 
-    // tiles that the mask cuts
-    for (int j = kv_last; j >= cut_begin; --j) {
-      bar::wait(k_full[ring(j)], ring.phase(j));
-      warpgroup::take_turn<2>();
-      warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(j)]);
-      warpgroup::pass_turn<2>();
-      warpgroup::wait<0>(scores);
+    // scores of the first tile
+    warpgroup::take_turn<2>();
+    bar::wait(k_full[ring(kv_last)], ring.phase(kv_last));
+    warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(kv_last)]);
+    warpgroup::pass_turn<2>();
+    warpgroup::wait<0>(scores);
+
+    // P(j + 1) V(j + 1) accumulates during the softmax of S(j)
+    for (int j = kv_last; j >= 0; --j) {
       bar::arrive(k_empty[ring(j)]);
-      softmax::mask(scores, q_begin, j * 128, visible);
+      if (j >= full_end) // the mask cuts this tile
+        softmax::mask(scores, q_begin, j * 128, visible);
       softmax::step_masked(scores, row_max, row_sum, rescale, scale_log2);
       bar::wait(v_full[ring(j)], ring.phase(j));
+      warpgroup::wait<0>(out);
+      if (j < kv_last)
+        bar::arrive(v_empty[ring(j + 1)]);
       warp::mul_row(out, out, rescale);
       warp::convert(probs, scores);
-      if (j > cut_begin) { // the last one's P V is left to what follows
-        warpgroup::mma_AB_async(out, probs, v_smem[ring(j)]);
-        warpgroup::wait<0>(out);
-        bar::arrive(v_empty[ring(j)]);
-      }
-    }
-
-    // tiles where every pair is visible: S(j) = Q K(j)^T runs while P(j + 1) V(j + 1) accumulates
-    for (int j = cut_begin - 1; j >= 0; --j) {
-      bar::wait(k_full[ring(j)], ring.phase(j));
       warpgroup::take_turn<2>();
-      warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(j)]);
-      warpgroup::mma_AB_async(out, probs, v_smem[ring(j + 1)]);
+      if (j > 0) {
+        bar::wait(k_full[ring(j - 1)], ring.phase(j - 1));
+        warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(j - 1)]);
+      }
+      warpgroup::mma_AB_async(out, probs, v_smem[ring(j)]);
       warpgroup::pass_turn<2>();
       warpgroup::wait<1>(scores);
-      bar::arrive(k_empty[ring(j)]);
-      softmax::step(scores, row_max, row_sum, rescale, scale_log2);
-      bar::wait(v_full[ring(j)], ring.phase(j));
-      warpgroup::wait<0>(out);
-      bar::arrive(v_empty[ring(j + 1)]);
-      warp::mul_row(out, out, rescale);
-      warp::convert(probs, scores);
     }
 
     bar::arrive(q_empty); // the next piece's may come
-
-    // the last P V
-    warpgroup::mma_AB_async(out, probs, v_smem[ring(0)]);
     warpgroup::wait<0>(out);
     bar::arrive(v_empty[ring(0)]);
 

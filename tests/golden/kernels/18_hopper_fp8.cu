@@ -41,7 +41,6 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   const int descale = batch * 4 + head / 7; // where the factors of this kv head are
   const float scale_log2 = scale * q_descale[descale] * k_descale[descale] * log2e;
   const int kv_last = max(kv_end - 1, 0); // visited first, even if nothing of it is visible
-  const int cut_begin = min(full_end, kv_last);
   const Ring<2> ring{kv_last};
 
   tma::prefetch(q_map, k_map, v_map, o_map);
@@ -99,45 +98,35 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   bar::wait(q_full, 0);
   warpgroup::begin_turns<2>();
 
-  // tiles that the mask cuts
-  for (int j = kv_last; j >= cut_begin; --j) {
-    bar::wait(k_full[ring(j)], ring.phase(j));
-    warpgroup::take_turn<2>();
-    warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(j)]);
-    warpgroup::pass_turn<2>();
-    warpgroup::wait<0>(scores);
+  // scores of the first tile
+  warpgroup::take_turn<2>();
+  bar::wait(k_full[ring(kv_last)], ring.phase(kv_last));
+  warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(kv_last)]);
+  warpgroup::pass_turn<2>();
+  warpgroup::wait<0>(scores);
+
+  // P(j + 1) V(j + 1) accumulates during the softmax of S(j)
+  for (int j = kv_last; j >= 0; --j) {
     bar::arrive(k_empty[ring(j)]);
-    softmax::mask(scores, q_begin, j * 128, visible);
+    if (j >= full_end) // the mask cuts this tile
+      softmax::mask(scores, q_begin, j * 128, visible);
     softmax::step_masked<8>(scores, row_max, row_sum, rescale, scale_log2);
     bar::wait(v_full[ring(j)], ring.phase(j));
+    warpgroup::wait<0>(out);
+    if (j < kv_last)
+      bar::arrive(v_empty[ring(j + 1)]);
     warp::mul_row(out, out, rescale);
     warp::convert(probs, scores);
-    if (j > cut_begin) { // the last one's P V is left to what follows
-      warpgroup::mma_ABt_async(out, probs, v_t_smem[ring(j)]);
-      warpgroup::wait<0>(out);
-      bar::arrive(v_empty[ring(j)]);
-    }
-  }
-
-  // tiles where every pair is visible: S(j) = Q K(j)^T runs while P(j + 1) V(j + 1) accumulates
-  for (int j = cut_begin - 1; j >= 0; --j) {
-    bar::wait(k_full[ring(j)], ring.phase(j));
     warpgroup::take_turn<2>();
-    warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(j)]);
-    warpgroup::mma_ABt_async(out, probs, v_t_smem[ring(j + 1)]);
+    if (j > 0) {
+      bar::wait(k_full[ring(j - 1)], ring.phase(j - 1));
+      warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(j - 1)]);
+    }
+    warpgroup::mma_ABt_async(out, probs, v_t_smem[ring(j)]);
     warpgroup::pass_turn<2>();
     warpgroup::wait<1>(scores);
-    bar::arrive(k_empty[ring(j)]);
-    softmax::step<8>(scores, row_max, row_sum, rescale, scale_log2);
-    bar::wait(v_full[ring(j)], ring.phase(j));
-    warpgroup::wait<0>(out);
-    bar::arrive(v_empty[ring(j + 1)]);
-    warp::mul_row(out, out, rescale);
-    warp::convert(probs, scores);
   }
 
-  // the last P V
-  warpgroup::mma_ABt_async(out, probs, v_t_smem[ring(0)]);
   warpgroup::wait<0>(out);
 
   rv<16> row_lse;

@@ -6,14 +6,14 @@
 //  CHECK-SAME:   %q_tiles: index, %heads: index, %section: index
 //  CHECK-SAME:   grid {{\[\[}}"QTiles", "QHeads", "Batch"], [], []]
 //       CHECK:   %pieces = tile.pieces(%q_tiles, %heads, %section)
-//       CHECK:   %work = tile.work ["q_begin", "head", "batch", "kv_end", "full_end", "kv_last", "cut_begin"]
+//       CHECK:   %work = tile.work ["q_begin", "head", "batch", "kv_end", "full_end", "kv_last"]
 //       CHECK:     tile.piece.tile %pieces(%[[ROUND:.+]])
 //       CHECK:     tile.give %q_begin, %head, %batch
 //       CHECK:   tile.bar.init %q_empty
 //       CHECK:   tile.role issuer
 //       CHECK:     tile.running_ring : <2>
 //       CHECK:     tile.for %round from
-//       CHECK:       %q_begin, %head, %batch, %kv_end, %full_end, %kv_last, %cut_begin = tile.take %work(%round)
+//       CHECK:       %q_begin, %head, %batch, %kv_end, %full_end, %kv_last = tile.take %work(%round)
 //       CHECK:       tile.ring.start %ring{{.*}}(%kv_last)
 //       CHECK:       tile.slot %k_empty
 //       CHECK:       tile.tma.load_async
@@ -26,8 +26,9 @@
 //       CHECK:   tile.for %round from
 //       CHECK:     tile.softmax.reset
 //       CHECK:     tile.bar.wait %q_full
-//       CHECK:     tile.bar.arrive %q_empty
 //       CHECK:     tile.warpgroup.mma_AB_async
+//       CHECK:     tile.bar.arrive %q_empty
+//  CHECK-NEXT:     tile.warpgroup.wait 0 %out
 // the store of the piece before has had the time of this one
 //       CHECK:     tile.warpgroup.wait_for_store
 //  CHECK-NEXT:     tile.warpgroup.store_tile

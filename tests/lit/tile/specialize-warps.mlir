@@ -1,6 +1,6 @@
 // RUN: attune-opt %s -pass-pipeline='builtin.module(attn-build-kernel,attn.kernel(attn-classify-blocks),convert-attn-to-tile,tile.kernel(tile-specialize-warps))' --split-input-file | FileCheck %s
 
-// A producer copies K one tile ahead of V; consumers run S(j) beside P(j + 1) V(j + 1).
+// A producer copies K one tile ahead of V; consumers run S(j - 1) beside P(j) V(j), in one loop for all tiles.
 
 // CHECK-LABEL: tile.kernel @causal
 //  CHECK-SAME:   %q_map: !tile.tensor_map<bf16, 64, box = 128>
@@ -11,7 +11,6 @@
 //       CHECK:   %k_full = tile.alloc : !tile.barrier<stages = 2>
 // at least one tile is visited, so that the first one needs no condition
 //       CHECK:   %kv_last = tile.index max [%kv_end - 1, %{{.*}}]
-//       CHECK:   %cut_begin = tile.index min [%full_end, %kv_last]
 //       CHECK:   tile.tma.prefetch %q_map, %k_map, %v_map, %o_map
 //       CHECK:   tile.bar.init %k_full
 //       CHECK:   tile.bar.publish
@@ -32,25 +31,30 @@
 //       CHECK:     tile.return
 //       CHECK:   tile.warpgroup.increase_registers 240
 //       CHECK:   tile.bar.wait %q_full
-// tiles that the mask cuts, one product after the other
-//       CHECK:   tile.for %j from {{.*}} down to %cut_begin
-//       CHECK:     tile.warpgroup.take_turn 2
-//       CHECK:     tile.warpgroup.mm_ABt_async
-//  CHECK-NEXT:     tile.warpgroup.pass_turn 2
-//  CHECK-NEXT:     tile.warpgroup.wait 0 %scores
-//       CHECK:     tile.softmax.mask
-//       CHECK:     tile.if
-//       CHECK:       tile.warpgroup.mma_AB_async
-//  CHECK-NEXT:       tile.warpgroup.wait 0 %out
-// full tiles
-//       CHECK:   tile.for %j from %cut_begin
-//       CHECK:     tile.warpgroup.take_turn 2
-//       CHECK:     tile.warpgroup.mm_ABt_async
+// S of the first tile
+//       CHECK:   tile.warpgroup.take_turn 2
+//       CHECK:   tile.warpgroup.mm_ABt_async
+//  CHECK-NEXT:   tile.warpgroup.pass_turn 2
+//  CHECK-NEXT:   tile.warpgroup.wait 0 %scores
+//       CHECK:   tile.for %j from {{.*}} down to
+//       CHECK:     tile.if [%j - %full_end] attributes {note = "the mask cuts this tile"} {
+//       CHECK:       tile.softmax.mask
+//       CHECK:     tile.softmax.step_masked
+// P V of the tile before
+//       CHECK:     tile.warpgroup.wait 0 %out
+//  CHECK-NEXT:     tile.if [%kv_last - %j - 1] {
+//       CHECK:       tile.bar.arrive
+//       CHECK:     tile.warp.convert
+//  CHECK-NEXT:     tile.warpgroup.take_turn 2
+// S of the next tile, beside P V of this
+//  CHECK-NEXT:     tile.if [%j - %{{.*}} - 1] {
+//       CHECK:       tile.bar.wait
+//       CHECK:       tile.warpgroup.mm_ABt_async
 //       CHECK:     tile.warpgroup.mma_AB_async
 //  CHECK-NEXT:     tile.warpgroup.pass_turn 2
 //  CHECK-NEXT:     tile.warpgroup.wait 1 %scores
-//   CHECK-NOT:     tile.softmax.mask
-//       CHECK:     tile.warpgroup.wait 0 %out
+//   CHECK-NOT:   tile.for
+//       CHECK:   tile.warpgroup.wait 0 %out
 // what the checker took away comes back behind the store
 //       CHECK:   tile.warpgroup.store_async
 //       CHECK:   tile.warpgroup.add_nonfinite
@@ -63,12 +67,15 @@ attn.forward @causal #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 2, head_di
 // Without overlap P V is done before the next S begins.
 
 // CHECK-LABEL: tile.kernel @in_order
-//       CHECK:   tile.if
+//       CHECK:   tile.return
+//       CHECK:   tile.warpgroup.mm_ABt_async
 //       CHECK:   tile.for %j from
 //       CHECK:     tile.warpgroup.mma_AB_async
 //  CHECK-NEXT:     tile.warpgroup.wait 0 %out
-//       CHECK:     tile.warpgroup.mm_ABt_async
-//       CHECK:     tile.warpgroup.wait 0 %scores
+//       CHECK:     tile.bar.arrive
+//       CHECK:     tile.if
+//       CHECK:       tile.warpgroup.mm_ABt_async
+//  CHECK-NEXT:       tile.warpgroup.wait 0 %scores
 attn.forward @in_order #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 2, head_dim = 64, head_dim_v = 64, lse = true>
   mask [affine_set<(q, k)[sq, sk] : (q + sk - sq - k >= 0)>]
   schedule <q_tile = 64, kv_tile = 128, warps = 4, stages = 2, warp_specialized = true>
