@@ -60,6 +60,11 @@ Manifest manifest(tile::KernelOp kernel, const Schedule& schedule) {
       result.grid[axis].push_back(gridTerm(term.getValue()));
   result.q_tile = schedule.q_tile;
   result.kv_tile = schedule.kv_tile;
+  kernel.walk([&](mlir::Operation* op) {
+    if (op->getNumResults() == 1)
+      if (auto ring = mlir::dyn_cast<tile::RingType>(op->getResult(0).getType()))
+        result.stages = std::max(result.stages, static_cast<int>(ring.getStages()));
+  });
   result.pack_gqa = schedule.pack_gqa;
   result.persistent = !kernel.getBody().getOps<tile::PiecesOp>().empty();
   result.cluster = static_cast<int>(kernel.getCluster().value_or(1));

@@ -25,6 +25,7 @@ CompileReport lowered(const AttentionSpec& spec, const CompileRequest& request) 
   for (const KernelSource& kernel : report.result.kernels)
     report.kernels.push_back(
         {.name = kernel.manifest.name, .cuda = kernel.cuda, .shared_bytes = kernel.manifest.shared_bytes});
+  report.schedule.stages = report.result.kernels.front().manifest.stages;
   return report;
 }
 

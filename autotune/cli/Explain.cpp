@@ -68,7 +68,8 @@ void printResources(const autotune::Survey& s, const CompileReport& report, cons
   const model::Resources r = model::resourcesOf(s.spec, s.chosen.schedule, limits);
   heading("resources");
   fmt::print("  a block: {} threads, {} of {} bytes of shared memory; {} block(s) per multiprocessor, {:.2f} waves\n",
-             r.threads, r.shared_bytes, limits.shared_per_block, s.cost.blocks_per_multiprocessor, s.cost.waves);
+             r.threads, report.kernels.front().shared_bytes, limits.shared_per_block, s.cost.blocks_per_multiprocessor,
+             s.cost.waves);
   if (!not_built.empty()) {
     fmt::print("  registers: about {} of {}; not compiled: {}\n", r.registers, r.register_limit, not_built);
     return;
@@ -86,7 +87,7 @@ nlohmann::json document(const autotune::Survey& s, const CompileReport& report, 
                       {"arch", report.arch},
                       {"schedule", attune::toText(s.chosen.schedule)},
                       {"splits", s.chosen.splits},
-                      {"shared_bytes", model::resourcesOf(s.spec, s.chosen.schedule, target(report.arch)).shared_bytes},
+                      {"shared_bytes", report.kernels.front().shared_bytes},
                       {"tiles", nullptr},
                       {"remarks", report.result.remarks},
                       {"choice", toJson(s)}};

@@ -16,25 +16,34 @@ namespace {
 
 constexpr std::size_t shown = 5; ///< candidates, and chunk counts around the best
 
-/// "7.1 % behind": a runner-up that is ahead was not taken, and the reason says why.
-std::string distance(const RunnerUp& second) {
-  return fmt::format("{:.1f} % {}", 100 * std::abs(second.behind), second.behind < 0 ? "ahead" : "behind");
+/// "12.3 us, 7.1 % behind". What is ahead was not taken: the reason says why, and here is what would find out.
+std::string distance(const Survey& s, const RunnerUp& other) {
+  return fmt::format("{}, {:.1f} % {}{}", timeText(other.us), 100 * std::abs(other.behind),
+                     other.behind < 0 ? "ahead" : "behind",
+                     other.behind < 0 && !s.record ? "; not compiled, not measured: `attune tune` does both" : "");
 }
 
 void printCandidates(const Survey& s) {
-  heading("candidates, best first");
-  Table table({"  schedule", "predicted us", "measured us", "objection"});
+  heading(s.measured() ? "candidates, by measured time" : "candidates, by predicted time");
+  const std::string chosen = schedules::toText(s.chosen);
+  bool there = false;
+  Table table({"  schedule", "predicted us", "measured us", ""});
+  const auto add = [&](const Candidate& c, double predicted, const std::string& measured, const std::string& note) {
+    const std::string text = schedules::toText(c);
+    there = there || text == chosen;
+    table.add({"  " + text, fmt::format("{:.2f}", predicted), measured, text == chosen ? "chosen" : note});
+  };
   if (s.measured()) {
     for (std::size_t n = 0; n < std::min(2 * shown, s.record->trials.size()); ++n) {
       const Trial& t = s.record->trials[n];
-      const bool timed = t.timing.samples > 0;
-      table.add({"  " + schedules::toText(t.candidate), fmt::format("{:.2f}", t.predicted_us),
-                 timed ? fmt::format("{:.2f}", t.timing.us) : "-", t.rejected});
+      add(t.candidate, t.predicted_us, t.timing.samples > 0 ? fmt::format("{:.2f}", t.timing.us) : "-", t.rejected);
     }
   } else {
     for (std::size_t n = 0; n < std::min(shown, s.ranked.size()); ++n)
-      table.add({"  " + schedules::toText(s.ranked[n].candidate), fmt::format("{:.2f}", s.ranked[n].us), "-", ""});
+      add(s.ranked[n].candidate, s.ranked[n].us, "-", "");
   }
+  if (!there) // further down
+    add(s.chosen, s.cost.us, s.measured() ? fmt::format("{:.2f}", s.us()) : "-", "");
   table.print();
 }
 
@@ -74,7 +83,8 @@ nlohmann::json toJson(const Survey& s) {
   if (const auto second = runnerUp(s))
     j["runner_up"] = {{"choice", schedules::toText(second->candidate)},
                       {s.measured() ? "us" : "predicted_us", second->us},
-                      {"behind", second->behind}};
+                      {"behind", second->behind},
+                      {"rank", second->rank}};
   for (const Term& term : s.cost.terms)
     j["terms"].push_back({{"name", term.name}, {"us", term.us}, {"what", term.what}});
   for (std::size_t n = 0; n < std::min(shown, s.ranked.size()); ++n)
@@ -89,11 +99,12 @@ nlohmann::json toJson(const Survey& s) {
 void printVerdict(const Survey& s) {
   heading("chosen");
   fmt::print("  {}\n  {}\n", style(stdout, inWords(s.chosen), Style::Bold), schedules::toText(s.chosen));
-  fmt::print("  time      {} {}; {} is what it waits for most\n", timeText(s.us()),
-             s.measured() ? "measured" : "predicted, not measured", s.cost.bound);
-  fmt::print("  why       {}\n", reason(s));
-  if (const auto second = runnerUp(s))
-    fmt::print("  second    {}: {}, {}\n", inWords(second->candidate), timeText(second->us), distance(*second));
+  const auto line = [](const char* name, const std::string& text) { fmt::print("  {:<14}  {}\n", name, text); };
+  line("time", fmt::format("{} {}; {} is what it waits for most", timeText(s.us()),
+                           s.measured() ? "measured" : "predicted, not measured", s.cost.bound));
+  line("why", reason(s));
+  if (const auto other = runnerUp(s))
+    line(other->rank, fmt::format("{}: {}", inWords(other->candidate), distance(s, *other)));
 }
 
 void printReasons(const Survey& s) {

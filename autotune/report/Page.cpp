@@ -29,7 +29,8 @@ json secondOf(const Survey& s) {
   const auto second = runnerUp(s);
   if (!second)
     return nullptr;
-  return {{"words", inWords(second->candidate)},
+  return {{"rank", second->rank},
+          {"words", inWords(second->candidate)},
           {"text", toText(second->candidate)},
           {"us", timeText(second->us)},
           {"by", fmt::format("{:.1f} % {}", 100 * std::abs(second->behind), second->behind < 0 ? "ahead" : "behind")}};

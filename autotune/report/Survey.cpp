@@ -66,12 +66,16 @@ Survey survey(const AttentionSpec& spec, const Problem& problem, const Machine& 
 }
 
 std::optional<RunnerUp> runnerUp(const Survey& s) {
+  const auto against = [&](const Candidate& c, double us) {
+    const double behind = us / s.us() - 1;
+    return RunnerUp{c, us, behind, behind >= 0 ? "second" : s.measured() ? "best measured" : "best predicted"};
+  };
   const std::string chosen = attune::toText(s.chosen.schedule);
   const auto other = [&](const Candidate& c) { return attune::toText(c.schedule) != chosen; };
   if (s.measured()) {
     for (const Trial& t : s.record->trials)
       if (t.timing.samples > 0 && t.rejected.empty() && other(t.candidate))
-        return RunnerUp{t.candidate, t.timing.us, t.timing.us / s.record->us - 1};
+        return against(t.candidate, t.timing.us);
     return std::nullopt;
   }
   for (const Predicted& p : s.ranked) {
@@ -79,7 +83,7 @@ std::optional<RunnerUp> runnerUp(const Survey& s) {
       return !t.rejected.empty() && attune::toText(t.candidate.schedule) == attune::toText(p.candidate.schedule);
     };
     if (other(p.candidate) && !(s.record && std::ranges::any_of(s.record->trials, screened)))
-      return RunnerUp{p.candidate, p.us, p.us / s.cost.us - 1};
+      return against(p.candidate, p.us);
   }
   return std::nullopt;
 }
@@ -87,7 +91,8 @@ std::optional<RunnerUp> runnerUp(const Survey& s) {
 std::string reason(const Survey& s) {
   if (s.record)
     return s.record->reason;
-  return "nothing is stored for this shape and device: the engine's default schedule, and chunks by its own model";
+  return "nothing is stored for this shape and device: the engine's default schedule, which is known to compile "
+         "without spills, and chunks by the model";
 }
 
 const Rule& ruleNamed(const std::string& name) {

@@ -44,7 +44,8 @@ Survey survey(const AttentionSpec& spec, const Problem& problem, const Machine& 
 struct RunnerUp {
   Candidate candidate;
   double us = 0;
-  double behind = 0; ///< its time over the chosen one's, less one; negative: it is ahead, and was not taken
+  double behind = 0;     ///< its time over the chosen one's, less one; negative: it is ahead, and was not taken
+  const char* rank = ""; ///< "second"; if it is ahead "best predicted" or "best measured"
 };
 std::optional<RunnerUp> runnerUp(const Survey& survey);
 

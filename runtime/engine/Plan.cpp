@@ -30,6 +30,7 @@ std::unique_ptr<const Variant> makeVariant(const AttentionSpec& spec, const Prob
   v->schedule = choice.schedule;
   v->splits = choice.splits;
   v->compiled = std::move(compiled);
+  v->schedule.stages = v->compiled->kernels.at(0).source.manifest.stages;
   if (choice.schedule.split_kv) {
     const model::Chunks chunks = model::cut(spec, model::keyTiles(spec, problem, choice.schedule), choice.splits);
     v->splits = chunks.splits;

@@ -13,7 +13,7 @@ import unittest
 ATTUNE = sys.argv.pop(1)
 # Nobody's installed bundles, and no cache but the test's own (ATTUNE_CACHE_DIR, which ctest sets), decide what is seen.
 NOWHERE = tempfile.TemporaryDirectory()
-PINNED = {**os.environ, "XDG_DATA_DIRS": NOWHERE.name, "XDG_CACHE_HOME": NOWHERE.name}
+PINNED = {**os.environ, "XDG_DATA_DIRS": NOWHERE.name, "XDG_CACHE_HOME": NOWHERE.name + "/cache"}
 SMALL = {"dtype": "bf16", "q_heads": 2, "kv_heads": 1, "head_dim": 16, "causal": "bottom_right"}
 
 

@@ -182,6 +182,19 @@ class Tuning(Case):
         self.assertGreater(len(choice["predicted_by_splits"]), 3)
         self.assertGreater(len(choice["ranked"]), 1)
 
+    def test_explain_does_not_call_second_what_is_ahead(self):
+        ranks = set()
+        for head_dim in (64, 128, 192):
+            arguments = ["explain", spec(head_dim=head_dim, q_heads=16, kv_heads=16), "--arch", "sm_80", "--q-len", "4096", "--kv-len", "4096"]
+            choice = self.document(*arguments)["choice"]
+            other = choice["runner_up"]
+            self.assertEqual(other["rank"], "best predicted" if other["behind"] < 0 else "second")
+            ranks.add(other["rank"])
+            printed = self.expect(0, *arguments, ATTUNE_CACHE_DIR=str(self.cache)).stdout
+            self.assertRegex(printed, f"  {other['rank']} +q_tile.*" + ("ahead; not compiled" if other["behind"] < 0 else "behind"))
+            self.assertRegex(printed, choice["chosen"] + " .* chosen")  # its line among the candidates, wherever it is
+        self.assertIn("best predicted", ranks)
+
     def test_bad_arguments(self):
         self.expect(2, "tune", says=["no spec"])
         self.expect(2, "tune", spec(), "--kv-len", "8..4", says=["a range goes up"])

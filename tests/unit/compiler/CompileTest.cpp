@@ -1,4 +1,5 @@
 #include "attune/compiler/Compile.h"
+#include "attune/compiler/DefaultSchedule.h"
 #include "attune/compiler/Error.h"
 
 #include "tests/support/Refusal.h"
@@ -101,6 +102,18 @@ TEST(Compile, FewerStagesWhereTheyDoNotFitAndARemark) {
   const CompileResult result = compile(causal(), schedule, target("sm_86"));
   EXPECT_LE(result.kernels[0].manifest.shared_bytes, target("sm_86").shared_per_block);
   EXPECT_THAT(result.remarks, testing::Contains(HasSubstr("stages 4 -> 2: 160.0 KiB > 99.0 KiB")));
+  EXPECT_EQ(result.kernels[0].manifest.stages, 2);
+}
+
+TEST(Compile, TheManifestSaysTheStagesOfTheKernel) {
+  for (const char* arch : {"sm_80", "sm_90a"})
+    for (const std::int64_t q_len : {1, 4096})
+      for (const bool split : {false, true}) {
+        const Schedule schedule = defaultSchedule(causal(), target(arch), q_len, split);
+        EXPECT_EQ(compile(causal(), schedule, target(arch)).kernels[0].manifest.stages, schedule.stages)
+            << toText(schedule);
+      }
+  EXPECT_EQ(compile(causal(), prefill, target("sm_80")).kernels[0].manifest.stages, 1);
 }
 
 TEST(Compile, TilesThatNeverFitAreTheUsersErrorWithNumbers) {

@@ -29,6 +29,7 @@ struct Manifest {
   std::vector<GridTerm> grid[3]; ///< products
   int q_tile = 0;                ///< rows of a QTiles step; rows are queries, or queries x group when pack_gqa
   int kv_tile = 0;
+  int stages = 1; ///< of its rings: as many as were asked for, or as fit the target
   bool pack_gqa = false;
   bool persistent = false;   ///< the grid counts pieces of work, which no more blocks than multiprocessors share
   int cluster = 1;           ///< blocks along x that run together: the grid is a multiple of it

@@ -1,6 +1,8 @@
 // The front door: prepare and launch, from many threads, after failures, and what launch refuses.
 #include "tests/unit/runtime/engine/Fixture.h"
 
+#include "attune/compiler/DefaultSchedule.h"
+
 #include <atomic>
 #include <latch>
 #include <thread>
@@ -94,6 +96,15 @@ TEST_F(EngineTest, APlanOutlivesItsEngine) {
   other.launch(*plan, tensors.tensors());
   EXPECT_TRUE(tensors.right());
   EXPECT_EQ(plan->kernels().size(), static_cast<std::size_t>(plan->splits() > 1 ? 2 : 1));
+}
+
+TEST_F(EngineTest, APlanSaysHowManyStagesItsKernelHas) {
+  Engine engine(device, costModel(), cache());
+  Schedule deep = scheduleFromText("q_tile=64 kv_tile=64 warps=4 stages=8 pack_gqa=0 split_kv=0");
+  const Plan plan = engine.prepare(small(256), {.q_len = 64, .kv_len = 64}, {.schedule = deep});
+  deep.stages = plan.schedule().stages;
+  EXPECT_LT(deep.stages, 8) << "they do not fit";
+  EXPECT_EQ(sharedBytes(small(256), deep), plan.kernels().at(0).shared_bytes);
 }
 
 TEST_F(EngineTest, ZeroQueriesAreNoLaunch) {
