@@ -1,7 +1,9 @@
 #include "runtime/schedules/Record.h"
 
+#include "attune/compiler/Generator.h"
 #include "compiler/spec/Refuse.h"
 #include "compiler/spec/StrictJson.h"
+#include "runtime/schedules/Chooser.h"
 #include "runtime/schedules/Content.h"
 
 #include <algorithm>
@@ -62,7 +64,8 @@ cache::Key keyOf(const AttentionSpec& spec, const Problem& bucket, const std::st
   const json text = {{"spec", json::parse(specToJson(canonical(spec)))},
                      {"shape", toJson(bucket)},
                      {"device_class", device_class},
-                     {"generator", generator_version}};
+                     {"generator", policy == toText(Effort::Estimate) ? fmt::format("{} {}", generator(), chooser())
+                                                                      : std::string(generator())}};
   return {.text = text.dump(), .variant = policy};
 }
 

@@ -11,11 +11,6 @@
 
 namespace attune::schedules {
 
-/// What records of another version of the generator are not comparable with: bumped when schedules get new fields, or
-/// kernels of the same schedule another speed. Records of other versions are not read. (Right results do not hang on
-/// it: compiled kernels are found by their content.)
-constexpr int generator_version = 1;
-
 /// What was found for one spec at one bucket's shape on one class of devices.
 struct Record {
   AttentionSpec spec;
@@ -30,8 +25,10 @@ struct Record {
   bool complete = true;      ///< false: of a search that was stopped, to be taken up again
 };
 
-/// The full key: of all specs with the same kernels. Estimates and measurements under different policies are variants
-/// of one text.
+/// The full key: of all specs with the same kernels. It names the compiler that made the kernels (attune::generator()),
+/// for those of another may be faster or slower, and for an estimate the model too (chooser()): what other versions
+/// recorded is not read. (Right results do not hang on it: compiled kernels are found by their text.) Measurements
+/// under different policies are variants of one text.
 cache::Key keyOf(const Record& record);
 cache::Key keyOf(const AttentionSpec& spec, const Problem& bucket, const std::string& device_class,
                  const std::string& policy);

@@ -17,15 +17,13 @@ std::optional<Record> RecordStore::find(const AttentionSpec& spec, const Problem
       return record;
     return std::nullopt;
   };
-  cache::Key key = keyOf(spec, bucket, device_class, policy);
+  const cache::Key key = keyOf(spec, bucket, device_class, policy);
   if (auto record = read(store_.get(key)))
     return record;
-  // "estimate" comes before "events, ..." in the alphabet: any variant that is a measurement is found first
   std::string variant;
   if (auto record = read(store_.getAny(key, variant)))
     return record;
-  key.variant = "estimate";
-  return read(store_.get(key));
+  return read(store_.get(keyOf(spec, bucket, device_class, std::string(toText(Effort::Estimate)))));
 }
 
 bool RecordStore::publish(const Record& record) { return store_.put(keyOf(record), toPayload(record)); }
