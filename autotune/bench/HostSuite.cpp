@@ -1,7 +1,9 @@
 #include "autotune/bench/NullDevice.h"
 #include "autotune/bench/Suites.h"
 
+#include "autotune/search/Rank.h"
 #include "runtime/engine/KernelCache.h"
+#include "runtime/schedules/TunedSchedules.h"
 
 #include <algorithm>
 #include <optional>
@@ -35,6 +37,21 @@ private:
   Buffer q_, k_, v_, o_, lse_;
 };
 
+/// What a search leaves: findings, with the model's times in the place of measured ones.
+schedules::Record recordFor(const AttentionSpec& spec, const Problem& problem, const model::Machine& machine) {
+  constexpr std::size_t findings = 40;
+  schedules::Record record{
+      .spec = spec, .shape = problem, .device_class = model::deviceClass(machine.device), .reason = "a benchmark"};
+  record.effort = schedules::Effort::Measure, record.policy = toText(schedules::Policy{});
+  const schedules::Space space = schedules::enumerate({spec, target(machine.device.arch), problem});
+  for (const autotune::Predicted& p : autotune::rank(spec, problem, space.feasible, machine))
+    if (record.trials.size() < findings)
+      record.trials.push_back({p.candidate, p.us, {.us = p.us, .samples = 5}, ""});
+  record.chosen = record.default_choice = record.trials.at(0).candidate;
+  record.us = record.default_us = record.trials[0].timing.us;
+  return record;
+}
+
 } // namespace
 
 void hostSuite(const std::shared_ptr<Device>& gpu, const Settings& settings, const AddFigure& add) {
@@ -52,9 +69,10 @@ void hostSuite(const std::shared_ptr<Device>& gpu, const Settings& settings, con
     const std::string look_up = fmt::format("look-up in memory, {}", phase),
                       prepare_again = fmt::format("prepare shapes seen before, {}", phase),
                       prepare_new = fmt::format("prepare new shapes, {}", phase),
+                      choose_new = fmt::format("choose for new shapes from a record, {}", phase),
                       from_disk = fmt::format("kernel from disk, {}", phase),
                       start = fmt::format("launch without the driver, {}", phase);
-    const std::string* names[] = {&look_up, &prepare_again, &prepare_new, &from_disk, &start};
+    const std::string* names[] = {&look_up, &prepare_again, &prepare_new, &choose_new, &from_disk, &start};
     if (settings.stop() || std::ranges::none_of(names, [&](const std::string* name) { return settings.wants(*name); }))
       continue; // its kernels take a second to compile
     const Schedule schedule = costModel()->choose(spec, problem, null->properties(), 0).schedule;
@@ -84,6 +102,28 @@ void hostSuite(const std::shared_ptr<Device>& gpu, const Settings& settings, con
             fresh->prepare(spec, p);
           });
       add({"host", prepare_new, "us", scaled(all, 1000.0 / shapes)});
+    }
+    if (settings.wants(choose_new)) { // kernels of its choices would be many to compile
+      constexpr int shapes = 500;
+      cache::StoreOptions records = schedules::tuningStore(folder.folder());
+      records.system.clear();
+      schedules::RecordStore(records).publish(recordFor(spec, problem, model::machineOf(null->properties())));
+      std::optional<schedules::TunedSchedules> fresh;
+      settings.progress(choose_new);
+      const Measurement all = onHost(
+          settings.samples,
+          [&, p = problem] {
+            Problem other = p;
+            for (int n = 1; n <= shapes; ++n) {
+              other.kv_len = p.kv_len - n;
+              fresh->choose(spec, other, null->properties(), 0);
+            }
+          },
+          [&, p = problem] {
+            fresh.emplace(records);
+            fresh->choose(spec, p, null->properties(), 0);
+          });
+      add({"host", choose_new, "us", scaled(all, 1000.0 / shapes)});
     }
     measure(from_disk, "ms", 1, [&] { KernelCache(null, cache).get(spec, schedule, true); });
     measure(start, "us", 1000, [&] { engine.launch(plan, tensors); });

@@ -30,6 +30,15 @@ int nearestCount(const std::vector<int>& counts, double wanted) {
   return *std::ranges::min_element(counts, {}, [&](int n) { return std::abs(std::log(n / wanted)); });
 }
 
+/// Up to the next length of six binary digits: 32 to an octave. The steps below 4096 divide 64, so tiles of rows stay
+/// as many as they were.
+std::int64_t coarse(std::int64_t n) {
+  constexpr int digits = 6;
+  const int bits = static_cast<int>(std::bit_width(static_cast<std::uint64_t>(std::max<std::int64_t>(n, 0))));
+  const std::int64_t step = std::int64_t{1} << std::max(bits - digits, 0);
+  return (n + step - 1) / step * step;
+}
+
 } // namespace
 
 Problem bucketOf(const Problem& p) {
@@ -40,23 +49,43 @@ Problem bucketOf(const Problem& p) {
 
 std::string toText(const Problem& p) { return fmt::format("batch={} q_len={} kv_len={}", p.batch, p.q_len, p.kv_len); }
 
-std::optional<Candidate> adapt(const std::vector<Finding>& findings, const Problem& from, const AttentionSpec& spec,
-                               const Problem& to, const Machine& machine) {
-  const Target& limits = target(machine.device.arch);
+Adapter::Adapter(std::vector<Finding> findings, const Problem& from, const AttentionSpec& spec, Machine machine)
+    : spec_(spec), machine_(std::move(machine)) {
+  const Target& limits = target(machine_.device.arch);
+  for (Finding& f : findings)
+    if (!rejection({spec, limits, from}, f.candidate.schedule, /*lengths_too=*/false)) {
+      const double predicted = predict(spec, from, f.candidate, machine_).us;
+      ready_.push_back({std::move(f), predicted});
+    }
+}
+
+std::optional<Candidate> Adapter::best(const Problem& to) const {
   std::optional<Candidate> best;
   double least = 1e300;
-  for (const Finding& finding : findings) {
+  for (const auto& [finding, predicted_us] : ready_) {
     const Schedule& schedule = finding.candidate.schedule;
-    if (rejection({spec, limits, to}, schedule, /*lengths_too=*/false) ||
-        rejection({spec, limits, from}, schedule, /*lengths_too=*/false))
-      continue;
-    const Candidate moved{schedule, nearestCount(splitCounts(spec, to, schedule), finding.candidate.splits)};
-    const double us =
-        finding.us * predict(spec, to, moved, machine).us / predict(spec, from, finding.candidate, machine).us;
+    const Candidate moved{schedule, nearestCount(splitCounts(spec_, to, schedule), finding.candidate.splits)};
+    const double us = finding.us * predict(spec_, to, moved, machine_).us / predicted_us;
     if (us < least)
-      least = us, best = moved;
+      least = us, best = finding.candidate;
   }
   return best;
+}
+
+std::optional<Candidate> Adapter::at(const Problem& to) const {
+  const Problem like{
+      .batch = to.batch, .q_len = coarse(to.q_len), .kv_len = coarse(to.kv_len), .q_total = coarse(to.q_total)};
+  std::optional<Candidate> choice;
+  {
+    const std::scoped_lock lock(mutex_);
+    const auto [known, is_new] = known_.try_emplace({like.batch, like.q_len, like.kv_len, like.q_total});
+    if (is_new)
+      known->second = best(like);
+    choice = known->second;
+  }
+  if (choice)
+    choice->splits = nearestCount(splitCounts(spec_, to, choice->schedule), choice->splits);
+  return choice;
 }
 
 } // namespace attune::schedules

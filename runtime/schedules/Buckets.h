@@ -3,6 +3,9 @@
 #include "runtime/model/Machine.h"
 #include "runtime/schedules/Space.h"
 
+#include <array>
+#include <map>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,11 +23,30 @@ struct Finding {
   double us = 0;
 };
 
-/// The best of a bucket's findings at another shape of it: each finding's time is moved to the new shape by the ratio
-/// of the model's predictions. Its chunk count stays, or becomes the nearest that leaves no chunk empty: what was
-/// measured is a better guide than a model's choice of another count (README.md). Findings that the shape cannot run
-/// are passed over. Nothing if there is none left.
-std::optional<Candidate> adapt(const std::vector<Finding>& findings, const Problem& from, const AttentionSpec& spec,
-                               const Problem& to, const Machine& machine);
+/// What was found at a bucket's shape, for all its shapes. Thread-safe.
+class Adapter {
+public:
+  /// `from`: the bucket's shape.
+  Adapter(std::vector<Finding> findings, const Problem& from, const AttentionSpec& spec, Machine machine);
+
+  /// The best of the findings at another shape: each finding's time is moved there by the ratio of the model's
+  /// predictions. Its chunk count stays, or becomes the nearest that leaves no chunk empty: what was measured is a
+  /// better guide than a model's choice of another count (README.md). Nothing if the shape can run none of them.
+  /// Lengths that differ by a few percent are asked about once: a decoder's next length costs a look-up.
+  std::optional<Candidate> at(const Problem& to) const;
+
+private:
+  struct Ready {
+    Finding finding;
+    double predicted_us; ///< at `from`
+  };
+  std::optional<Candidate> best(const Problem& to) const;
+
+  AttentionSpec spec_;
+  Machine machine_;
+  std::vector<Ready> ready_; ///< those that the device can run
+  mutable std::mutex mutex_;
+  mutable std::map<std::array<std::int64_t, 4>, std::optional<Candidate>> known_; ///< by coarse shape
+};
 
 } // namespace attune::schedules

@@ -22,8 +22,8 @@ std::optional<Record> TunedSchedules::record(const AttentionSpec& spec, const Pr
   return store().find(spec, bucketOf(problem), deviceClass(device), toText(Policy{}));
 }
 
-std::optional<TunedSchedules::Found> TunedSchedules::find(const AttentionSpec& spec, const Problem& problem,
-                                                          const DeviceProperties& device) const {
+std::shared_ptr<const TunedSchedules::Found> TunedSchedules::find(const AttentionSpec& spec, const Problem& problem,
+                                                                  const DeviceProperties& device) const {
   const Problem bucket = bucketOf(problem);
   const std::string where = deviceClass(device);
   Content key = contentOf(spec);
@@ -31,9 +31,9 @@ std::optional<TunedSchedules::Found> TunedSchedules::find(const AttentionSpec& s
   const std::scoped_lock lock(mutex_); // also while it reads: once per bucket
   if (const auto known = buckets_.find(key.bytes()); known != buckets_.end())
     return known->second;
-  std::optional<Found> found;
+  std::shared_ptr<const Found> found;
   if (const auto record = store().find(spec, bucket, where, toText(Policy{})))
-    found = {keyOf(*record), record->shape, findings(*record)};
+    found.reset(new Found{keyOf(*record), {findings(*record), record->shape, spec, machineOf(device)}});
   return buckets_.emplace(key.bytes(), std::move(found)).first->second;
 }
 
@@ -42,7 +42,7 @@ ScheduleProvider::Choice TunedSchedules::decide(const AttentionSpec& spec, const
   std::optional<Choice> choice;
   if (splits == 0 && !spec.batch_invariant)
     if (const auto found = find(spec, problem, device))
-      choice = adapt(found->findings, found->shape, spec, problem, machineOf(device));
+      choice = found->adapter.at(problem);
   return choice ? *choice : untuned(spec, problem, device, splits);
 }
 

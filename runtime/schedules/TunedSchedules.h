@@ -12,7 +12,7 @@ namespace attune::schedules {
 
 /// Stored choices for the engine: those of the shape's bucket, adapted to the shape. Where there is no record, and for
 /// what records do not decide (a chunk count that the caller fixed, batch_invariant), the untuned choice. A bucket is
-/// looked up once: what other processes record later is found by the next one.
+/// looked up once: what is recorded later is found by the next of these.
 class TunedSchedules final : public RememberedSchedules {
 public:
   /// The store is opened when it is first asked, and only read.
@@ -31,18 +31,18 @@ private:
   /// What decides in a bucket.
   struct Found {
     cache::Key key;
-    Problem shape;
-    std::vector<Finding> findings;
+    Adapter adapter;
   };
   Choice decide(const AttentionSpec& spec, const Problem& problem, const DeviceProperties& device,
                 int splits) const override;
-  std::optional<Found> find(const AttentionSpec& spec, const Problem& problem, const DeviceProperties& device) const;
+  std::shared_ptr<const Found> find(const AttentionSpec& spec, const Problem& problem,
+                                    const DeviceProperties& device) const;
   RecordStore& store() const;
 
   cache::StoreOptions options_;
   mutable std::mutex mutex_; ///< of what follows
   mutable std::unique_ptr<RecordStore> store_;
-  mutable ByContent<std::optional<Found>> buckets_; ///< by spec, bucket and device class
+  mutable ByContent<std::shared_ptr<const Found>> buckets_; ///< by spec, bucket and device class; null: no record
 };
 
 } // namespace attune::schedules

@@ -175,8 +175,8 @@ std::shared_ptr<const ScheduleProvider> costModel();
 
 /// What `attune tune` and `attune precompute` recorded for the spec and the device, at these shapes or near them; where
 /// there is no record, and for what records do not decide (splits that the caller fixed, batch_invariant), costModel().
-/// Records are looked up in the tiers of `cache`, once per bucket of shapes: later ones are the next process's.
-/// `.folder = ""` has none but what importCache() brings. Bits of a deterministic spec are those of equal records.
+/// Records are looked up in the tiers of `cache`, once per bucket of shapes, so that an engine's bits stay: those that
+/// come later are for the next Engine. `.folder = ""` has none but imported ones. Equal records give equal bits.
 std::shared_ptr<const ScheduleProvider> tunedSchedules(CacheOptions cache = {});
 
 /// Makes kernels on demand and launches them. Thread-safe; kernels are compiled once per spec, schedule and target.

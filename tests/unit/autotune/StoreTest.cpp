@@ -1,15 +1,19 @@
 #include "runtime/schedules/TunedSchedules.h"
 
+#include "attune/compiler/Generator.h"
 #include "autotune/search/Tuner.h"
 #include "runtime/model/Resources.h"
+#include "runtime/schedules/Chooser.h"
 #include "tests/support/TemporaryFolder.h"
 #include "tests/unit/autotune/SimulatedDevice.h"
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <random>
+#include <regex>
 
 namespace attune::autotune {
 namespace {
@@ -79,7 +83,8 @@ TEST(Buckets, RegretBetweenBucketsIsBounded) {
     const auto surface = SimulatedDevice::Surface::Model;
     SimulatedDevice there(spec, bucket, machine, surface, 300 + i), here(spec, problem, machine, surface, 300 + i);
     const Tuning tuning = tune(spec, bucket, machine, &there, pass_all, {.effort = Effort::Measure});
-    const auto choice = adapt(findings(recordOf(spec, bucket, machine, {}, tuning)), bucket, spec, problem, machine);
+    const auto choice =
+        Adapter(findings(recordOf(spec, bucket, machine, {}, tuning)), bucket, spec, machine).at(problem);
     ASSERT_TRUE(choice);
     double least = 1e300;
     for (const Schedule& s : enumerate({spec, target("sm_90a"), problem}).feasible)
@@ -110,16 +115,20 @@ TEST(Buckets, ALookupNeverPicksAnInfeasibleSchedule) {
       axis.set(schedule, axis.values[pick(static_cast<int>(axis.values.size()))]);
     const Machine machine = machineFor(targets()[pick(static_cast<int>(targets().size()))].name);
     const Problem from{.batch = 2, .q_len = 1 + pick(64), .kv_len = 1 + pick(9000)};
-    const Problem to{.batch = 1 + pick(3), .q_len = 1 + pick(64), .kv_len = pick(9000)};
-    const auto choice = adapt({{{schedule, 1 + pick(40)}, 10.0}}, from, s, to, machine);
-    ++(choice ? adapted : refused);
-    if (!choice)
-      continue;
+    Problem to{.batch = 1 + pick(3), .q_len = 1 + pick(64), .kv_len = pick(9000)};
+    const Adapter adapter({{{schedule, 1 + pick(40)}, 10.0}}, from, s, machine);
     const Target& limits = target(machine.device.arch);
-    EXPECT_FALSE(rejection({s, limits, to}, choice->schedule, false));
-    EXPECT_LE(resourcesOf(s, choice->schedule, limits).shared_bytes, limits.shared_per_block);
-    const std::vector<int> counts = splitCounts(s, to, choice->schedule);
-    EXPECT_NE(std::ranges::find(counts, choice->splits), counts.end()) << toText(*choice);
+    const std::int64_t length = to.kv_len;
+    for (to.kv_len = length; to.kv_len < length + 3; ++to.kv_len) { // what is near is asked about once
+      const auto choice = adapter.at(to);
+      ++(choice ? adapted : refused);
+      if (!choice)
+        continue;
+      EXPECT_FALSE(rejection({s, limits, to}, choice->schedule, false));
+      EXPECT_LE(resourcesOf(s, choice->schedule, limits).shared_bytes, limits.shared_per_block);
+      const std::vector<int> counts = splitCounts(s, to, choice->schedule);
+      EXPECT_NE(std::ranges::find(counts, choice->splits), counts.end()) << toText(*choice);
+    }
   }
   EXPECT_GT(adapted, 20);
   EXPECT_GT(refused, 20);
@@ -169,6 +178,16 @@ TEST(Record, TheKeyHoldsAllThatDecides) {
   EXPECT_EQ(keyOf(other).text, key.text);
 }
 
+TEST(Record, TheKeyNamesTheCompilerAndOfAnEstimateTheModelToo) {
+  Record record = sample();
+  EXPECT_TRUE(std::regex_match(std::string(generator()), std::regex("[0-9a-f]{16}"))) << generator();
+  EXPECT_NE(generator(), chooser());
+  const auto named = [&] { return nlohmann::json::parse(keyOf(record).text).at("generator").get<std::string>(); };
+  EXPECT_EQ(named(), generator());
+  record.effort = Effort::Estimate, record.policy = "estimate";
+  EXPECT_EQ(named(), std::string(generator()) + " " + std::string(chooser()));
+}
+
 struct Stored : testing::Test {
   TemporaryFolder folder;
   cache::StoreOptions options() const {
@@ -192,6 +211,17 @@ TEST_F(Stored, AMeasurementGoesBeforeAnEstimate) {
   EXPECT_TRUE(store.publish(estimate)); // later, and still not better
   EXPECT_EQ(store.find(spec, decode, where, policy)->effort, Effort::Measure);
   EXPECT_EQ(store.find(spec, decode, where, toText(Policy{.samples = 99}))->effort, Effort::Measure);
+}
+
+TEST_F(Stored, WhatAnotherCompilerMeasuredIsNotRead) {
+  RecordStore store(options());
+  const Record record = sample();
+  cache::Key key = keyOf(record);
+  key.text.replace(key.text.find(generator()), generator().size(), "0123456789abcdef");
+  EXPECT_TRUE(store.entries().put(key, toPayload(record)));
+  EXPECT_FALSE(store.find(spec, decode, deviceClass(h200), record.policy));
+  EXPECT_TRUE(store.publish(record));
+  EXPECT_TRUE(store.find(spec, decode, deviceClass(h200), record.policy));
 }
 
 TEST_F(Stored, AnUnfinishedSearchDecidesNothing) {

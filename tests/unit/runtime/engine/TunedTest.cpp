@@ -98,6 +98,16 @@ TEST_F(Tuned, AHitDoesNotTouchTheDisk) {
   EXPECT_THAT(warnings, IsEmpty());
 }
 
+// The same request gives the same bits for as long as an engine lives, whatever `attune tune` finds meanwhile.
+TEST_F(Tuned, AnEngineKeepsToWhatItFound) {
+  Engine engine(device, cache());
+  const std::string before = textOf(engine.prepare(spec(), problem));
+  publish(spec());
+  EXPECT_EQ(textOf(engine.prepare(spec(), problem)), before);
+  EXPECT_NE(engine.prepare(spec(), {.q_len = 1, .kv_len = 230}).schedule().kv_tile, 16) << "nor for its bucket";
+  EXPECT_EQ(textOf(Engine(device, cache()).prepare(spec(), problem)), choice) << "another engine looks again";
+}
+
 TEST_F(Tuned, ABrokenRecordIsPassedOverWithOneWarning) {
   publish(spec());
   for (const cache::EntryInfo& entry : cache::EntryStore(folderOf(cache())).list())
