@@ -37,22 +37,23 @@ W2: mbarrier.try_wait.parity.acquire.cta.shared::cta.b64 %q2, [full], %r7, 1000;
   bar.warp.sync -1;
   setp.eq.u32 %q3, %r2, 0; @%q3 mbarrier.arrive.shared::cta.b64 _, [empty];
   add.u32 %r5, %r5, 1; setp.lt.u32 %q3, %r5, %r1; @%q3 bra CONSUMER;
-  mul.wide.u32 %p1, %r2, 4; add.s64 %p1, %p0, %p1; st.global.u32 [%p1], %r6;
+  mov.u32 %r10, %ctaid.x; mad.lo.u32 %r10, %r10, 32, %r2;
+  mul.wide.u32 %p1, %r10, 4; add.s64 %p1, %p0, %p1; st.global.u32 [%p1], %r6;
 DONE:)",
                                     64);
 
 std::vector<unsigned> runRing(const std::string& ptx, const Options& options, unsigned rounds = 7) {
   Harness harness(options);
-  const DevicePtr out = harness.device->allocate(128, "out");
+  const DevicePtr out = harness.device->allocate(256, "out");
   harness.launch(ptx, "k", {2}, {64}, out, rounds);
-  return harness.download<unsigned>(out, 32);
+  return harness.download<unsigned>(out, 64);
 }
 
 TEST(Mbarrier, OrdersARingUnderEverySeed) {
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     const auto got = runRing(ring, hopper(seed));
-    for (unsigned lane = 0; lane < 32; ++lane)
-      ASSERT_EQ(got[lane], 10 * 21 + 7 * lane) << seed;
+    for (unsigned i = 0; i < 64; ++i) // of two blocks
+      ASSERT_EQ(got[i], 10 * 21 + 7 * (i % 32)) << seed;
   }
 }
 
