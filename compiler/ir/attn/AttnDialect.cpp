@@ -134,14 +134,14 @@ LogicalResult KernelOp::verifyRegions() {
 /// One chain of states from attn.identity or attn.merge to the store; later key tiles first, and none left out.
 LogicalResult KernelOp::verifyChain(StoreOp store) {
   Value from = store.getState();
+  FoldOp later;
   size_t folds = 0;
-  for (FoldOp later; auto fold = from.getDefiningOp<FoldOp>(); later = fold, from = fold.getState(), ++folds) {
-    if (!later)
-      continue;
-    if (fold.getBegin() != later.getEnd())
+  while (auto fold = from.getDefiningOp<FoldOp>()) { // not `for`: GCC ends such a variable ahead of the last clause
+    if (later && fold.getBegin() != later.getEnd())
       return later.emitOpError("expected to end where the fold before begins");
-    if (fold.getGaps() != later.getGaps())
+    if (later && fold.getGaps() != later.getGaps())
       return later.emitOpError("expected the gaps of the fold before");
+    later = fold, from = fold.getState(), ++folds;
   }
   if (folds != llvm::range_size(getBody().getOps<FoldOp>()))
     return emitOpError("expected each state to be used once: one chain of folds, got ")
