@@ -10,7 +10,8 @@ add_library(attune_options INTERFACE)
 target_include_directories(attune_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(attune_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror
                        -Wno-missing-field-initializers # flat structs with designated initialisers are the style
-                       $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>) # GCC bug 105651: false alarms on std::string +
+                       $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict> # GCC bug 105651: false alarms on std::string +
+                       $<$<CXX_COMPILER_ID:Clang>:-Wno-error>) # it is here to fuzz, and warns about libstdc++'s own
 target_link_options(attune_options INTERFACE -Wl,--gc-sections $<$<BOOL:${ATTUNE_MOLD}>:-fuse-ld=mold>)
 target_compile_options(attune_options INTERFACE -ffunction-sections -fdata-sections)
 if(ATTUNE_SANITIZE)
