@@ -105,7 +105,7 @@ class ClassifyBlocksPass : public impl::ClassifyBlocksBase<ClassifyBlocksPass> {
                       const analysis::TileRanges& ranges) {
     auto remark = emitRemark(loc);
     remark << "attn-classify-blocks: "
-           << (ranges.full.empty() ? "no tile can be proven full" : "the mask costs nothing in full tiles");
+           << (ranges.full.empty() ? "no tile can be proven full" : "full tiles skip the mask");
     if (sets.size() == 1 && !of_sets[0].full_begin.empty() && !ranges.full.empty())
       remark << "; tiles are cut on both sides";
     if (!ranges.gaps.empty())

@@ -52,15 +52,6 @@ private:
   bool some_ = false; ///< the kernel has returned if no tile is visited
 };
 
-/// `if (begin >= end) return;` before the loops.
-bool returnsWithout(KernelOp kernel, Value begin, Value end) {
-  auto difference = getAffineDimExpr(0, kernel.getContext()) - getAffineDimExpr(1, kernel.getContext());
-  return llvm::any_of(kernel.getBody().getOps<IfOp>(), [&](IfOp branch) {
-    return branch.getMap().getResult(0) == difference && branch.getOperands() == ValueRange{begin, end} &&
-           !branch.getBody().getOps<ReturnOp>().empty();
-  });
-}
-
 LogicalResult Materialize::collect() {
   for (auto loop : kernel_.getBody().getOps<ForOp>())
     if (auto body = fetches(loop); !body.empty()) {

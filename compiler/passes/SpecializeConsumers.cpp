@@ -27,7 +27,7 @@ void Specialize::mask(Operation& op, Value tile) {
   OpBuilder::InsertionGuard guard(builder_);
   IfOp cut;
   for (auto& segment : segments_) {
-    if (!segment.full)
+    if (!segment.full())
       continue;
     SmallVector<AffineExpr> outside{builder_.d(0) - builder_.d(1)};
     SmallVector<Value> operands{tile, segment.loop.getEnd()};

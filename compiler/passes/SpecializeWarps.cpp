@@ -18,7 +18,7 @@ LogicalResult Specialize::collect() {
     segment.scores = Segment::find<MmABtOp>(loop);
     segment.convert = Segment::find<ConvertOp>(loop);
     segment.rescale = Segment::find<MulRowOp>(loop);
-    segment.full = !Segment::find<MaskOp>(loop);
+    segment.mask = Segment::find<MaskOp>(loop);
     segment.product = Segment::find<MmaABOp>(loop);
     segment.transpose = Segment::find<TransposeOp>(loop);
     segment.transpose_finite = Segment::find<TransposeFiniteOp>(loop);
@@ -27,12 +27,13 @@ LogicalResult Specialize::collect() {
     segment.k = fetches[0], segment.v = fetches[1];
     if (!segments_.empty() && segments_.back().loop.getBegin() != loop.getEnd())
       return loop.emitError("expected loops that go on where the one before stops");
+    if (!segments_.empty() && segment.mask && segment.mask.getFunction() != segments_.front().mask.getFunction())
+      return loop.emitError("expected the mask of the first loop, got another: all tiles share one loop");
     segments_.push_back(segment);
+    if (segments_.front().full())
+      return loop.emitError("expected the mask on the first loop: its first tile is visited in any case");
     v_t_ = segment.transposed();
   }
-  if (!segments_.empty() && segments_.front().full)
-    return segments_.front().loop.emitError(
-        "expected the mask on the first loop: its first tile is visited in any case");
   return success();
 }
 
@@ -79,9 +80,13 @@ void Specialize::makeRings() {
 void Specialize::countTiles() {
   begin_ = segments_.back().loop.getBegin(), end_ = segments_.front().loop.getEnd();
   auto* context = kernel_.getContext();
-  last_ = builder_.index("kv_last", AffineMap::get(2, 0, {builder_.d(0) - 1, builder_.d(1)}, context), Reduce::Max,
-                         {end_, begin_});
-  last_.getDefiningOp()->setAttr("note", builder_.getStringAttr("visited first, even if nothing of it is visible"));
+  if (returnsWithout(kernel_, begin_, end_)) {
+    last_ = builder_.index("kv_last", builder_.d(0) - 1, end_);
+  } else {
+    last_ = builder_.index("kv_last", AffineMap::get(2, 0, {builder_.d(0) - 1, builder_.d(1)}, context), Reduce::Max,
+                           {end_, begin_});
+    last_.getDefiningOp()->setAttr("note", builder_.getStringAttr("visited first, even if nothing of it is visible"));
+  }
   if (q_map_ && persistent_)
     q_ring_ =
         builder_.create<RingOp>(RingType::get(context, 1), builder_.getStringAttr("q_ring"), constant(0), constant(0));

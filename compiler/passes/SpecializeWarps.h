@@ -19,9 +19,10 @@ struct Segment {
   Operation* product = nullptr; ///< += P V
   TransposeOp transpose;        ///< of V for that product; one of the two, or none
   TransposeFiniteOp transpose_finite;
-  bool full = true;   ///< the mask hides no key
+  MaskOp mask;        ///< none: it hides no key
   Value ring, landed; ///< if V is looked at: it is there, and may hold what is not finite
 
+  bool full() { return !mask; }
   bool checked() { return bool(v.getFound()); }
   Value transposed() { return transpose ? transpose.getVT() : transpose_finite ? transpose_finite.getVT() : Value(); }
 

@@ -7,6 +7,15 @@
 
 namespace attune::tile {
 
+/// `if (begin >= end) return;` before the loops: at least one tile is visited.
+inline bool returnsWithout(KernelOp kernel, mlir::Value begin, mlir::Value end) {
+  auto difference = mlir::getAffineDimExpr(0, kernel.getContext()) - mlir::getAffineDimExpr(1, kernel.getContext());
+  return llvm::any_of(kernel.getBody().getOps<IfOp>(), [&](IfOp branch) {
+    return branch.getMap().getResult(0) == difference && branch.getOperands() == mlir::ValueRange{begin, end} &&
+           !branch.getBody().getOps<ReturnOp>().empty();
+  });
+}
+
 /// Shorthands for the ops that conversions write most.
 class TileBuilder : public mlir::ImplicitLocOpBuilder {
 public:

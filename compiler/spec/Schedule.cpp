@@ -1,5 +1,6 @@
 #include "attune/compiler/DefaultSchedule.h"
 
+#include "compiler/spec/MaskText.h"
 #include "compiler/spec/Nearest.h"
 #include "compiler/spec/Refuse.h"
 
@@ -154,21 +155,6 @@ std::int64_t sharedBytes(DType dtype, std::int64_t head_dim, std::int64_t head_d
   return q + (o > q || s.persistent ? o : 0) + ring + barriers;
 }
 
-namespace {
-
-/// Of a mask in words. What its terms make of a key, ptxas computes for many keys at once.
-int registersOf(const std::vector<std::string>& mask) {
-  int comparisons = 0;
-  for (const std::string& set : mask) {
-    ++comparisons;
-    for (std::size_t at = set.find(" and "); at != std::string::npos; at = set.find(" and ", at + 1))
-      ++comparisons;
-  }
-  return std::clamp(10 * (comparisons - 1), 0, 60); // beyond it 32 keys fit beside the widest heads
-}
-
-} // namespace
-
 ConsumerRegisters consumerRegisters(const AttentionSpec& spec, const Schedule& s) {
   const bool bytes = spec.dtype == DType::E4M3;
   const int head_dim_v = spec.head_dim_v ? spec.head_dim_v : spec.head_dim;
@@ -176,13 +162,23 @@ ConsumerRegisters consumerRegisters(const AttentionSpec& spec, const Schedule& s
   // all of them are alive, else half while the scores turn into them.
   const int out = static_cast<int>(roundUp(head_dim_v, 32)) / 2, scores = s.kv_tile / 2;
   const int weights = scores / (bytes ? 4 : 2) / (s.overlap ? 1 : 2);
-  return {out + scores + weights + registersOf(spec.mask) + 28,
-          roleRegisters(s.warps / 4, s.persistent, bytes).consumers};
+  return {out + scores + weights + 28, roleRegisters(s.warps / 4, s.persistent, bytes).consumers};
 }
 
 namespace {
 
 bool hasManyTerms(const AttentionSpec& spec) { return spec.prefix || spec.chunk || !spec.mask.empty(); }
+
+/// Do the registers suffice, with some for a mask in words? What its comparisons make of a key ptxas computes for many
+/// keys at once: six of them, with divisions, spilled where 44 registers were left and not where 68 were. Few masks
+/// need as many, so this guides a choice and refuses nothing.
+bool roomy(const AttentionSpec& spec, const Schedule& s) {
+  int comparisons = 0;
+  for (const std::string& set : spec.mask)
+    comparisons += static_cast<int>(parseMask(set).size());
+  const auto [needed, available] = consumerRegisters(spec, s);
+  return needed + 10 * std::max(comparisons - 1, 0) <= available;
+}
 
 /// Where blocks stay for several tiles of rows, Q and K of the next fly beside the last product and the store of this
 /// one: for many rows, if O has room of its own. Sequences of unknown lengths are better dealt out by the hardware,
@@ -190,7 +186,8 @@ bool hasManyTerms(const AttentionSpec& spec) { return spec.prefix || spec.chunk 
 bool staysForMore(const AttentionSpec& spec, const Target& target, Schedule s, std::int64_t rows) {
   s.persistent = true;
   const bool cramped = spec.alibi != Alibi::None && hasManyTerms(spec);
-  return rows > 64 && !s.split_kv && !spec.varlen && !cramped && sharedBytes(spec, s) <= target.shared_per_block;
+  return rows > 64 && !s.split_kv && !spec.varlen && !cramped && roomy(spec, s) &&
+         sharedBytes(spec, s) <= target.shared_per_block;
 }
 
 /// Roles, for targets with wgmma. Tiles are FlashAttention-3's (hopper/tile_size.h) as far as the registers of RS
@@ -210,11 +207,7 @@ Schedule specialized(const AttentionSpec& spec, const Target& target, Schedule s
   if (bytes)
     s.kv_tile = rows <= 64 ? 128 : widest <= 128 ? 160 : 128;
   s.stages = 2;
-  const auto fits = [&] {
-    const auto [needed, available] = consumerRegisters(spec, s);
-    return needed <= available && sharedBytes(spec, s) <= target.shared_per_block;
-  };
-  while (!fits())
+  while (s.kv_tile > 32 && !(roomy(spec, s) && sharedBytes(spec, s) <= target.shared_per_block))
     s.kv_tile -= bytes ? 32 : 16;
   if (rows <= 64) // a memory-bound kernel wants bytes in flight
     for (Schedule more = s; more.stages < 8; s = more) {
@@ -280,7 +273,7 @@ Schedule defaultSchedule(const AttentionSpec& spec, const Target& target, std::i
       break;
     s = more;
   }
-  while (sharedBytes(spec, s) > target.shared_per_block)
+  while (s.kv_tile > 16 && sharedBytes(spec, s) > target.shared_per_block)
     s.kv_tile -= 16;
   return s;
 }

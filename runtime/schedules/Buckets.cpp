@@ -75,13 +75,19 @@ std::optional<Candidate> Adapter::best(const Problem& to) const {
 std::optional<Candidate> Adapter::at(const Problem& to) const {
   const Problem like{
       .batch = to.batch, .q_len = coarse(to.q_len), .kv_len = coarse(to.kv_len), .q_total = coarse(to.q_total)};
+  const Key key{like.batch, like.q_len, like.kv_len, like.q_total};
   std::optional<Candidate> choice;
-  {
+  const auto known = [&] {
     const std::scoped_lock lock(mutex_);
-    const auto [known, is_new] = known_.try_emplace({like.batch, like.q_len, like.kv_len, like.q_total});
-    if (is_new)
-      known->second = best(like);
-    choice = known->second;
+    const auto found = known_.find(key);
+    return found != known_.end() && (choice = found->second, true);
+  };
+  if (!known()) {
+    choice = best(like); // several threads may ask the model at once; it tells them the same
+    const std::scoped_lock lock(mutex_);
+    if (known_.size() >= most_known)
+      known_.clear();
+    known_[key] = choice;
   }
   if (choice)
     choice->splits = nearestCount(splitCounts(spec_, to, choice->schedule), choice->splits);

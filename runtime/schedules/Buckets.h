@@ -46,7 +46,9 @@ private:
   Machine machine_;
   std::vector<Ready> ready_; ///< those that the device can run
   mutable std::mutex mutex_;
-  mutable std::map<std::array<std::int64_t, 4>, std::optional<Candidate>> known_; ///< by coarse shape
+  using Key = std::array<std::int64_t, 4>; ///< a coarse shape
+  static constexpr std::size_t most_known = 4096;
+  mutable std::map<Key, std::optional<Candidate>> known_;
 };
 
 } // namespace attune::schedules

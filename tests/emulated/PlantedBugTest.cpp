@@ -58,6 +58,18 @@ TEST(PlantedBug, TheFirstKOfAPieceWaitsForRoom) {
   expectFound(c, {"", "bar::wait(k_empty[ring(kv_last)], ring.phase(kv_last) ^ 1);", 0, ""});
 }
 
+TEST(PlantedBug, TilesThatAWindowCutsOnTheLeft) {
+  if (!roles())
+    GTEST_SKIP() << "portable kernels have a loop for them";
+  Case c = pipelined();
+  c.spec.window.left = 100;
+  expectNothingFound(c);
+  for (const Bug& bug : {Bug{"", "|| j < full_begin", 0, "|| j < full_begin - 1"}, Bug{"", "|| j < full_begin", 0, ""},
+                         Bug{"", "bar::wait(v_landed_left[left_ring(j)]", 0, "bar::wait(v_landed[left_ring(j)]"},
+                         Bug{"", "left_ring.stop(", 0, "left_ring = {0}; ("}})
+    expectFound(c, bug);
+}
+
 constexpr const char* wait = "cp_async::wait<2>();";
 constexpr const char* sync = "block::sync();";
 constexpr const char* k_stage = "mm_ABt(scores, q_smem, k_smem[ring(j)])";

@@ -140,6 +140,8 @@ LogicalResult IfOp::verify() {
 }
 
 LogicalResult SelectOp::verify() {
+  if (getMap().getNumResults() != 1)
+    return emitOpError() << "expected one condition, got " << getMap().getNumResults();
   if (getMap().getNumInputs() != getInputs().size())
     return emitOpError() << "expected " << getMap().getNumInputs() << " operands, got " << getInputs().size();
   return success();

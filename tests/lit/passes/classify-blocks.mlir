@@ -12,7 +12,7 @@
 //   CHECK-NOT:   attn.fold
 #spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
 // expected-remark @+2 {{attn-build-kernel: a block has 128 rows}}
-// expected-remark @+1 {{attn-classify-blocks: the mask costs nothing in full tiles}}
+// expected-remark @+1 {{attn-classify-blocks: full tiles skip the mask}}
 attn.forward @causal #spec mask [affine_set<(q, k)[sq, sk] : (q + sk - sq - k >= 0)>]
   schedule <q_tile = 128, kv_tile = 64, warps = 4, stages = 1>
 
@@ -24,7 +24,7 @@ attn.forward @causal #spec mask [affine_set<(q, k)[sq, sk] : (q + sk - sq - k >=
 #spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
 // expected-remark @+3 {{attn-build-kernel: a block has 128 rows}}
 // expected-remark @+2 {{attn-build-kernel: 2 blocks share K and V, so each visits the tiles that any of their 256 rows sees}}
-// expected-remark @+1 {{attn-classify-blocks: the mask costs nothing in full tiles}}
+// expected-remark @+1 {{attn-classify-blocks: full tiles skip the mask}}
 attn.forward @cluster #spec mask [affine_set<(q, k)[sq, sk] : (q + sk - sq - k >= 0)>]
   schedule <q_tile = 128, kv_tile = 64, warps = 8, stages = 2, warp_specialized = true, cluster = 2>
 
@@ -38,7 +38,7 @@ attn.forward @cluster #spec mask [affine_set<(q, k)[sq, sk] : (q + sk - sq - k >
 //       CHECK:   attn.fold partial %{{.+}} over[%kv_begin, %full_begin)
 #spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
 // expected-remark @+2 {{attn-build-kernel: a block has 128 rows}}
-// expected-remark @+1 {{attn-classify-blocks: the mask costs nothing in full tiles; tiles are cut on both sides}}
+// expected-remark @+1 {{attn-classify-blocks: full tiles skip the mask; tiles are cut on both sides}}
 attn.forward @window #spec mask [affine_set<(q, k)[sq, sk] : (q + sk - sq - k >= 0, k - q - sk + sq + 1023 >= 0)>]
   schedule <q_tile = 128, kv_tile = 64, warps = 4, stages = 1>
 
@@ -51,7 +51,7 @@ attn.forward @window #spec mask [affine_set<(q, k)[sq, sk] : (q + sk - sq - k >=
 //       CHECK:   attn.fold full
 #spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
 // expected-remark @+2 {{attn-build-kernel: a block has 128 rows}}
-// expected-remark @+1 {{attn-classify-blocks: the mask costs nothing in full tiles}}
+// expected-remark @+1 {{attn-classify-blocks: full tiles skip the mask}}
 attn.forward @dense #spec mask [affine_set<(q, k)[sq, sk] : (0 >= 0)>]
   schedule <q_tile = 128, kv_tile = 64, warps = 4, stages = 1>
 
@@ -66,7 +66,7 @@ attn.forward @dense #spec mask [affine_set<(q, k)[sq, sk] : (0 >= 0)>]
 //   CHECK-NOT:   attn.fold
 #spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
 // expected-remark @+2 {{attn-build-kernel: a block has 128 rows}}
-// expected-remark @+1 {{attn-classify-blocks: the mask costs nothing in full tiles}}
+// expected-remark @+1 {{attn-classify-blocks: full tiles skip the mask}}
 attn.forward @prefix #spec mask [affine_set<(q, k)[sq, sk] : (q + sk - sq - k >= 0)>, affine_set<(q, k)[sq, sk] : (511 - k >= 0)>]
   schedule <q_tile = 128, kv_tile = 64, warps = 4, stages = 1>
 
@@ -88,7 +88,7 @@ attn.forward @prefix #spec mask [affine_set<(q, k)[sq, sk] : (q + sk - sq - k >=
 //   CHECK-NOT:   attn.fold
 #spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
 // expected-remark @+2 {{attn-build-kernel: a block has 128 rows}}
-// expected-remark @+1 {{attn-classify-blocks: the mask costs nothing in full tiles; tiles between the sets are skipped}}
+// expected-remark @+1 {{attn-classify-blocks: full tiles skip the mask; tiles between the sets are skipped}}
 attn.forward @prefix_and_window #spec mask [affine_set<(q, k)[sq, sk] : (q + sk - sq - k >= 0, k - q - sk + sq + 1023 >= 0)>, affine_set<(q, k)[sq, sk] : (127 - k >= 0)>]
   schedule <q_tile = 128, kv_tile = 64, warps = 4, stages = 1>
 
@@ -104,7 +104,7 @@ attn.forward @prefix_and_window #spec mask [affine_set<(q, k)[sq, sk] : (q + sk 
 //   CHECK-NOT:   attn.fold full
 #spec = #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 8, head_dim = 64, head_dim_v = 64>
 // expected-remark @+2 {{attn-build-kernel: a block has 128 rows}}
-// expected-remark @+1 {{attn-classify-blocks: the mask costs nothing in full tiles}}
+// expected-remark @+1 {{attn-classify-blocks: full tiles skip the mask}}
 attn.forward @covered #spec mask [affine_set<(q, k)[sq, sk] : (q + sk - sq - k >= 0, k - 99 >= 0)>, affine_set<(q, k)[sq, sk] : (q + sk - sq - k >= 0)>]
   schedule <q_tile = 128, kv_tile = 64, warps = 4, stages = 1>
 // expected-remark @+2 {{attn-build-kernel: a block has 128 rows}}

@@ -104,6 +104,22 @@ TEST(RandomSpec, DefaultSchedulesAreNeverRefused) {
   }
 }
 
+TEST(RandomSpec, DefaultSchedulesAreNotRefusedForAMaskOfManyTerms) {
+  for (const int comparisons : {2, 3, 4, 6, 7, 12})
+    for (const DType dtype : {DType::BF16, DType::E4M3})
+      for (const int head_dim : {64, 96, 128, 192, 256})
+        for (const int head_dim_v : {64, 128, 192, 256}) {
+          AttentionSpec spec{
+              .dtype = dtype, .q_heads = 8, .kv_heads = 8, .head_dim = head_dim, .head_dim_v = head_dim_v};
+          std::string mask = "k <= q";
+          for (int n = 1; n < comparisons; ++n)
+            mask += " and\tk % " + std::to_string(n + 2) + " == 0"; // whatever stands between the words
+          spec.mask = {mask};
+          const Schedule schedule = defaultSchedule(spec, target("sm_90a"), 2048, false);
+          EXPECT_NO_THROW(compile(spec, schedule, target("sm_90a"))) << specToJson(spec) << " " << toText(schedule);
+        }
+}
+
 TEST(RandomSpec, SurvivesItsJson) {
   for (unsigned seed = 0; seed < 500; ++seed) {
     RandomMasks random(seed);
