@@ -48,7 +48,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
     softmax::store_unseen<64>(packed_rows<7>(lse_partial, chunk * gridDim.z + batch, kv_head), row_begin, sq * 7);
     return;
   }
-  const int kv_last = max(chunk_end - 1, chunk_begin); // visited first, even if nothing of it is visible
+  const int kv_last = chunk_end - 1;
   const Ring<6> ring{kv_last};
 
   tma::prefetch(k_map, v_map);
