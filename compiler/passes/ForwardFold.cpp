@@ -132,12 +132,9 @@ void ForwardKernel::fold(Value begin, Value end, ArrayAttr mask) {
   builder.create<FetchOp>(v_smem_, v_rows_, first, limit, found, "V", reread);
   if (score_)
     builder.create<ModifyOp>(scores_, row_begin, first, score_);
-  if (partial) {
+  if (partial)
     builder.create<MaskOp>(scores_, row_begin, first, visible_[mask]);
-    builder.create<StepMaskedOp>(scores_, row_max_, row_sum_, rescale_, scale_log2_, weightLog2());
-  } else {
-    builder.create<StepOp>(scores_, row_max_, row_sum_, rescale_, scale_log2_, weightLog2());
-  }
+  builder.create<StepOp>(scores_, row_max_, row_sum_, rescale_, scale_log2_, weightLog2());
   builder.create<MulRowOp>(out_, out_, rescale_);
   builder.create<ConvertOp>(probs_, scores_);
   builder.create<MmaABOp>(out_, probs_, v_smem_);

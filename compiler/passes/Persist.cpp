@@ -1,5 +1,5 @@
-// One piece of work becomes all of a block's: what a piece is turns into a function of the round, and each role into a
-// loop over rounds.
+// One piece of work becomes all of a block's: what a piece is turns into a function of the round, and what the producer
+// does, and what the consumers do, into a loop over rounds each.
 #include "compiler/passes/TileBuilder.h"
 #include "compiler/passes/TilePasses.h"
 
@@ -76,7 +76,8 @@ void Persist::collect() {
     if (&op == producer_)
       break;
     setup_.push_back(&op);
-    if (ofPiece(&op) && isa<IndexOp, ElementOp, PieceTileOp, PieceHeadOp>(op) && op.getResult(0).getType().isIndex())
+    if (ofPiece(&op) && isa<IndexOp, ElementOp, PieceTileOp, PieceHeadOp, WarpUniformOp>(op) &&
+        op.getResult(0).getType().isIndex())
       scalars_.insert(&op);
   }
   for (Operation& op : producer_.getBody().front())
@@ -230,10 +231,9 @@ LogicalResult Persist::run() {
     return kernel_.emitError() << "expected a kernel with roles and pieces around tile.round";
   collect();
   makeWork();
-  for (auto role : producer_.getBody().getOps<RoleOp>()) {
-    Block& body = role.getBody().front();
-    repeat(body, body.begin(), body.end());
-  }
+  Block& body = producer_.getBody().front();
+  auto roles = body.getOps<RoleOp>();
+  repeat(body, Block::iterator(*roles.begin()), std::prev(body.end())); // ahead of the return
 
   // Registers are declared ahead of the consumers' loop, and turns begin there; the last copies are waited for behind
   // it.

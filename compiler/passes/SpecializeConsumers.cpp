@@ -18,7 +18,7 @@ void Specialize::softmax(Value tile) {
   for (Operation& op : segments_.front().loop.getBody().front())
     if (isa<MaskOp>(op))
       mask(op, tile);
-    else if (isa<ModifyOp, StepOp, StepMaskedOp>(op))
+    else if (isa<ModifyOp, StepOp>(op))
       clone(op, tile);
 }
 

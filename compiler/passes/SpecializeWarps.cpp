@@ -80,13 +80,17 @@ void Specialize::makeRings() {
 void Specialize::countTiles() {
   begin_ = segments_.back().loop.getBegin(), end_ = segments_.front().loop.getEnd();
   auto* context = kernel_.getContext();
-  if (returnsWithout(kernel_, begin_, end_)) {
-    last_ = builder_.index("kv_last", builder_.d(0) - 1, end_);
-  } else {
-    last_ = builder_.index("kv_last", AffineMap::get(2, 0, {builder_.d(0) - 1, builder_.d(1)}, context), Reduce::Max,
+  const char* name = persistent_ ? "" : "kv_last";
+  const bool some = returnsWithout(kernel_, begin_, end_);
+  if (some)
+    last_ = builder_.index(name, builder_.d(0) - 1, end_);
+  else
+    last_ = builder_.index(name, AffineMap::get(2, 0, {builder_.d(0) - 1, builder_.d(1)}, context), Reduce::Max,
                            {end_, begin_});
+  if (persistent_) // in a loop around loops ptxas would not see that tiles, and so slots and phases, are uniform
+    last_ = builder_.create<WarpUniformOp>(builder_.getIndexType(), builder_.getStringAttr("kv_last"), last_);
+  if (!some)
     last_.getDefiningOp()->setAttr("note", builder_.getStringAttr("visited first, even if nothing of it is visible"));
-  }
   if (q_map_ && persistent_)
     q_ring_ =
         builder_.create<RingOp>(RingType::get(context, 1), builder_.getStringAttr("q_ring"), constant(0), constant(0));

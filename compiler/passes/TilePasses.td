@@ -87,16 +87,17 @@ def SpecializeWarps : Pass<"tile-specialize-warps", "attune::tile::KernelOp"> {
 def Persist : Pass<"tile-persist", "attune::tile::KernelOp"> {
   let summary = "A kernel about one piece of work becomes one about all pieces of its block.";
   let description = [{
-    What differs from piece to piece, the coordinates and the bounds of its key tiles, is computed by a function of the round; each role
-    is a loop over rounds. Rings go on from one piece to the next. Registers and barriers are as before.
+    What differs from piece to piece, the coordinates and the bounds of its key tiles, is computed by a function of the round; the
+    producer's roles are in a loop over rounds, and the consumers' part is. Rings go on from one piece to the next. Registers and barriers are as before.
 
     ```mlir
     %round = tile.round                                %work = tile.work ["q_begin", "kv_last"] { ... }
     %q_begin = tile.index [...]                        tile.role issuer {
     %kv_last = tile.index max [...]                      %ring = tile.running_ring
     %ring = tile.ring %kv_last to %kv_begin     =>       tile.for %round from %c0 up to %rounds {
-    tile.role issuer { ... }                               %q_begin, %kv_last = tile.take %work(%round)
-    ...                                                    tile.ring.start %ring(%kv_last)
+    tile.role producer {                                   %q_begin, %kv_last = tile.take %work(%round)
+      tile.role issuer { ... }                             tile.ring.start %ring(%kv_last)
+      ...                                                  tile.role issuer { ... }
                                                            ...
     ```
   }];

@@ -32,7 +32,7 @@ std::unique_ptr<const Variant> makeVariant(const AttentionSpec& spec, const Prob
   v->compiled = std::move(compiled);
   v->schedule.stages = v->compiled->kernels.at(0).source.manifest.stages;
   if (choice.schedule.split_kv) {
-    const model::Chunks chunks = model::cut(spec, model::keyTiles(spec, problem, choice.schedule), choice.splits);
+    const model::Chunks chunks = model::cut(spec, problem, choice.schedule, choice.splits);
     v->splits = chunks.splits;
     v->split_tiles = chunks.split_tiles;
   }
@@ -42,9 +42,7 @@ std::unique_ptr<const Variant> makeVariant(const AttentionSpec& spec, const Prob
 }
 
 std::int64_t partialsOf(const AttentionSpec& spec, const Problem& problem, const ScheduleProvider::Choice& choice) {
-  return choice.schedule.split_kv
-             ? model::cut(spec, model::keyTiles(spec, problem, choice.schedule), choice.splits).splits
-             : 0;
+  return choice.schedule.split_kv ? model::cut(spec, problem, choice.schedule, choice.splits).splits : 0;
 }
 
 void Plan::Impl::allocateWorkspace(std::int64_t partials) {

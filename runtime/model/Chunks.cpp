@@ -6,17 +6,12 @@ namespace attune::model {
 
 namespace {
 
-// batch_invariant: chunks of this many key tiles, whatever the batch.
-constexpr std::int64_t invariant_split_tiles = 32;
+// batch_invariant: chunks of this many keys, whatever the batch.
+constexpr std::int64_t invariant_chunk = 2048;
 
 std::int64_t ceilDiv(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 } // namespace
-
-Chunks cut(const AttentionSpec& spec, std::int64_t kv_tiles, int splits) {
-  const std::int64_t tiles = spec.batch_invariant ? invariant_split_tiles : ceilDiv(kv_tiles, std::max(splits, 1));
-  return {static_cast<int>(ceilDiv(kv_tiles, tiles)), tiles};
-}
 
 std::int64_t keyTiles(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule) {
   const std::int64_t group = spec.q_heads / spec.kv_heads;
@@ -39,16 +34,22 @@ std::int64_t keyTiles(const AttentionSpec& spec, const Problem& problem, const S
   return std::clamp<std::int64_t>(tiles, 1, std::max<std::int64_t>(all, 1));
 }
 
+Chunks cut(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule, int splits) {
+  const std::int64_t all = keyTiles(spec, problem, schedule);
+  const std::int64_t tiles =
+      spec.batch_invariant ? invariant_chunk / schedule.kv_tile : ceilDiv(all, std::max(splits, 1));
+  return {static_cast<int>(ceilDiv(all, tiles)), tiles};
+}
+
 std::vector<int> splitCounts(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule) {
   if (!schedule.split_kv)
     return {1};
-  const std::int64_t tiles = keyTiles(spec, problem, schedule);
   if (spec.batch_invariant)
-    return {cut(spec, tiles, 1).splits};
+    return {cut(spec, problem, schedule, 1).splits};
   constexpr std::int64_t most = 256;
   std::vector<int> counts;
-  for (int n = 1; n <= std::min(tiles, most); ++n)
-    if (cut(spec, tiles, n).splits == n)
+  for (int n = 1; n <= std::min(keyTiles(spec, problem, schedule), most); ++n)
+    if (cut(spec, problem, schedule, n).splits == n)
       counts.push_back(n);
   return counts;
 }

@@ -217,8 +217,8 @@ Work workOf(const AttentionSpec& spec, const Problem& problem, const Candidate& 
                                      : problem.batch;
   const std::int64_t head_dim_v = valueDim(spec);
   const std::int64_t rows = problem.q_len * per_row;
-  const Chunks chunks = s.split_kv ? cut(spec, keyTiles(spec, problem, s), candidate.splits)
-                                   : Chunks{1, std::numeric_limits<std::int64_t>::max() / 2};
+  const Chunks chunks =
+      s.split_kv ? cut(spec, problem, s, candidate.splits) : Chunks{1, std::numeric_limits<std::int64_t>::max() / 2};
   Work work;
   work.heads = sequences * (s.pack_gqa ? spec.kv_heads : spec.q_heads);
   const std::int64_t of_cluster = std::int64_t{s.q_tile} * s.cluster; // rows whose blocks visit the same key tiles

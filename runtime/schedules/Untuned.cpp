@@ -18,9 +18,8 @@ using Choice = ScheduleProvider::Choice;
 /// A schedule with as many chunks as it would get for `wanted`; 0: as many as the cost model wants.
 Choice withSplits(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule, int wanted,
                   const DeviceProperties& device) {
-  const std::int64_t tiles = model::keyTiles(spec, problem, schedule);
   if (wanted > 0 || spec.batch_invariant)
-    return {schedule, model::cut(spec, tiles, wanted).splits};
+    return {schedule, model::cut(spec, problem, schedule, wanted).splits};
   return model::bestSplits(spec, problem, schedule, model::machineOf(device));
 }
 

@@ -43,5 +43,6 @@ inline constexpr float log2e = 1.4426950408889634f;
 inline constexpr float ln2 = 0.6931471805599453f;
 
 ATTUNE_DEVICE float infinity() { return __int_as_float(0x7f800000); }
+ATTUNE_DEVICE float lowest() { return __int_as_float(0xff7fffff); }
 
 } // namespace attune

@@ -21,46 +21,6 @@ ATTUNE_DEVICE float quad_sum(float a) {
 /// leaves all visible keys the same weight too.
 ATTUNE_DEVICE float positive(float scale_log2) { return fmaxf(scale_log2, 1.17549435e-38f); }
 
-template <bool Masked, int Log2, int M, int N>
-ATTUNE_DEVICE void step(rt<float, M, N>& scores, rv<M>& row_max, rv<M>& row_sum, rv<M>& rescale, float scale_log2) {
-  if constexpr (Log2 != 0) // of 8-bit kernels; other scales are normal numbers
-    scale_log2 = positive(scale_log2);
-  rv<M> now;
-#pragma unroll
-  for (int m = 0; m < M / 16; ++m)
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      now.data[m][half] = row_max.data[m][half];
-#pragma unroll
-      for (int n = 0; n < N / 8; ++n)
-        now.data[m][half] =
-            fmaxf(now.data[m][half], fmaxf(scores.data[m][n][2 * half], scores.data[m][n][2 * half + 1]));
-    }
-#pragma unroll
-  for (int m = 0; m < M / 16; ++m)
-#pragma unroll
-    for (int half = 0; half < 2; ++half)
-      now.data[m][half] = quad_max(now.data[m][half]);
-#pragma unroll
-  for (int m = 0; m < M / 16; ++m)
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      const float maximum = now.data[m][half];
-      // a row that has seen nothing yet has maximum -inf: measured from 0 its weights are 2^-inf = 0
-      const float offset = Masked && maximum == -infinity() ? 0.0f : maximum * scale_log2;
-      rescale.data[m][half] = exp2(row_max.data[m][half] * scale_log2 - offset);
-      row_max.data[m][half] = maximum;
-      row_sum.data[m][half] *= rescale.data[m][half];
-#pragma unroll
-      for (int n = 0; n < N / 8; ++n)
-#pragma unroll
-        for (int i = 2 * half; i < 2 * half + 2; ++i) {
-          scores.data[m][n][i] = exp2(fmaf(scores.data[m][n][i], scale_log2, Log2 == 0 ? -offset : Log2 - offset));
-          row_sum.data[m][half] += scores.data[m][n][i];
-        }
-    }
-}
-
 /// Calls f(score, row, key) for each element of the warp's scores; `first_row` is the block's, `first_key` the tile's.
 /// Keys are computed where both rows of the thread need them, and not ahead: nothing of them may leave the loop over
 /// tiles, where each would hold a register.
@@ -115,17 +75,47 @@ ATTUNE_DEVICE void mask(rt<float, M, N>& scores, int first_row, int first_key, c
 /// weights become e4m3, whose least positive number is 2^-9, 2^8 makes small ones fit (FlashAttention-3, max_offset).
 template <int Log2 = 0, int M, int N>
 ATTUNE_DEVICE void step(rt<float, M, N>& scores, rv<M>& row_max, rv<M>& row_sum, rv<M>& rescale, float scale_log2) {
-  detail::step<false, Log2>(scores, row_max, row_sum, rescale, scale_log2);
-}
-/// The same where a row may see nothing of the tile.
-template <int Log2 = 0, int M, int N>
-ATTUNE_DEVICE void step_masked(rt<float, M, N>& scores, rv<M>& row_max, rv<M>& row_sum, rv<M>& rescale,
-                               float scale_log2) {
-  detail::step<true, Log2>(scores, row_max, row_sum, rescale, scale_log2);
+  if constexpr (Log2 != 0) // of 8-bit kernels; other scales are normal numbers
+    scale_log2 = detail::positive(scale_log2);
+  rv<M> now;
+#pragma unroll
+  for (int m = 0; m < M / 16; ++m)
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      now.data[m][half] = row_max.data[m][half];
+#pragma unroll
+      for (int n = 0; n < N / 8; ++n)
+        now.data[m][half] =
+            fmaxf(now.data[m][half], fmaxf(scores.data[m][n][2 * half], scores.data[m][n][2 * half + 1]));
+    }
+#pragma unroll
+  for (int m = 0; m < M / 16; ++m)
+#pragma unroll
+    for (int half = 0; half < 2; ++half)
+      now.data[m][half] = detail::quad_max(now.data[m][half]);
+#pragma unroll
+  for (int m = 0; m < M / 16; ++m)
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const float maximum = now.data[m][half];
+      // a row that has seen nothing yet has maximum -inf: measured from a finite number its weights are 2^-inf = 0
+      const float offset = fmaxf(maximum * scale_log2, lowest());
+      rescale.data[m][half] = exp2(row_max.data[m][half] * scale_log2 - offset);
+      row_max.data[m][half] = maximum;
+      row_sum.data[m][half] *= rescale.data[m][half];
+#pragma unroll
+      for (int n = 0; n < N / 8; ++n)
+#pragma unroll
+        for (int i = 2 * half; i < 2 * half + 2; ++i) {
+          scores.data[m][n][i] = exp2(fmaf(scores.data[m][n][i], scale_log2, Log2 == 0 ? -offset : Log2 - offset));
+          row_sum.data[m][half] += scores.data[m][n][i];
+        }
+    }
 }
 
 namespace detail {
-/// out *= factor, by rows; 0 where the factor is: whatever a row that saw nothing has met, NaN or infinity.
+/// out *= factor, by rows; 0 where the factor is: whatever a row that saw nothing has met, NaN or infinity. (Where
+/// there is no key at all, a bulk copy brings a row of anything.)
 template <int M, int N>
 ATTUNE_DEVICE void scale_or_clear(rt<float, M, N>& out, const rv<M>& factor) {
 #pragma unroll

@@ -151,12 +151,18 @@ ATTUNE_DEVICE T& at(int offset) {
 }
 } // namespace shared
 
+namespace warp {
+/// A number that all lanes of a converged warp hold alike. ptxas knows that of the instruction's result, so what is
+/// computed from it stays in uniform registers, which in a loop around loops it would not.
+ATTUNE_DEVICE int uniform(int x) { return __reduce_or_sync(~0u, x); }
+} // namespace warp
+
 /// Slots of a ring of Stages tiles, for a loop that counts down from tile `first`. A ring that goes on from one such
-/// loop to the next begins as {0}; start() and stop() stand before and behind each.
+/// loop to the next begins as {0}; all lanes start() it before, and stop() it behind, each.
 template <int Stages>
 struct Ring {
   int first; ///< between loops: tiles so far
-  ATTUNE_DEVICE void start(int from) { first += from; }
+  ATTUNE_DEVICE void start(int from) { first = warp::uniform(first + from); }
   ATTUNE_DEVICE void stop(int last) { first -= last - 1; }
   ATTUNE_DEVICE int operator()(int j) const { return static_cast<unsigned>(first - j) % Stages; }
   /// How often the slot was used before, as a parity.

@@ -77,17 +77,17 @@ ATTUNE_DEVICE void pin(rt<float, M, N>& t) {
 
 /// Shared memory descriptor (PTX ISA, "Asynchronous Warpgroup Level Matrix Shared Memory Layout"): the start, the
 /// distance between the panels of an MN-major operand, between groups of 8 rows, and the swizzle, 1 for 128 bytes, 2
-/// for 64, 3 for 32. Of the rows from `row` on, a multiple of 8. The start comes from an instruction whose result is
-/// known to be one for the warp: what is computed from it stays in uniform registers, as descriptors must, where
-/// otherwise each would be moved there.
+/// for 64, 3 for 32. Of the rows from `row` on, a multiple of 8. Descriptors must be in uniform registers; one that is
+/// not known to be uniform would be moved there for each product.
 template <class T, int Rows, int Cols>
 ATTUNE_DEVICE unsigned long long descriptor(const st<T, Rows, Cols>& tile, int row = 0) {
   constexpr unsigned long long per_panel = st<T, Rows, Cols>::per_panel;
   constexpr unsigned long long between_panels = Rows * per_panel * 32, between_rows = 8 * per_panel * 32;
   constexpr unsigned long long swizzle = per_panel == 4 ? 1 : per_panel == 2 ? 2 : 3;
   static_assert(sizeof(tile.bytes) % 1024 == 0, "a swizzled tile begins at a multiple of 1024 bytes, in a ring too");
-  const unsigned start = __reduce_or_sync(~0u, (tile.address() + row * per_panel * 32) % 0x40000 / 16);
-  return swizzle << 62 | between_rows / 16 << 32 | between_panels / 16 << 16 | start;
+  const unsigned start = (tile.address() + row * per_panel * 32) / 16; // below 2^14, for addresses are below 2^18
+  const unsigned low = warp::uniform(static_cast<unsigned>(between_panels) / 16 << 16 | start);
+  return swizzle << 62 | between_rows / 16 << 32 | low;
 }
 /// What step k adds to the descriptor of a K-major operand, and of an MN-major one.
 template <class Tile>

@@ -143,9 +143,9 @@ constexpr Bug hopper_bugs[] = {
     {"OIsOverwrittenWhileItIsStored", "warpgroup::wait_for_store(); // of the piece before", 0, ""},
     {"TheRingBeginsAgain", "\n    ring.stop(0);", 0, "\n    ring = {0};"},
     {"TheRingOfQBeginsAgain", "\n    q_ring.stop(0);", 0, ""},
-    {"TheCheckersRingBeginsAgain", "cut_ring.stop(min(full_end, kv_last + 1));", 1, "cut_ring = {0};"},
+    {"TheRingOfCutTilesBeginsAgain", "cut_ring.stop(min(full_end, kv_last + 1));", 0, "cut_ring = {0};"},
     {"TheStateIsKept", "softmax::reset(", 0, "if (round == 0) softmax::reset("},
-    {"ThePieceOfTheSecondRoundIsForgotten", "pieces.has(round)", 2, "round < 1"},
+    {"ThePieceOfTheSecondRoundIsForgotten", "pieces.has(round)", 1, "round < 1"},
 };
 
 std::span<const Bug> planted() { return roles() ? std::span<const Bug>(hopper_bugs) : std::span<const Bug>(bugs); }

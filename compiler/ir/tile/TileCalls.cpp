@@ -124,6 +124,5 @@ static LogicalResult verifyStep(Op op) {
   return success();
 }
 LogicalResult StepOp::verify() { return verifyStep(*this); }
-LogicalResult StepMaskedOp::verify() { return verifyStep(*this); }
 
 } // namespace attune::tile

@@ -147,13 +147,12 @@ class Tile_Weights<string mnemonic, string callee, list<Trait> traits = []>
     }
   }];
 }
-class Tile_Step<string name> : Tile_Weights<"softmax." # name, "softmax::" # name> {
+def Tile_StepOp : Tile_Weights<"softmax.step", "softmax::step"> {
+  let summary = "New maxima, weights in place of scores, sums, and rescale factors.";
   let arguments = (ins Tile_RtType:$scores, Tile_RvType:$row_max, Tile_RvType:$row_sum, Tile_RvType:$rescale, F32:$scale_log2,
                        DefaultValuedAttr<I64Attr, "0">:$log2);
   let hasVerifier = 1;
 }
-def Tile_StepOp : Tile_Step<"step"> { let summary = "New maxima, weights in place of scores, sums, and rescale factors."; }
-def Tile_StepMaskedOp : Tile_Step<"step_masked"> { let summary = "step where a row may have seen nothing yet."; }
 def Tile_NormalizeOp : Tile_Weights<"softmax.normalize", "softmax::normalize", [AttrSizedOperandSegments]> {
   let summary = "out / row_sum and the natural log of the denominator, which a sink may join.";
   let arguments = (ins Tile_RtType:$out, Tile_RvType:$row_lse, Tile_RvType:$row_max, Tile_RvType:$row_sum, F32:$scale_log2,
@@ -186,6 +185,11 @@ def Tile_DistanceOp : Tile_ValueCall<"distance", "distance", F32> {
 def Tile_SkipOp : Tile_ValueCall<"skip", "skip", Index> {
   let summary = "Tile j of those that are left without [gap_begin, gap_begin + gap).";
   let arguments = (ins OptionalAttr<StrAttr>:$label, Index:$j, Index:$gap_begin, Index:$gap);
+}
+
+def Tile_WarpUniformOp : Tile_ValueCall<"warp.uniform", "warp::uniform", Index> {
+  let summary = "The same number, of which ptxas then knows that it is one for the warp.";
+  let arguments = (ins OptionalAttr<StrAttr>:$label, Index:$value);
 }
 
 // --- combine: one warp merges the chunks of one row ------------------------------------------------------------------

@@ -63,7 +63,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
       block::load_async(k_smem, k_rows, (j - 1) * 64);
     cp_async::commit();
     softmax::mask(scores, q_begin, j * 64, visible);
-    softmax::step_masked(scores, row_max, row_sum, rescale, scale_log2);
+    softmax::step(scores, row_max, row_sum, rescale, scale_log2);
     warp::mul_row(out, out, rescale);
     warp::convert(probs, scores);
     warp::mma_AB(out, probs, v_smem);

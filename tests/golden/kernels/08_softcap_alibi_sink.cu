@@ -61,7 +61,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
     cp_async::commit();
     softmax::modify(scores, q_begin, j * 64, score);
     softmax::mask(scores, q_begin, j * 64, visible);
-    softmax::step_masked(scores, row_max, row_sum, rescale, log2e);
+    softmax::step(scores, row_max, row_sum, rescale, log2e);
     warp::mul_row(out, out, rescale);
     warp::convert(probs, scores);
     warp::mma_AB(out, probs, v_smem);

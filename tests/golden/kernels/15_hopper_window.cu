@@ -112,7 +112,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
     bar::arrive(k_empty[ring(j)]);
     if (j >= full_end || j < full_begin) // the mask cuts this tile
       softmax::mask(scores, q_begin, j * 128, visible);
-    softmax::step_masked(scores, row_max, row_sum, rescale, scale_log2);
+    softmax::step(scores, row_max, row_sum, rescale, scale_log2);
     bar::wait(v_full[ring(j)], ring.phase(j));
     warpgroup::wait<0>(out);
     if (j < kv_last)

@@ -105,7 +105,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
     bar::arrive(k_empty[ring(j)]);
     if (j >= chunk_full_end) // the mask cuts this tile
       softmax::mask(scores, row_begin, j * 64, visible);
-    softmax::step_masked(scores, row_max, row_sum, rescale, scale_log2);
+    softmax::step(scores, row_max, row_sum, rescale, scale_log2);
     bar::wait(v_full[ring(j)], ring.phase(j));
     warpgroup::wait<0>(out);
     if (j < kv_last)

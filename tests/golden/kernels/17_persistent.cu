@@ -45,7 +45,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
     const int q_last = min(q_begin + 127, sq - 1);
     const int kv_end = ceildiv(q_last + sk - sq + 1, 128);
     const int full_end = max(floordiv(q_begin + sk - sq + 1, 128), 0);
-    const int kv_last = max(kv_end - 1, 0); // visited first, even if nothing of it is visible
+    const int kv_last = warp::uniform(max(kv_end - 1, 0)); // visited first, even if nothing of it is visible
     return {q_begin, head, batch, kv_end, full_end, kv_last};
   };
 
@@ -63,17 +63,17 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
 
   if (block::is_producer()) {
     warpgroup::decrease_registers<40>();
-    if (warpgroup::is_issuer()) { // K is one tile ahead of V, the order in which they are used
-      Ring<1> q_ring{0};
-      Ring<2> ring{0};
-      Ring<2> cut_ring{0};
-      for (int round = 0; pieces.has(round); ++round) {
-        const auto [q_begin, head, batch, kv_end, full_end, kv_last] = work(round);
-        ring.start(kv_last);
-        cut_ring.start(kv_last);
-        const auto q_rows = rows(q_map, batch, head);
-        const auto k_rows = rows(k_map, batch, head / 7);
-        const auto v_rows = rows(v_map, batch, head / 7);
+    Ring<1> q_ring{0};
+    Ring<2> ring{0};
+    Ring<2> cut_ring{0};
+    for (int round = 0; pieces.has(round); ++round) {
+      const auto [q_begin, head, batch, kv_end, full_end, kv_last] = work(round);
+      ring.start(kv_last);
+      cut_ring.start(kv_last);
+      const auto q_rows = rows(q_map, batch, head);
+      const auto k_rows = rows(k_map, batch, head / 7);
+      const auto v_rows = rows(v_map, batch, head / 7);
+      if (warpgroup::is_issuer()) { // K is one tile ahead of V, the order in which they are used
         bar::wait(k_empty[ring(kv_last)], ring.phase(kv_last) ^ 1);
         tma::load_async(k_smem[ring(kv_last)], k_rows, kv_last * 128, k_full[ring(kv_last)], l2::evict_last());
         bar::wait(q_empty, q_ring.phase(0) ^ 1);
@@ -87,26 +87,17 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
           tma::load_async(v_smem[ring(j)], v_rows, j * 128, j >= full_end ? v_landed[cut_ring(j)] : v_full[ring(j)],
                           l2::evict_last());
         }
-        q_ring.stop(0);
-        ring.stop(0);
-        cut_ring.stop(min(full_end, kv_last + 1));
       }
-    }
-    if (warpgroup::is_checker()) { // a hidden key weighs 0, but 0 times NaN is NaN
-      Ring<2> ring{0};
-      Ring<2> cut_ring{0};
-      for (int round = 0; pieces.has(round); ++round) {
-        const auto [q_begin, head, batch, kv_end, full_end, kv_last] = work(round);
-        ring.start(kv_last);
-        cut_ring.start(kv_last);
+      if (warpgroup::is_checker()) { // a hidden key weighs 0, but 0 times NaN is NaN
         for (int j = kv_last; j >= full_end; --j) {
           bar::wait(v_landed[cut_ring(j)], cut_ring.phase(j));
           warp::make_finite(v_smem[ring(j)], v_nonfinite);
           bar::arrive(v_full[ring(j)]);
         }
-        ring.stop(0);
-        cut_ring.stop(min(full_end, kv_last + 1));
       }
+      q_ring.stop(0);
+      ring.stop(0);
+      cut_ring.stop(min(full_end, kv_last + 1));
     }
     return;
   }
@@ -139,7 +130,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
       bar::arrive(k_empty[ring(j)]);
       if (j >= full_end) // the mask cuts this tile
         softmax::mask(scores, q_begin, j * 128, visible);
-      softmax::step_masked(scores, row_max, row_sum, rescale, scale_log2);
+      softmax::step(scores, row_max, row_sum, rescale, scale_log2);
       bar::wait(v_full[ring(j)], ring.phase(j));
       warpgroup::wait<0>(out);
       if (j < kv_last)

@@ -102,7 +102,7 @@ extern "C" __global__ void __cluster_dims__(2) __launch_bounds__(block::threads,
     cluster::arrive<2>(k_empty[ring(j)]);
     if (j >= full_end) // the mask cuts this tile
       softmax::mask(scores, q_begin, j * 128, visible);
-    softmax::step_masked(scores, row_max, row_sum, rescale, scale_log2);
+    softmax::step(scores, row_max, row_sum, rescale, scale_log2);
     bar::wait(v_full[ring(j)], ring.phase(j));
     warpgroup::wait<0>(out);
     if (j < kv_last)

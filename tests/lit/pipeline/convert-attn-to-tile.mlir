@@ -13,7 +13,7 @@
 //       CHECK:     tile.warp.mm_ABt_rolled
 //       CHECK:     tile.fetch "V" %v_smem, %v_rows[%{{.*}}] limit %sk found %v_nonfinite
 //       CHECK:     tile.softmax.mask
-//       CHECK:     tile.softmax.step_masked
+//       CHECK:     tile.softmax.step
 //       CHECK:     tile.warp.mma_AB
 //       CHECK:   tile.for %j from %full_end down to
 //       CHECK:     tile.fetch "K" %k_smem, %k_rows[%{{[0-9]+}}] reread :

@@ -71,7 +71,7 @@ tile.kernel @attention_forward(%q: !tile.gl<bf16, 128>, %k: !tile.gl<bf16, 128>,
     tile.warp.mm_ABt %scores, %q_smem, %k_smem : !tile.rt<32, 64, f32>, !tile.st<128, 128, bf16>, !tile.st<64, 128, bf16>
     tile.fetch "V" %v_smem, %v_rows[%10] limit %sk : !tile.st<64, 128, bf16>, !tile.rows<bf16, 128>
     tile.softmax.mask %scores, %q_begin, %10, %visible : !tile.rt<32, 64, f32>, index, index, !tile.lambda
-    tile.softmax.step_masked %scores, %row_max, %row_sum, %rescale, %scale_log2 : !tile.rt<32, 64, f32>, !tile.rv<32>, !tile.rv<32>, !tile.rv<32>, f32
+    tile.softmax.step %scores, %row_max, %row_sum, %rescale, %scale_log2 : !tile.rt<32, 64, f32>, !tile.rv<32>, !tile.rv<32>, !tile.rv<32>, f32
     tile.warp.mul_row %out, %out, %rescale : !tile.rt<32, 128, f32>, !tile.rt<32, 128, f32>, !tile.rv<32>
     tile.warp.convert %probs, %scores : !tile.rt<32, 64, bf16>, !tile.rt<32, 64, f32>
     tile.warp.mma_AB %out, %probs, %v_smem : !tile.rt<32, 128, f32>, !tile.rt<32, 64, bf16>, !tile.st<64, 128, bf16>

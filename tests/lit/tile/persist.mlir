@@ -1,6 +1,6 @@
 // RUN: attune-opt %s -pass-pipeline='builtin.module(attn-build-kernel,attn.kernel(attn-classify-blocks),convert-attn-to-tile,tile.kernel(tile-specialize-warps,tile-prettify,tile-persist))' --split-input-file | FileCheck %s
 
-// What a piece is becomes a function of the round; each role is a loop over rounds, and rings go on.
+// What a piece is becomes a function of the round; the producer's roles are in one loop over rounds, the consumers in another, and rings go on.
 
 // CHECK-LABEL: tile.kernel @causal
 //  CHECK-SAME:   %q_tiles: index, %heads: index, %section: index
@@ -8,20 +8,22 @@
 //       CHECK:   %pieces = tile.pieces(%q_tiles, %heads, %section)
 //       CHECK:   %work = tile.work ["q_begin", "head", "batch", "kv_end", "full_end", "kv_last"]
 //       CHECK:     tile.piece.tile %pieces(%[[ROUND:.+]])
+//       CHECK:     %kv_last = tile.warp.uniform
 //       CHECK:     tile.give %q_begin, %head, %batch
 //       CHECK:   tile.bar.init %q_empty
-//       CHECK:   tile.role issuer
+//       CHECK:   tile.role producer
 //       CHECK:     tile.running_ring : <2>
 //       CHECK:     tile.for %round from
 //       CHECK:       %q_begin, %head, %batch, %kv_end, %full_end, %kv_last = tile.take %work(%round)
 //       CHECK:       tile.ring.start %ring{{.*}}(%kv_last)
-//       CHECK:       tile.slot %k_empty
-//       CHECK:       tile.tma.load_async
-//       CHECK:       tile.bar.wait %q_empty
-//       CHECK:       tile.tma.load_async %q_smem
+//       CHECK:       tile.role issuer
+//       CHECK:         tile.slot %k_empty
+//       CHECK:         tile.tma.load_async
+//       CHECK:         tile.bar.wait %q_empty
+//       CHECK:         tile.tma.load_async %q_smem
+//   CHECK-NOT:     tile.for %round from
+//       CHECK:       tile.role checker
 //       CHECK:       tile.ring.stop %ring{{.*}}
-//       CHECK:   tile.role checker
-//       CHECK:     tile.for %round from
 //       CHECK:   tile.warpgroup.begin_turns
 //       CHECK:   tile.for %round from
 //       CHECK:     tile.softmax.reset
@@ -46,11 +48,12 @@ attn.forward @causal #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 2, head_di
 
 // CHECK-LABEL: tile.kernel @varlen
 //   CHECK-NOT:   %o_map
-//       CHECK:   tile.role issuer
+//       CHECK:   tile.role producer
 //       CHECK:     tile.take %work
 //  CHECK-NEXT:     tile.if
 //       CHECK:       tile.continue
 //       CHECK:     tile.ring.start
+//       CHECK:     tile.role issuer
 //       CHECK:   tile.for %round from
 //       CHECK:     tile.continue
 //       CHECK:     tile.warpgroup.sync

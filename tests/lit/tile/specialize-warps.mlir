@@ -39,7 +39,7 @@
 //       CHECK:   tile.for %j from {{.*}} down to
 //       CHECK:     tile.if [%j - %full_end] attributes {note = "the mask cuts this tile"} {
 //       CHECK:       tile.softmax.mask
-//       CHECK:     tile.softmax.step_masked
+//       CHECK:     tile.softmax.step
 // P V of the tile before
 //       CHECK:     tile.warpgroup.wait 0 %out
 //  CHECK-NEXT:     tile.if [%kv_last - %j - 1] {

@@ -20,7 +20,7 @@
 // ROLES-NEXT: tile.slot %v_full
 // ROLES-NEXT: tile.bar.arrive
 // ROLES: tile.warpgroup.transpose {{%[0-9]+}}, {{%[0-9]+}}
-// ROLES: tile.softmax.step_masked {{.*}} {log2 = 8 : i64}
+// ROLES: tile.softmax.step {{.*}} {log2 = 8 : i64}
 // ROLES: tile.warpgroup.mma_ABt_async %out, %probs, {{%[0-9]+}} : !tile.rt<16, 128, f32>, !tile.rt<16, 64, f8E4M3FN>, !tile.st<128, 64, f8E4M3FN>
 // ROLES-NOT: mma_AB_async
 #causal = affine_set<(q, k)[sq, sk] : (q + sk - sq - k >= 0)>

@@ -136,7 +136,7 @@ TEST(Untuned, IsWithinATenthOfTuned) {
                    whole = defaultSchedule(spec, target(arch), 1, false);
     for (const auto& [formula, regret] :
          {std::pair{&flashAttention2, &fa2}, {&flashInfer, &flash_infer}, {&flexDecoding, &flex}}) {
-      const int splits = cut(spec, keyTiles(spec, problem, split), formula(d)).splits;
+      const int splits = cut(spec, problem, split, formula(d)).splits;
       regret->add(time({splits > 1 ? split : whole, splits}) / best);
     }
   }

@@ -29,7 +29,7 @@ DeviceProperties h200() {
 TEST(Chunks, CutCoversAllTiles) {
   for (std::int64_t tiles = 1; tiles < 100; ++tiles)
     for (int wanted = 0; wanted < 120; ++wanted) { // also what a foreign provider might say
-      const Chunks chunks = cut({}, tiles, wanted);
+      const Chunks chunks = cut({}, {.q_len = 1, .kv_len = tiles * 64}, {.kv_tile = 64}, wanted);
       ASSERT_GE(chunks.splits * chunks.split_tiles, tiles);
       ASSERT_LT((chunks.splits - 1) * chunks.split_tiles, tiles);
       ASSERT_LE(chunks.splits, std::max(wanted, 1));
@@ -88,9 +88,8 @@ TEST(Untuned, BatchInvariantChunksHaveOneSize) {
         if (schedule.empty())
           schedule = toText(choice.schedule);
         EXPECT_EQ(toText(choice.schedule), schedule);
-        const std::int64_t tiles = model::keyTiles(spec, problem, choice.schedule);
-        EXPECT_EQ(cut(spec, tiles, choice.splits).split_tiles, 32);
-        EXPECT_EQ(choice.splits, ceilDiv(tiles, 32));
+        EXPECT_EQ(cut(spec, problem, choice.schedule, choice.splits).split_tiles * choice.schedule.kv_tile, 2048);
+        EXPECT_EQ(choice.splits, ceilDiv(kv_len, 2048));
       }
 }
 
