@@ -12,7 +12,9 @@ import sys
 import tempfile
 
 root = pathlib.Path(__file__).resolve().parents[2]
-binaries = pathlib.Path(sys.argv[1]).resolve()
+binaries = pathlib.Path(sys.argv[1] if len(sys.argv) == 2 else "").resolve()
+if not (binaries / "attune").is_file():
+    sys.exit(f"usage: {sys.argv[0]} BUILD/bin, where attune has been built")
 NOT_HERE = re.compile(r"^\./dev( (test|setup|asan|tsan|lint|fuzz|bench)\b.*)?$")
 
 readme = (root / "README.md").read_text()
