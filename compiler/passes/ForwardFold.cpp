@@ -203,8 +203,7 @@ void ForwardKernel::close() {
     sink = builder.lambda("row_sink", {{"row", builder.getIndexType()}},
                           [&](ValueRange args) { return builder.element("", argument("sink"), qHead(args[0])); });
   Value row_lse = builder.alloc("row_lse", rv);
-  builder.create<NormalizeOp>(out_, row_lse, row_max_, row_sum_, scale_log2_, sink ? row_begin : Value(), sink,
-                              weightLog2());
+  builder.create<NormalizeOp>(out_, row_lse, row_max_, row_sum_, sink ? row_begin : Value(), sink, weightLog2());
   if (plan_.quantized())
     builder.create<WarpMulOp>(out_, out_, builder.element("", argument("v_descale"), descale_));
   if (plan_.split) {

@@ -213,8 +213,6 @@ void Persist::repeat(Block& block, Block::iterator begin, Block::iterator end) {
   builder_.setInsertionPointToEnd(body);
   for (auto [ring, last] : stops)
     builder_.create<RingStopOp>(ring, last);
-  if (take->use_empty()) // a role that does the same for all pieces
-    take.erase();
 }
 
 LogicalResult Persist::run() {

@@ -92,8 +92,8 @@ def Persist : Pass<"tile-persist", "attune::tile::KernelOp"> {
 
     ```mlir
     %round = tile.round                                %work = tile.work ["q_begin", "kv_last"] { ... }
-    %q_begin = tile.index [...]                        tile.role issuer {
-    %kv_last = tile.index max [...]                      %ring = tile.running_ring
+    %q_begin = tile.index [...]                        tile.role producer {
+    %kv_last = tile.warp.uniform ...                     %ring = tile.running_ring
     %ring = tile.ring %kv_last to %kv_begin     =>       tile.for %round from %c0 up to %rounds {
     tile.role producer {                                   %q_begin, %kv_last = tile.take %work(%round)
       tile.role issuer { ... }                             tile.ring.start %ring(%kv_last)

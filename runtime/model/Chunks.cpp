@@ -36,8 +36,8 @@ std::int64_t keyTiles(const AttentionSpec& spec, const Problem& problem, const S
 
 Chunks cut(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule, int splits) {
   const std::int64_t all = keyTiles(spec, problem, schedule);
-  const std::int64_t tiles =
-      spec.batch_invariant ? invariant_chunk / schedule.kv_tile : ceilDiv(all, std::max(splits, 1));
+  const std::int64_t tiles = spec.batch_invariant ? std::max<std::int64_t>(invariant_chunk / schedule.kv_tile, 1)
+                                                  : ceilDiv(all, std::max(splits, 1));
   return {static_cast<int>(ceilDiv(all, tiles)), tiles};
 }
 

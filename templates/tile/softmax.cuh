@@ -1,6 +1,7 @@
 // Online softmax over key tiles (Milakov and Gimelshein 2018; FlashAttention-2, algorithm 1). The state of a row is its
-// maximum score so far, the sum of exp(score - maximum), and the sum of those weights times V. Row sums stay per lane
-// until the end.
+// maximum so far of scale_log2 times the score, the sum of the weights 2^(scale_log2 score - maximum), and the sum of
+// weights times V. The maximum is kept as it is subtracted, so that one that stays makes a factor of exactly 1. Row
+// sums stay per lane until the end.
 #pragma once
 #include <attune/arch/sm80/math.cuh>
 #include <attune/tile/warp.cuh>
@@ -39,7 +40,8 @@ ATTUNE_DEVICE void each(rt<float, M, N>& scores, int first_row, int first_key, c
 }
 } // namespace detail
 
-/// The state of a row that has seen no key: acc = 0, maximum = -inf, sum = 0.
+/// The state of a row that has seen no key: acc = 0, sum = 0, and the lowest number for a maximum: measured from it the
+/// weight of a hidden key is 2^-inf = 0, where -inf - -inf would be NaN.
 template <int M, int N>
 ATTUNE_DEVICE void reset(rt<float, M, N>& out, rv<M>& row_max, rv<M>& row_sum) {
 #pragma unroll
@@ -51,7 +53,7 @@ ATTUNE_DEVICE void reset(rt<float, M, N>& out, rv<M>& row_max, rv<M>& row_sum) {
         out.data[m][n][i] = 0;
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      row_max.data[m][half] = -infinity();
+      row_max.data[m][half] = lowest();
       row_sum.data[m][half] = 0;
     }
   }
@@ -77,37 +79,35 @@ template <int Log2 = 0, int M, int N>
 ATTUNE_DEVICE void step(rt<float, M, N>& scores, rv<M>& row_max, rv<M>& row_sum, rv<M>& rescale, float scale_log2) {
   if constexpr (Log2 != 0) // of 8-bit kernels; other scales are normal numbers
     scale_log2 = detail::positive(scale_log2);
-  rv<M> now;
+  rv<M> highest;
 #pragma unroll
   for (int m = 0; m < M / 16; ++m)
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      now.data[m][half] = row_max.data[m][half];
+      highest.data[m][half] = scores.data[m][0][2 * half];
 #pragma unroll
       for (int n = 0; n < N / 8; ++n)
-        now.data[m][half] =
-            fmaxf(now.data[m][half], fmaxf(scores.data[m][n][2 * half], scores.data[m][n][2 * half + 1]));
+        highest.data[m][half] =
+            fmaxf(highest.data[m][half], fmaxf(scores.data[m][n][2 * half], scores.data[m][n][2 * half + 1]));
     }
 #pragma unroll
   for (int m = 0; m < M / 16; ++m)
 #pragma unroll
     for (int half = 0; half < 2; ++half)
-      now.data[m][half] = detail::quad_max(now.data[m][half]);
+      highest.data[m][half] = detail::quad_max(highest.data[m][half]);
 #pragma unroll
   for (int m = 0; m < M / 16; ++m)
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      const float maximum = now.data[m][half];
-      // a row that has seen nothing yet has maximum -inf: measured from a finite number its weights are 2^-inf = 0
-      const float offset = fmaxf(maximum * scale_log2, lowest());
-      rescale.data[m][half] = exp2(row_max.data[m][half] * scale_log2 - offset);
+      const float maximum = fmaxf(row_max.data[m][half], highest.data[m][half] * scale_log2);
+      rescale.data[m][half] = exp2(row_max.data[m][half] - maximum);
       row_max.data[m][half] = maximum;
       row_sum.data[m][half] *= rescale.data[m][half];
 #pragma unroll
       for (int n = 0; n < N / 8; ++n)
 #pragma unroll
         for (int i = 2 * half; i < 2 * half + 2; ++i) {
-          scores.data[m][n][i] = exp2(fmaf(scores.data[m][n][i], scale_log2, Log2 == 0 ? -offset : Log2 - offset));
+          scores.data[m][n][i] = exp2(fmaf(scores.data[m][n][i], scale_log2, Log2 == 0 ? -maximum : Log2 - maximum));
           row_sum.data[m][half] += scores.data[m][n][i];
         }
     }
@@ -130,10 +130,9 @@ ATTUNE_DEVICE void scale_or_clear(rt<float, M, N>& out, const rv<M>& factor) {
 }
 } // namespace detail
 
-/// out = acc / sum and row_lse = ln(sum) + maximum, natural log. A row that saw nothing: out = 0, row_lse = -inf.
+/// out = acc / sum and row_lse = ln of the denominator. A row that saw nothing: out = 0, row_lse = -inf.
 template <int Log2 = 0, int M, int N>
-ATTUNE_DEVICE void normalize(rt<float, M, N>& out, rv<M>& row_lse, const rv<M>& row_max, const rv<M>& row_sum,
-                             float scale_log2) {
+ATTUNE_DEVICE void normalize(rt<float, M, N>& out, rv<M>& row_lse, const rv<M>& row_max, const rv<M>& row_sum) {
   rv<M> inverse;
 #pragma unroll
   for (int m = 0; m < M / 16; ++m)
@@ -141,7 +140,7 @@ ATTUNE_DEVICE void normalize(rt<float, M, N>& out, rv<M>& row_lse, const rv<M>& 
     for (int half = 0; half < 2; ++half) {
       const float sum = detail::quad_sum(row_sum.data[m][half]);
       inverse.data[m][half] = sum == 0 ? 0.0f : reciprocal(sum);
-      row_lse.data[m][half] = sum == 0 ? -infinity() : (row_max.data[m][half] * scale_log2 + (log2(sum) - Log2)) * ln2;
+      row_lse.data[m][half] = (row_max.data[m][half] + (log2(sum) - Log2)) * ln2;
     }
   detail::scale_or_clear(out, inverse);
 }
@@ -149,19 +148,15 @@ ATTUNE_DEVICE void normalize(rt<float, M, N>& out, rv<M>& row_lse, const rv<M>& 
 /// The same with one more logit per row, sink(row), that joins the sum and has no value.
 template <int Log2 = 0, int M, int N, class Sink>
 ATTUNE_DEVICE void normalize(rt<float, M, N>& out, rv<M>& row_lse, const rv<M>& row_max, const rv<M>& row_sum,
-                             float scale_log2, int first_row, const Sink& sink) {
-  if constexpr (Log2 != 0)
-    scale_log2 = detail::positive(scale_log2);
+                             int first_row, const Sink& sink) {
   rv<M> factor;
 #pragma unroll
   for (int m = 0; m < M / 16; ++m)
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       const float logit = sink(first_row + warp::index() * M + m * 16 + half * 8 + warp::lane() / 4) * log2e;
-      const float from = row_max.data[m][half] * scale_log2, maximum = fmaxf(from, logit);
-      const float offset = maximum == -infinity() ? 0.0f : maximum; // nothing seen, and a sink that is switched off
-      const float weight = exp2(from - offset);
-      const float sum = detail::quad_sum(row_sum.data[m][half]) * weight + exp2(logit - offset + Log2);
+      const float maximum = fmaxf(row_max.data[m][half], logit), weight = exp2(row_max.data[m][half] - maximum);
+      const float sum = detail::quad_sum(row_sum.data[m][half]) * weight + exp2(logit - maximum + Log2);
       factor.data[m][half] = sum == 0 ? 0.0f : weight * reciprocal(sum);
       row_lse.data[m][half] = (maximum + (log2(sum) - Log2)) * ln2;
     }

@@ -152,13 +152,13 @@ ATTUNE_DEVICE T& at(int offset) {
 } // namespace shared
 
 namespace warp {
-/// A number that all lanes of a converged warp hold alike. ptxas knows that of the instruction's result, so what is
-/// computed from it stays in uniform registers, which in a loop around loops it would not.
+/// A number that all lanes of a converged warp hold alike; all must ask. ptxas knows that of the instruction's result,
+/// and so that branches which depend on it do not part lanes, which in a loop around loops it would not.
 ATTUNE_DEVICE int uniform(int x) { return __reduce_or_sync(~0u, x); }
 } // namespace warp
 
 /// Slots of a ring of Stages tiles, for a loop that counts down from tile `first`. A ring that goes on from one such
-/// loop to the next begins as {0}; all lanes start() it before, and stop() it behind, each.
+/// loop to the next begins as {0}; all lanes start() it before, and stop() it behind, each. (One tile needs no start.)
 template <int Stages>
 struct Ring {
   int first; ///< between loops: tiles so far

@@ -85,7 +85,8 @@ ATTUNE_DEVICE unsigned long long descriptor(const st<T, Rows, Cols>& tile, int r
   constexpr unsigned long long between_panels = Rows * per_panel * 32, between_rows = 8 * per_panel * 32;
   constexpr unsigned long long swizzle = per_panel == 4 ? 1 : per_panel == 2 ? 2 : 3;
   static_assert(sizeof(tile.bytes) % 1024 == 0, "a swizzled tile begins at a multiple of 1024 bytes, in a ring too");
-  const unsigned start = (tile.address() + row * per_panel * 32) / 16; // below 2^14, for addresses are below 2^18
+  const unsigned start =
+      (tile.address() + row * per_panel * 32) % 0x40000 / 16; // without the block's rank in a cluster
   const unsigned low = warp::uniform(static_cast<unsigned>(between_panels) / 16 << 16 | start);
   return swizzle << 62 | between_rows / 16 << 32 | low;
 }

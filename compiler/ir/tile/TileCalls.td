@@ -155,10 +155,10 @@ def Tile_StepOp : Tile_Weights<"softmax.step", "softmax::step"> {
 }
 def Tile_NormalizeOp : Tile_Weights<"softmax.normalize", "softmax::normalize", [AttrSizedOperandSegments]> {
   let summary = "out / row_sum and the natural log of the denominator, which a sink may join.";
-  let arguments = (ins Tile_RtType:$out, Tile_RvType:$row_lse, Tile_RvType:$row_max, Tile_RvType:$row_sum, F32:$scale_log2,
+  let arguments = (ins Tile_RtType:$out, Tile_RvType:$row_lse, Tile_RvType:$row_max, Tile_RvType:$row_sum,
                        Optional<Index>:$first_row, Optional<Tile_LambdaType>:$sink, DefaultValuedAttr<I64Attr, "0">:$log2);
   let assemblyFormat = [{
-    $out `,` $row_lse `,` $row_max `,` $row_sum `,` $scale_log2 (`sink` $first_row^ `,` $sink)? attr-dict
+    $out `,` $row_lse `,` $row_max `,` $row_sum (`sink` $first_row^ `,` $sink)? attr-dict
     `:` type($out) `,` type($row_lse) `,` type($row_max) `,` type($row_sum)
   }];
 }
@@ -187,8 +187,8 @@ def Tile_SkipOp : Tile_ValueCall<"skip", "skip", Index> {
   let arguments = (ins OptionalAttr<StrAttr>:$label, Index:$j, Index:$gap_begin, Index:$gap);
 }
 
-def Tile_WarpUniformOp : Tile_ValueCall<"warp.uniform", "warp::uniform", Index> {
-  let summary = "The same number, of which ptxas then knows that it is one for the warp.";
+def Tile_WarpUniformOp : Tile_ValueCall<"warp.uniform", "warp::uniform", Index, []> {
+  let summary = "The same number, of which ptxas then knows that it is one for the warp. All lanes take part, so it is not Pure.";
   let arguments = (ins OptionalAttr<StrAttr>:$label, Index:$value);
 }
 

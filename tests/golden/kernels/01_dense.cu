@@ -78,7 +78,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   }
 
   rv<16> row_lse;
-  softmax::normalize(out, row_lse, row_max, row_sum, scale_log2);
+  softmax::normalize(out, row_lse, row_max, row_sum);
   warp::store(rows(lse, batch, head), row_lse, q_begin, sq);
   cp_async::wait<0>();
   block::sync(); // every warp is done with Q, K and V

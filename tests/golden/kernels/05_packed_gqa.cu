@@ -82,7 +82,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   }
 
   rv<16> row_lse;
-  softmax::normalize(out, row_lse, row_max, row_sum, scale_log2);
+  softmax::normalize(out, row_lse, row_max, row_sum);
   warp::store(packed_rows<7>(lse, batch, kv_head), row_lse, row_begin, sq * 7);
   cp_async::wait<0>();
   block::sync(); // every warp is done with Q, K and V

@@ -88,7 +88,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
 
   const auto row_sink = [=](int row) { return sink[head]; };
   rv<16> row_lse;
-  softmax::normalize(out, row_lse, row_max, row_sum, log2e, q_begin, row_sink);
+  softmax::normalize(out, row_lse, row_max, row_sum, q_begin, row_sink);
   warp::store(rows(lse, batch, head), row_lse, q_begin, sq);
   cp_async::wait<0>();
   block::sync(); // every warp is done with Q, K and V

@@ -81,7 +81,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   }
 
   rv<16> row_lse;
-  softmax::normalize(out, row_lse, row_max, row_sum, scale_log2);
+  softmax::normalize(out, row_lse, row_max, row_sum);
   cp_async::wait<0>();
   block::sync(); // every warp is done with Q, K and V
   warp::store(o_smem, out);

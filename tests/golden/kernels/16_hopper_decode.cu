@@ -123,7 +123,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   warpgroup::wait<0>(out);
 
   rv<16> row_lse;
-  softmax::normalize(out, row_lse, row_max, row_sum, scale_log2);
+  softmax::normalize(out, row_lse, row_max, row_sum);
   warp::store(packed_rows<7>(lse_partial, chunk * gridDim.z + batch, kv_head), row_lse, row_begin, sq * 7);
   const auto o_rows = packed_rows<7>(o_partial, chunk * gridDim.z + batch, kv_head);
   warp::store(o_rows, out, row_begin, sq * 7);

@@ -152,7 +152,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
     bar::arrive(v_empty[ring(0)]);
 
     rv<16> row_lse;
-    softmax::normalize(out, row_lse, row_max, row_sum, scale_log2);
+    softmax::normalize(out, row_lse, row_max, row_sum);
     warp::store(rows(lse, batch, head), row_lse, q_begin, sq);
     warpgroup::wait_for_store(); // of the piece before
     warpgroup::store(o_smem, out);

@@ -130,7 +130,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   warpgroup::wait<0>(out);
 
   rv<16> row_lse;
-  softmax::normalize<8>(out, row_lse, row_max, row_sum, scale_log2);
+  softmax::normalize<8>(out, row_lse, row_max, row_sum);
   warp::mul(out, out, v_descale[descale]);
   warp::store(rows(lse, batch, head), row_lse, q_begin, sq);
   warpgroup::store(o_smem, out);

@@ -122,7 +122,7 @@ extern "C" __global__ void __cluster_dims__(2) __launch_bounds__(block::threads,
   warpgroup::wait<0>(out);
 
   rv<16> row_lse;
-  softmax::normalize(out, row_lse, row_max, row_sum, scale_log2);
+  softmax::normalize(out, row_lse, row_max, row_sum);
   warp::store(rows(lse, batch, head), row_lse, q_begin, sq);
   warpgroup::sync(); // its rows of O lie where those of Q did
   warpgroup::store(o_smem, out);

@@ -78,7 +78,7 @@ tile.kernel @attention_forward(%q: !tile.gl<bf16, 128>, %k: !tile.gl<bf16, 128>,
   }
 
   tile.section
-  tile.softmax.normalize %out, %row_lse, %row_max, %row_sum, %scale_log2 : !tile.rt<32, 128, f32>, !tile.rv<32>, !tile.rv<32>, !tile.rv<32>
+  tile.softmax.normalize %out, %row_lse, %row_max, %row_sum : !tile.rt<32, 128, f32>, !tile.rv<32>, !tile.rv<32>, !tile.rv<32>
   tile.block.sync
   tile.warp.store %o_smem, %out : !tile.st<128, 128, bf16>, !tile.rt<32, 128, f32>
   tile.block.sync

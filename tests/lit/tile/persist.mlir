@@ -23,6 +23,7 @@
 //       CHECK:         tile.tma.load_async %q_smem
 //   CHECK-NOT:     tile.for %round from
 //       CHECK:       tile.role checker
+//       CHECK: {{^      }}}
 //       CHECK:       tile.ring.stop %ring{{.*}}
 //       CHECK:   tile.warpgroup.begin_turns
 //       CHECK:   tile.for %round from
