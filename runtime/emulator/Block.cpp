@@ -20,7 +20,8 @@ std::byte* aligned(std::vector<std::byte>& storage) {
 } // namespace
 
 Block::Block(const Launch& of, Tally& tally, Clocks& of_cluster, unsigned rank_in_cluster)
-    : launch(of), clocks(&of_cluster), rank(rank_in_cluster), count_memory(of.options->counters) {
+    : launch(of), clocks(&of_cluster), rank(rank_in_cluster), shared_base(std::uint64_t{rank} << rank_shift),
+      count_memory(of.options->counters) {
   const Program& program = *launch.program;
   const Dim3 block = launch.config.block;
   warps_.resize((std::size_t{block.x} * block.y * block.z + 31) / 32);
@@ -30,10 +31,12 @@ Block::Block(const Launch& of, Tally& tally, Clocks& of_cluster, unsigned rank_i
   shared = shared_storage.data() + (1024 - address % 1024) % 1024;
   register_storage_.resize(program.register_bytes * warps_.size() + line_bytes);
   local_storage_.resize(program.local_bytes * 32 * warps_.size() + line_bytes);
+  if (rank != 0)
+    constants_ = program.constantsOf(rank);
   for (std::size_t i = 0; i < warps_.size(); ++i) {
     warps_[i].program = &program;
     warps_[i].tally = &tally;
-    warps_[i].constants = program.constants.data();
+    warps_[i].constants = rank == 0 ? program.constants.data() : constants_.data();
     warps_[i].registers = aligned(register_storage_) + i * program.register_bytes;
     warps_[i].local = aligned(local_storage_) + i * program.local_bytes * 32;
   }

@@ -71,6 +71,7 @@ public:
   Dim3 position; ///< %ctaid
   std::vector<std::byte> shared_storage;
   std::byte* shared = nullptr;
+  const std::uint64_t shared_base; ///< the address of its first byte: rank << rank_shift
   std::size_t shared_bytes = 0;
   bool count_memory = true;
   std::unique_ptr<RaceDetector> races;
@@ -104,6 +105,7 @@ private:
 
   std::vector<Warp> warps_;
   std::vector<std::byte> register_storage_, local_storage_;
+  std::vector<std::byte> constants_; ///< in a cluster, of all ranks but 0
   std::array<Barrier, 16> barriers_;
   std::uint32_t first_clock_ = 0;
   struct Visit {

@@ -51,10 +51,12 @@ Type Decode::takeType() {
   unsupported("no type");
 }
 
+bool Decode::takeOwnShared() { return instr.own_shared = take("shared") || take("shared::cta"); }
+
 Space Decode::takeSpace() {
   if (take("global"))
     return Space::Global;
-  if (take("shared") || take("shared::cta") || take("shared::cluster"))
+  if (takeOwnShared() || take("shared::cluster"))
     return Space::Shared;
   if (take("local"))
     return Space::Local;
@@ -181,7 +183,8 @@ void Decode::source(const Operand& operand, Type type) {
   if (meaning.kind == Meaning::None)
     unsupported("unknown name '" + operand.name + "'");
   if (meaning.kind == Meaning::Address) {
-    push(decoder.constant(meaning.address + static_cast<std::uint64_t>(operand.value), storageBits(type.bits)));
+    push(decoder.constant(meaning.address + static_cast<std::uint64_t>(operand.value), storageBits(type.bits),
+                          meaning.space == Space::Shared));
     return;
   }
   Slot slot = meaning.register_number;

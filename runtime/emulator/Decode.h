@@ -29,6 +29,7 @@ public:
   Type takeType();
   /// Takes ".global" and its like; Generic if there is none.
   Space takeSpace();
+  bool takeOwnShared(); ///< .shared or .shared::cta: the instruction reaches no other block of a cluster
   /// Takes cache operators and hints, which change no result. True if `operands` holds a cache policy at its end.
   bool takeCacheHints();
 

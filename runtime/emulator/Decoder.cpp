@@ -1,6 +1,7 @@
 #include "runtime/emulator/Decoder.h"
 
 #include "attune/compiler/Error.h"
+#include "runtime/emulator/Memory.h"
 #include "runtime/emulator/exec/Control.h"
 #include "runtime/emulator/exec/SystemCalls.h"
 #include "runtime/emulator/ptx/Lexer.h"
@@ -170,6 +171,19 @@ std::uint32_t Decoder::jumpTable(const std::string& name, unsigned scope, unsign
   }
 }
 
+std::vector<std::byte> Program::constantsOf(unsigned rank) const {
+  std::vector<std::byte> made = constants;
+  for (const SharedAddress& address : shared_addresses)
+    for (std::size_t at = address.offset; at < address.offset + std::size_t{32} * address.lane_bytes;
+         at += address.lane_bytes) {
+      std::uint64_t value = 0;
+      std::memcpy(&value, &made[at], address.lane_bytes);
+      value += std::uint64_t{rank} << rank_shift;
+      std::memcpy(&made[at], &value, address.lane_bytes);
+    }
+  return made;
+}
+
 Slot Decoder::newRegister(unsigned bits) {
   registers_.push_back(bits);
   return static_cast<Slot>(registers_.size() - 1);
@@ -190,14 +204,17 @@ Slot Decoder::pinnedRegister(const Decode& decode, const ptx::Operand& operand) 
   return meaning.register_number;
 }
 
-Slot Decoder::constant(std::uint64_t value, unsigned bits) {
+Slot Decoder::constant(std::uint64_t value, unsigned bits, bool in_shared) {
   const unsigned lane_bytes = bits == 64 ? 8 : 4;
   if (bits < 32 && bits > 1)
     value &= (std::uint64_t{1} << bits) - 1;
   if (bits == 1)
     value = value != 0 ? 0xffffffffu : 0;
-  const auto [found, is_new] = constants_.try_emplace({lane_bytes == 8 ? value : value & 0xffffffff, lane_bytes}, 0);
+  const auto [found, is_new] =
+      constants_.try_emplace({lane_bytes == 8 ? value : value & 0xffffffff, lane_bytes, in_shared}, 0);
   if (is_new) {
+    if (in_shared)
+      program_.shared_addresses.push_back({program_.constants.size(), lane_bytes});
     found->second = ~static_cast<Slot>(program_.constants.size());
     for (unsigned lane = 0; lane < 32; ++lane) {
       const std::size_t at = program_.constants.size();

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <set>
+#include <tuple>
 #include <unordered_map>
 
 namespace attune::emulator {
@@ -26,7 +27,8 @@ public:
   };
   Meaning lookup(const std::string& name, unsigned scope);
   Slot newRegister(unsigned bits);
-  Slot constant(std::uint64_t value, unsigned bits);
+  /// `in_shared`: an address in shared memory, which differs from block to block of a cluster.
+  Slot constant(std::uint64_t value, unsigned bits, bool in_shared = false);
   Slot carryRegister();
   /// A register of wgmma, which gets a slot of its own.
   Slot pinnedRegister(const Decode& decode, const ptx::Operand& operand);
@@ -69,7 +71,7 @@ private:
   std::vector<Slot> pinned_;
   Slot carry_ = no_slot;
   std::vector<std::unordered_map<std::string, Slot>> numbers_;
-  std::map<std::pair<std::uint64_t, unsigned>, Slot> constants_;
+  std::map<std::tuple<std::uint64_t, unsigned, bool>, Slot> constants_;
   std::map<std::string, std::uint64_t> shared_, parameters_, variables_;
   std::map<std::string, Frame> frames_;
   std::vector<std::string> pending_;

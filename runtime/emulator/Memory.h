@@ -15,6 +15,8 @@ constexpr DevicePtr shared_window = 0x7000'0000'0000;
 constexpr DevicePtr local_window = 0x7100'0000'0000;
 constexpr DevicePtr param_window = 0x7200'0000'0000;
 constexpr DevicePtr window_bytes = 0x0100'0000'0000;
+/// Bits of a shared memory address from here on are the rank in its cluster of the block that it belongs to.
+constexpr unsigned rank_shift = 24;
 
 struct Buffer {
   std::string name;

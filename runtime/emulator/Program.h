@@ -60,12 +60,13 @@ struct Instr {
   Slot guard = no_slot;
   bool guard_negated = false;
   Class category = Class::Other;
-  std::uint8_t writes = 0;   ///< op[0 .. writes) are destinations
-  std::uint8_t operands = 0; ///< op[writes .. operands) are sources
-  bool wide_address = false; ///< the address operand has 64-bit lanes
-  std::uint8_t wide = 0;     ///< bit i: destination i has 64-bit lanes
-  std::uint16_t detail = 0;  ///< what the handler wants to know besides
-  std::uint32_t target = 0;  ///< of a branch
+  std::uint8_t writes = 0;       ///< op[0 .. writes) are destinations
+  std::uint8_t operands = 0;     ///< op[writes .. operands) are sources
+  bool wide_address : 1 = false; ///< the address operand has 64-bit lanes
+  bool own_shared : 1 = false;   ///< says .shared or .shared::cta
+  std::uint8_t wide = 0;         ///< bit i: destination i has 64-bit lanes
+  std::uint16_t detail = 0;      ///< what the handler wants to know besides
+  std::uint32_t target = 0;      ///< of a branch
   std::int64_t immediate = 0;
   std::uint32_t flops = 0; ///< of tensor work per execution
   std::uint32_t line = 0;
@@ -104,8 +105,15 @@ struct Program {
   std::vector<Instr> code;
   std::vector<std::vector<std::uint32_t>> jump_tables;
   std::vector<std::byte> constants; ///< every immediate, once per lane
-  std::size_t register_bytes = 0;   ///< of one warp
-  std::size_t local_bytes = 0;      ///< per thread
+  struct SharedAddress {
+    std::size_t offset; ///< in `constants`
+    unsigned lane_bytes;
+  };
+  std::vector<SharedAddress> shared_addresses; ///< those that are places in shared memory, of the block of rank 0
+  /// The constants of the block of this rank in its cluster, whose addresses in shared memory carry the rank.
+  std::vector<std::byte> constantsOf(unsigned rank) const;
+  std::size_t register_bytes = 0; ///< of one warp
+  std::size_t local_bytes = 0;    ///< per thread
   std::size_t static_shared = 0;
   std::vector<NamedRange> shared_variables;
   std::vector<NamedRange> parameters;

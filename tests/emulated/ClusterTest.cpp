@@ -148,6 +148,14 @@ Case ofBugs() { return clustered(causal(64), Lengths::dense(1, 250, 301)); }
 
 TEST_F(Cluster, TheKernelWithoutOneIsRight) { expectNothingFound(ofBugs()); }
 
+// A block's own addresses carry its rank, which must not reach the other fields of a descriptor. V of two panels uses
+// the one next to the address.
+TEST_F(Cluster, ADescriptorWithoutItsMaskIsFound) {
+  const Case c = clustered(causal(128), Lengths::dense(1, 250, 301));
+  EXPECT_EQ(found(c, [](const std::string&, const std::string& cuda) { return withTemplates(cuda); }), "");
+  expectFound(c, {"", " & 0x3ffff)", 0, ")", true});
+}
+
 class ClusterBug : public OnHopper<testing::TestWithParam<Bug>> {};
 
 TEST_P(ClusterBug, IsFound) { expectFound(ofBugs(), GetParam()); }

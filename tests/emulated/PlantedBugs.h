@@ -1,11 +1,14 @@
 // Bugs planted into a kernel's text, which the emulated device has to find.
 #pragma once
 
+#include "runtime/toolchain/Templates.h"
 #include "tests/support/Harness.h"
 
 #include <gtest/gtest.h>
 
 #include <ostream>
+#include <set>
+#include <sstream>
 #include <string>
 
 namespace attune::test {
@@ -15,9 +18,30 @@ struct Bug {
   const char* text; ///< what a right kernel says
   int nth;          ///< which of them, from 0
   const char* wrong;
+  bool in_templates = false; ///< not in the text that the compiler writes
 };
 
 inline void PrintTo(const Bug& bug, std::ostream* out) { *out << bug.text << " -> " << bug.wrong; }
+
+/// The templates that a kernel includes, written out where they are first included: bugs can be planted in them, too.
+inline std::string withTemplates(const std::string& cuda, std::set<std::string>& seen) {
+  static constexpr std::string_view include = "#include <";
+  std::istringstream lines(cuda);
+  std::string text;
+  for (std::string line; std::getline(lines, line);) {
+    const std::string name =
+        line.starts_with(include) ? line.substr(include.size(), line.find('>') - include.size()) : "";
+    if (const char* header = textOf(templates(), name))
+      text += seen.insert(name).second ? withTemplates(header, seen) : "";
+    else if (line != "#pragma once")
+      text += line + '\n';
+  }
+  return text;
+}
+inline std::string withTemplates(const std::string& cuda) {
+  std::set<std::string> seen;
+  return withTemplates(cuda, seen);
+}
 
 /// Empty if the text is not there so often: then the kernel has changed and the test must.
 inline std::string planted(const std::string& cuda, const Bug& bug) {
@@ -56,7 +80,7 @@ inline void expectFound(const Case& c, const Bug& bug) {
     GTEST_SKIP() << "on a GPU a kernel with a bug may never end";
   bool applied = false;
   const std::string what = found(c, [&](const std::string&, const std::string& cuda) {
-    const std::string wrong = planted(cuda, bug);
+    const std::string wrong = planted(bug.in_templates ? withTemplates(cuda) : cuda, bug);
     applied |= !wrong.empty(); // in one of its kernels
     return wrong.empty() ? cuda : wrong;
   });

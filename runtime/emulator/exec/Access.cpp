@@ -56,8 +56,8 @@ void checkRace(Warp& warp, RaceDetector& races, unsigned lane, std::uint32_t add
 
 void sharedLane(Warp& warp, unsigned lane, std::uint64_t address, unsigned bytes, Direction direction, Access& access) {
   Block* block = warp.block;
-  std::uint64_t offset = address;
-  if (address >> rank_shift != 0 && address >> rank_shift <= block->peers.size()) {
+  std::uint64_t offset = address - block->shared_base;
+  if (address >> rank_shift != block->rank && address >> rank_shift < block->peers.size()) {
     const SharedPlace place = placeOf(warp, address); // another block of the cluster
     block = place.block, offset = place.offset;
   }
@@ -221,7 +221,8 @@ void addresses(const Warp& warp, const Instr& instr, Slot operand, Access& acces
 
 void resolveShared(Warp& warp, unsigned bytes, Direction direction, SharedAccess kind, Access& access) {
   const Block& block = *warp.block;
-  if (block.races || block.proxy || !place(block.shared, 0, 0, block.shared_bytes, bytes, warp.exec, access))
+  if (block.races || block.proxy ||
+      !place(block.shared, 0, block.shared_base, block.shared_bytes, bytes, warp.exec, access))
     each(warp.exec, [&](unsigned lane) { sharedLane(warp, lane, access.address[lane], bytes, direction, access); });
   if (warp.block->count_memory)
     accountShared(warp, bytes, kind, access.address, warp.exec);

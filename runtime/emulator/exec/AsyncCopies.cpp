@@ -94,8 +94,7 @@ void decodeCopy(Decode& decode) {
     return decode.handler(&waitGroup, Class::AsyncCopy);
   }
   const bool policy = decode.takeCacheHints();
-  const bool shared = decode.take("shared") || decode.take("shared::cta");
-  if (!shared || !decode.take("global"))
+  if (!decode.takeOwnShared() || !decode.take("global"))
     decode.unsupported("these spaces");
   decode.expectOperands(3, 5);
   const std::uint32_t bytes = decode.constantOf(decode.operand(2));

@@ -85,6 +85,7 @@ private:
     for (const std::string_view space : spaces)
       decode_.take(space);
     const bool to_global = spaces[0] == "global";
+    decode_.instr.own_shared = spaces[0] == "shared::cta";
     form_.kind = to_global ? BulkForm::Kind::Store : BulkForm::Kind::Load;
     form_.from_shared = !to_global && spaces[1] != "global";
     form_.multicast = decode_.take("multicast::cluster");

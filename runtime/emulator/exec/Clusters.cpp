@@ -59,7 +59,7 @@ void mapAddress(Warp& warp, const Instr& instr) {
     const std::uint64_t window = Generic ? shared_window : 0;
     if (Generic && address[lane] - shared_window >= window_bytes)
       throw Fault{"mapa of an address that is not in shared memory"};
-    made[lane] = static_cast<T>(window + (std::uint64_t{rank[lane] + 1} << rank_shift) +
+    made[lane] = static_cast<T>(window + (std::uint64_t{rank[lane]} << rank_shift) +
                                 ((address[lane] - window) & ((1u << rank_shift) - 1)));
   });
   forLanes<T>(warp, instr.op[0], [&](unsigned lane) { return made[lane]; });

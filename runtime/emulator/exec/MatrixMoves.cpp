@@ -66,8 +66,7 @@ void decodeMove(Decode& decode) {
     decode.unsupported("this shape");
   const unsigned count = decode.take("x4") ? 4 : decode.take("x2") ? 2 : decode.take("x1") ? 1 : 0;
   const bool transposed = decode.take("trans");
-  if (!decode.take("shared"))
-    decode.take("shared::cta");
+  decode.takeOwnShared();
   if (!decode.take("b16"))
     decode.unsupported("elements of this type");
   decode.expectOperands(2, 2);

@@ -6,17 +6,20 @@ SharedPlace locate(const Warp& warp, std::uint64_t address) {
   if (address - shared_window < window_bytes)
     address -= shared_window;
   const std::uint64_t rank = address >> rank_shift;
-  if (rank > warp.block->peers.size())
+  if (rank >= warp.block->peers.size())
     throw Fault{"an address that is in no shared memory of this cluster"};
-  Block* const block = rank == 0 ? warp.block : warp.block->peers[rank - 1].get();
-  return {block, static_cast<std::uint32_t>(address & ((1u << rank_shift) - 1))};
+  return {warp.block->peers[rank].get(), static_cast<std::uint32_t>(address & ((1u << rank_shift) - 1))};
 }
 
 SharedPlace placeOf(Warp& warp, std::uint64_t address) {
   const SharedPlace place = locate(warp, address);
-  if (place.block != warp.block)
-    place.block->visited({warp.thread(), place.block->clocks->now(warp.thread())},
-                         warp.program->code[warp.pc() - 1].line);
+  if (place.block == warp.block)
+    return place;
+  const Instr& instr = warp.program->code[warp.pc() - 1];
+  if (instr.own_shared)
+    throw Fault{"a .shared::cta access of block " + std::to_string(place.block->rank) + " of the cluster by block " +
+                std::to_string(warp.block->rank) + ": only .shared::cluster and generic ones reach another block"};
+  place.block->visited({warp.thread(), place.block->clocks->now(warp.thread())}, instr.line);
   return place;
 }
 

@@ -3,15 +3,13 @@
 #include "runtime/emulator/AsyncProxy.h"
 #include "runtime/emulator/exec/Access.h"
 
-/// Shared memory of a cluster. An address is an offset into the block's own memory, with the rank of the block plus one
-/// in bits 24 and up where mapa made it.
+/// Shared memory of a cluster. An address is the rank of a block in bits 24 and up, as on sm_90, and an offset into
+/// that block's memory: a block's own addresses (Program::constantsOf) and those that mapa makes are equal.
 namespace attune::emulator::exec {
-
-constexpr unsigned rank_shift = 24;
 
 /// The place that a .shared (or generic, inside the window) address names. Throws Fault.
 SharedPlace locate(const Warp& warp, std::uint64_t address);
-/// The same, which `warp` now accesses.
+/// The same, which `warp`'s instruction now accesses: one that says .shared or .shared::cta only its own block's.
 SharedPlace placeOf(Warp& warp, std::uint64_t address);
 /// The same for the address operand of `instr`, lane by lane.
 struct Places {

@@ -1,6 +1,7 @@
 #include "runtime/emulator/exec/SystemCalls.h"
 
 #include "runtime/emulator/exec/Lanes.h"
+#include "runtime/emulator/exec/SharedPlaces.h"
 
 #include <cstdio>
 #include <cstring>
@@ -26,8 +27,10 @@ std::span<const std::byte> memoryAt(const Warp& warp, unsigned lane, std::uint64
     const std::size_t bytes = warp.program->local_bytes;
     return tail(warp.local + lane * bytes, bytes, address - local_window);
   }
-  if (address - shared_window < window_bytes)
-    return tail(warp.block->shared, warp.block->shared_bytes, address - shared_window);
+  if (address - shared_window < window_bytes) {
+    const SharedPlace place = locate(warp, address);
+    return tail(place.block->shared, place.block->shared_bytes, place.offset);
+  }
   const MemoryView& memory = *warp.memory;
   const std::size_t which = memory.find(address, 1);
   if (which == MemoryView::nowhere)

@@ -70,6 +70,64 @@ TEST(Cluster, PlantedBugsAreFound) {
       HasSubstr("each extent divides the grid's"));
 }
 
+// What each lane finds out about its block's own addresses: the rank in them, 0 where mapa to the own rank makes the
+// same ones, and the word that it stored, on five ways.
+const std::string own_addresses = clusterText(".param .u64 in, .param .u64 out", R"(
+  .shared .align 16 .b8 before[64]; .shared .align 16 .b8 slot[256]; .reg .b32 %r<24>; .reg .b64 %p<8>;
+  ld.param.u64 %p0, [in]; ld.param.u64 %p1, [out]; mov.u32 %r0, %tid.x; mov.u32 %r1, %cluster_ctarank;
+  mov.u32 %r2, slot; mapa.shared::cluster.u32 %r3, %r2, %r1; sub.u32 %r3, %r3, %r2;
+  mov.u64 %p2, slot; cvta.shared.u64 %p2, %p2; mapa.u64 %p3, %p2, %r1; sub.s64 %p3, %p3, %p2; cvt.u32.u64 %r4, %p3;
+  getctarank.u64 %r5, %p2; sub.u32 %r5, %r5, %r1; or.b32 %r3, %r3, %r4; or.b32 %r3, %r3, %r5; shr.u32 %r4, %r2, 24;
+  mad.lo.u32 %r5, %r1, 1000, %r0; shl.b32 %r6, %r0, 2; add.u32 %r7, %r2, %r6; cvt.u64.u32 %p4, %r6;
+  add.s64 %p5, %p2, %p4; add.s64 %p0, %p0, %p4;
+  st.shared.u32 [%r7], %r5; atom.shared::cta.add.u32 %r8, [%r7], 1; ld.u32 %r9, [%p5]; ld.shared::cluster.u32 %r10, [%r7];
+  cp.async.ca.shared.global [%r7+128], [%p0], 4; cp.async.wait_all; ld.shared.u32 %r11, [%r7+128];
+  bar.warp.sync -1; and.b32 %r12, %r0, 7; shl.b32 %r12, %r12, 4; add.u32 %r12, %r12, %r2;
+  ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%r13}, [%r12]; ld.shared.u32 %r14, [slot+4];
+  mov.u32 %r15, %ctaid.x; mov.u32 %r16, %ctaid.y; mad.lo.u32 %r15, %r16, 2, %r15; shl.b32 %r15, %r15, 5;
+  add.u32 %r15, %r15, %r0; mul.wide.u32 %p6, %r15, 32; add.s64 %p1, %p1, %p6;
+  st.global.v4.u32 [%p1], {%r4, %r3, %r8, %r9}; st.global.v4.u32 [%p1+16], {%r10, %r11, %r13, %r14};
+  barrier.cluster.arrive.aligned; barrier.cluster.wait.aligned;)");
+
+std::vector<unsigned> runOwnAddresses(const std::string& ptx) {
+  Harness harness(hopper());
+  std::vector<unsigned> in(32);
+  std::iota(in.begin(), in.end(), 70);
+  const DevicePtr out = harness.device->allocate(std::size_t{4} * 32 * 32, "out");
+  harness.launch(ptx, "k", {2, 2}, {32}, harness.upload(in, "in"), out);
+  return harness.download<unsigned>(out, std::size_t{4} * 32 * 8);
+}
+
+TEST(Cluster, OwnAddressesCarryTheRank) {
+  const auto got = runOwnAddresses(own_addresses);
+  for (unsigned rank = 0; rank < 4; ++rank)
+    for (unsigned lane = 0; lane < 32; ++lane) {
+      const unsigned mine = rank * 1000 + lane;
+      const std::vector<unsigned> expected = {rank, 0, mine, mine + 1, mine + 1, 70 + lane, mine + 1, rank * 1000 + 2};
+      const auto first = got.begin() + (rank * 32 + lane) * 8;
+      ASSERT_EQ(std::vector<unsigned>(first, first + 8), expected) << rank << " " << lane;
+    }
+}
+
+TEST(Cluster, SharedCtaAccessesReachNoOtherBlock) {
+  for (const std::string access :
+       {"st.shared.u32 [%r2], 1;", "ld.shared::cta.u32 %r8, [%r2];", "atom.shared.add.u32 %r8, [%r2], 1;",
+        "cp.async.ca.shared.global [%r2], [%p0], 4;", "ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%r8}, [%r2];",
+        "mbarrier.init.shared.b64 [%r2], 1;", "mbarrier.arrive.shared::cta.b64 _, [%r2];"})
+    EXPECT_THAT(Harness::errorOf([&] {
+                  runOwnAddresses(
+                      replaced(own_addresses, "sub.u32 %r3, %r3, %r2;", "xor.b32 %r2, %r2, 0x1000000; " + access));
+                }),
+                HasSubstr("only .shared::cluster and generic ones reach another block"))
+        << access;
+  // an address that has lost its rank is that of block 0
+  EXPECT_THAT(Harness::errorOf([&] {
+                runOwnAddresses(replaced(own_addresses, "st.shared.u32 [%r7], %r5;",
+                                         "and.b32 %r7, %r7, 0xffffff; st.shared.u32 [%r7], %r5;"));
+              }),
+              HasSubstr("a .shared::cta access of block 0 of the cluster by block"));
+}
+
 // Rank 0 loads a tile for all four blocks; each waits for its own mbarrier, then arrives at rank 0's.
 const std::string multicast = clusterText(".param .align 64 .b8 map[128], .param .u64 out", R"(
   .shared .align 128 .b8 tile[256]; .shared .align 8 .b8 full[8]; .shared .align 8 .b8 done[8];
