@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -29,6 +30,7 @@ nlohmann::json toJson(const TuneOutcome& outcome) {
   if (const auto& record = outcome.record) {
     const bool measured = record->effort != schedules::Effort::Estimate;
     entry.update({{"device_class", record->device_class},
+                  {"device", record->device},
                   {"effort", schedules::toText(record->effort)},
                   {"complete", record->complete},
                   {"schedule", attune::toText(record->chosen.schedule)},
@@ -42,14 +44,14 @@ nlohmann::json toJson(const TuneOutcome& outcome) {
 }
 
 void print(const std::vector<TuneOutcome>& outcomes) {
-  Table table({"item", "chosen", "effort", "us", "default us", "kernels"});
+  Table table({"item", "for", "chosen", "effort", "us", "default us", "kernels"});
   for (const TuneOutcome& o : outcomes)
     if (o.record)
-      table.add({o.item.label, schedules::toText(o.record->chosen), std::string(schedules::toText(o.record->effort)),
-                 fmt::format("{:.1f}", o.record->us), fmt::format("{:.1f}", o.record->default_us),
-                 fmt::format("{} + {} known", o.compiled, o.found)});
+      table.add({o.item.label, o.record->device, schedules::toText(o.record->chosen),
+                 std::string(schedules::toText(o.record->effort)), fmt::format("{:.1f}", o.record->us),
+                 fmt::format("{:.1f}", o.record->default_us), fmt::format("{} + {} known", o.compiled, o.found)});
     else
-      table.add({o.item.label, "-", "failed", "-", "-", "-"});
+      table.add({o.item.label, "-", "-", "failed", "-", "-", "-"});
   table.print();
 }
 
@@ -100,6 +102,12 @@ Exit run(const TuneOptions& options, bool json) {
     printJson(document);
   } else {
     print(outcomes);
+    std::set<std::string> notes;
+    for (const TuneOutcome& o : outcomes)
+      if (o.record)
+        notes.insert(fmt::format("made for {}; found by every device of {}", o.record->device, o.record->device_class));
+    for (const std::string& note : notes)
+      progress(note);
   }
   if (!all)
     progress(fmt::format("{} of {} items are done; the same command takes up the rest", whole, items.size()));
@@ -133,7 +141,11 @@ std::function<Exit()> definePrecompute(CLI::App& app, const bool& json) {
   return define(
       app, json, "estimate",
       "\nWithout the target's GPU: compiles, and records what the cost model chooses; `--effort measure` refines "
-      "it where the GPU is.\nWhat is there already is not made again, so an interrupted run is taken up by the "
+      "it where the GPU is.\nWhat is made for an architecture is made for one GPU of it, which is printed, and found "
+      "by "
+      "all with as many multiprocessors:\nsm_90a for H200 and H100 SXM (132). Others, such as the PCIe H100 (114), "
+      "need "
+      "it run where they are.\nWhat is there already is not made again, so an interrupted run is taken up by the "
       "same command.\n\nExamples:\n"
       "  attune precompute --preset qwen2.5-7b --phase prefill,decode --arch sm_90a --report schedules.html\n"
       "  attune precompute --preset llama-3-8b,qwen2.5-7b --arch sm_80,sm_90a --batch 1..64 --shard "

@@ -42,7 +42,7 @@ json itemOf(const ReportItem& item, std::size_t number) {
   const Resources r = resourcesOf(s.spec, s.chosen.schedule, limits);
   json j = {{"id", fmt::format("item{}", number)},
             {"label", item.label},
-            {"device", deviceClass(s.machine.device)},
+            {"device", s.machine.device.name + ", " + deviceClass(s.machine.device)},
             {"spec", specToJson(s.spec)},
             {"measured", s.measured()},
             {"kind", s.measured() ? "measured" : "estimate"},
@@ -107,7 +107,7 @@ std::string reportPage(const std::string& title, const std::vector<ReportItem>& 
   std::size_t measured = 0;
   for (const ReportItem& item : items) {
     page["items"].push_back(itemOf(item, page["items"].size() + 1));
-    devices.insert(deviceClass(item.survey.machine.device));
+    devices.insert(item.survey.machine.device.name + ", " + deviceClass(item.survey.machine.device));
     measured += item.survey.measured();
   }
   page["devices"] = devices;

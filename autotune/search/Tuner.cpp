@@ -219,6 +219,7 @@ Record recordOf(const AttentionSpec& spec, const Problem& bucket, const Machine&
   return {.spec = spec,
           .shape = bucket,
           .device_class = deviceClass(machine.device),
+          .device = machine.device.name,
           .effort = tuning.effort,
           .policy = tuning.effort == Effort::Estimate ? std::string(toText(tuning.effort)) : toText(policy),
           .chosen = tuning.chosen,

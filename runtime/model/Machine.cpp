@@ -55,7 +55,9 @@ std::string_view family(std::string_view arch) { return arch.ends_with('a') ? ar
 Machine machineOf(const DeviceProperties& device) {
   const Product* found = nullptr;
   for (const Product& p : products) {
-    if (family(p.arch) == family(device.arch) && !found)
+    if (family(p.arch) != family(device.arch)) // an "RTX A1000" is no A100
+      continue;
+    if (!found)
       found = &p;
     if (device.name.find(p.name) != std::string::npos)
       return {device, p.figures};
@@ -81,7 +83,7 @@ Machine machineFor(std::string_view arch) {
 }
 
 std::string deviceClass(const DeviceProperties& d) {
-  return fmt::format("{}, {}, {} multiprocessors, {} MiB L2", d.name, d.arch, d.multiprocessors, d.l2_bytes >> 20);
+  return fmt::format("{}, {} multiprocessors", d.arch, d.multiprocessors);
 }
 
 } // namespace attune::model

@@ -38,7 +38,10 @@ Machine machineOf(const DeviceProperties& device);
 /// architecture that is none.
 Machine machineFor(std::string_view arch);
 
-/// What a tuned choice is good for: product, architecture, multiprocessors, L2. Equal text, same class.
+/// What a tuned choice is good for: a target and a number of multiprocessors, "sm_90a, 132 multiprocessors". Equal
+/// text, same class. Names and sizes of the L2 are left out: drivers spell and count them differently from card to card
+/// ("NVIDIA H100 80GB HBM3"; 50 or 60 MiB), and what is recorded where there is no GPU has to be found where there is.
+/// So an H100 SXM and an H200 are one class, though memory of one is faster: what was measured counts before estimates.
 std::string deviceClass(const DeviceProperties& device);
 
 } // namespace attune::model

@@ -14,8 +14,9 @@ namespace attune::schedules {
 /// What was found for one spec at one bucket's shape on one class of devices.
 struct Record {
   AttentionSpec spec;
-  Problem shape; ///< of the bucket
-  std::string device_class;
+  Problem shape;            ///< of the bucket
+  std::string device_class; ///< model::deviceClass()
+  std::string device;       ///< it was made for or on; information only: "NVIDIA H200"
   Effort effort = Effort::Estimate;
   std::string policy; ///< of the measurement; "estimate" if there was none
   Candidate chosen, default_choice;

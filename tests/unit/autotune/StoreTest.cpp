@@ -251,6 +251,37 @@ TEST_F(Stored, TheEngineGetsWhatIsStored) {
   EXPECT_TRUE(untuned(spec, {.batch = 1, .q_len = 1, .kv_len = 512, .q_total = 1}, h200, 0));
 }
 
+/// What drivers say of themselves, in torch.cuda.get_device_properties and the vendor's data sheets.
+DeviceProperties reported(const char* name, const char* arch, int multiprocessors, std::size_t l2_bytes) {
+  DeviceProperties device = machineFor(arch).device;
+  device.name = name, device.multiprocessors = multiprocessors, device.l2_bytes = l2_bytes;
+  return device;
+}
+
+TEST_F(Stored, CardsFindWhatWasMadeWithoutThem) {
+  constexpr std::size_t mib = std::size_t{1} << 20;
+  const char* choice = "q_tile=64 kv_tile=16 warps=4 stages=1 pack_gqa=1 split_kv=1 splits=3"; // what no model would
+  RecordStore store(options());
+  for (const char* arch : {"sm_90a", "sm_80"}) {
+    Tuning tuning{.effort = Effort::Estimate, .us = 1, .default_us = 1};
+    tuning.chosen = tuning.default_choice = candidateFromText(choice);
+    const Record record = recordOf(spec, decode, machineFor(arch), {}, tuning);
+    EXPECT_EQ(record.device, machineFor(arch).device.name);
+    EXPECT_EQ(recordFromPayload(toPayload(record))->device, record.device);
+    EXPECT_TRUE(store.publish(record));
+  }
+  const TunedSchedules tuned(options());
+  for (const DeviceProperties& card :
+       {reported("NVIDIA H100 80GB HBM3", "sm_90a", 132, 50 * mib), reported("NVIDIA H200", "sm_90a", 132, 60 * mib),
+        reported("NVIDIA GH200 480GB", "sm_90a", 132, 60 * mib),
+        reported("NVIDIA A100-SXM4-80GB", "sm_80", 108, 40 * mib)})
+    EXPECT_EQ(toText(tuned.choose(spec, decode, card, 0)), choice) << card.name;
+  for (const DeviceProperties& card :
+       {reported("NVIDIA H100 PCIe", "sm_90a", 114, 50 * mib), reported("NVIDIA A30", "sm_80", 56, 24 * mib)})
+    EXPECT_EQ(toText(tuned.choose(spec, decode, card, 0)), toText(costModel()->choose(spec, decode, card, 0)))
+        << card.name;
+}
+
 TEST_F(Stored, ARecordThatDoesNotFitIsPassedOver) {
   RecordStore(options()).publish(sample("q_tile=256 kv_tile=160 warps=4 stages=4 pack_gqa=1 split_kv=1 splits=4"));
   const TunedSchedules tuned(options());
