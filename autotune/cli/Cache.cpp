@@ -157,10 +157,14 @@ Answer merge(Stores& stores, const std::vector<std::string>& folders, bool json)
   if (!json)
     fmt::print("{} entries taken, {} were there, {} were replaced by better ones, {} were worse than ours\n",
                report.taken, report.known, report.replaced, report.worse);
+  if (report.damaged > 0)
+    progress(fmt::format("passed over {} damaged entr{}: `attune cache verify` with ATTUNE_CACHE_DIR there says which",
+                         report.damaged, report.damaged > 1 ? "ies" : "y"));
   return {{{"taken", report.taken},
            {"known", report.known},
            {"replaced", report.replaced},
            {"worse", report.worse},
+           {"damaged", report.damaged},
            {"not_kept", report.lost}},
           exitOf(report.lost, report.taken + report.replaced + report.lost)};
 }

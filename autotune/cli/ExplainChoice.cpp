@@ -50,7 +50,8 @@ void printCandidates(const Survey& s) {
 void printSplits(const Survey& s) {
   if (s.splits.size() < 2)
     return;
-  heading("predicted time by number of chunks");
+  heading(fmt::format("predicted time by number of chunks, of those that fill the device up to {} times",
+                      model::enough_waves));
   const auto best = std::ranges::min_element(s.splits, {}, &std::pair<int, double>::second);
   for (auto at = s.splits.begin(); at != s.splits.end(); ++at)
     if (at == s.splits.begin() || at == s.splits.end() - 1 || std::abs(at - best) <= static_cast<long>(shown) ||

@@ -121,7 +121,7 @@ bool matches(const Entry& e, const std::string& part) {
 }
 
 MergeReport& MergeReport::operator+=(const MergeReport& o) {
-  taken += o.taken, known += o.known, replaced += o.replaced, worse += o.worse, lost += o.lost;
+  taken += o.taken, known += o.known, replaced += o.replaced, worse += o.worse, lost += o.lost, damaged += o.damaged;
   return *this;
 }
 
@@ -151,9 +151,13 @@ MergeReport mergeInto(Stores& stores, const std::filesystem::path& folder) {
   for (const cache::EntryInfo& theirs : kernels.list(true))
     if (theirs.damage.empty() && fromPayload(theirs.payload))
       take(stores.kernels, theirs);
+    else
+      ++report.damaged;
   for (const cache::EntryInfo& theirs : tuning.list(true))
     if (theirs.damage.empty() && schedules::recordFromPayload(theirs.payload))
       take(stores.tuning.entries(), theirs);
+    else
+      ++report.damaged;
   return report;
 }
 

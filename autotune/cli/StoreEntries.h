@@ -21,7 +21,7 @@ struct Entry {
       title; ///< "attention_forward sm_90a", "bf16 28/4 heads, 128, batch=1 q_len=1 kv_len=8192, NVIDIA H200, ..."
   // The same in columns; of a damaged entry they are empty.
   std::string name;     ///< "attention_forward", "batch=1 q_len=1 kv_len=8192, estimate"
-  std::string target;   ///< "sm_90a", "NVIDIA H200, sm_90a, 132 multiprocessors, 50 MiB L2"
+  std::string target;   ///< "sm_90a", "sm_90a, 132 multiprocessors"
   std::string spec;     ///< in words
   std::string schedule; ///< in words; of the combine kernel none
 
@@ -44,7 +44,8 @@ bool matches(const Entry& entry, const std::string& part);
 
 struct MergeReport {
   std::size_t taken = 0, known = 0, replaced = 0, worse = 0;
-  std::size_t lost = 0; ///< to be taken, but our folder takes nothing
+  std::size_t lost = 0;    ///< to be taken, but our folder takes nothing
+  std::size_t damaged = 0; ///< of theirs, and passed over
   MergeReport& operator+=(const MergeReport& other);
 };
 /// Takes the sound entries of another cache, under importRules(). Throws UserError if there is no such folder.

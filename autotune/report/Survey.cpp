@@ -59,9 +59,11 @@ Survey survey(const AttentionSpec& spec, const Problem& problem, const Machine& 
   const Schedule split = splitting(spec, problem, machine, chosen.schedule);
   if (!chosen.schedule.split_kv)
     s.splits.emplace_back(1, s.cost.us);
-  for (const int n : splitCounts(spec, problem, split))
+  for (const auto& [n, cost] : costsBySplits(spec, problem, split, machine))
     if (n > 1 || chosen.schedule.split_kv)
-      s.splits.emplace_back(n, predict(spec, problem, {split, n}, machine).us);
+      s.splits.emplace_back(n, cost.us);
+  if (std::ranges::find(s.splits, chosen.splits, &std::pair<int, double>::first) == s.splits.end())
+    s.splits.emplace_back(chosen.splits, s.cost.us); // more than the model would ask about
   return s;
 }
 

@@ -29,7 +29,8 @@ struct Survey {
   std::vector<Predicted> ranked;              ///< by the cost model, best first; `chosen` is not always in it
   std::map<std::string, int> broken;          ///< schedules by the rule that rejects them
   std::size_t feasible = 0;                   ///< schedules that keep all rules
-  std::vector<std::pair<int, double>> splits; ///< predicted time of the chosen schedule by chunk count
+  std::vector<std::pair<int, double>> splits; ///< predicted time by chunk count, of those that the model
+                                              ///< considers (costsBySplits) and the chosen one
   std::vector<TileCell> cells;                ///< in the order of the axes, q_tile first
 
   bool measured() const { return record && record->effort != Effort::Estimate; }

@@ -249,19 +249,22 @@ Cost predict(const AttentionSpec& spec, const Problem& problem, const Candidate&
   return cost;
 }
 
-Candidate bestSplits(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule,
-                     const Machine& machine) {
-  Candidate best{schedule, 1};
-  double least = 1e300;
-  constexpr double enough_waves = 4; // more chunks would not fill the machine any better
+std::vector<std::pair<int, Cost>> costsBySplits(const AttentionSpec& spec, const Problem& problem,
+                                                const Schedule& schedule, const Machine& machine) {
+  std::vector<std::pair<int, Cost>> costs;
   for (const int splits : splitCounts(spec, problem, schedule)) {
-    const Cost cost = predict(spec, problem, {schedule, splits}, machine);
-    if (cost.us < least)
-      least = cost.us, best.splits = splits;
-    if (cost.waves > enough_waves)
+    costs.emplace_back(splits, predict(spec, problem, {schedule, splits}, machine));
+    if (costs.back().second.waves > enough_waves)
       break;
   }
-  return best;
+  return costs;
+}
+
+Candidate bestSplits(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule,
+                     const Machine& machine) {
+  const auto costs = costsBySplits(spec, problem, schedule, machine);
+  const auto best = std::ranges::min_element(costs, {}, [](const auto& c) { return c.second.us; });
+  return {schedule, best == costs.end() ? 1 : best->first};
 }
 
 } // namespace attune::model

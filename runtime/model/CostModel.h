@@ -3,6 +3,7 @@
 #include "runtime/model/Machine.h"
 #include "runtime/model/Work.h"
 
+#include <utility>
 #include <vector>
 
 namespace attune::model {
@@ -30,7 +31,14 @@ struct Cost {
 /// Works without the device. Throws InternalError for a schedule that does not fit it (schedules/Rules filter those).
 Cost predict(const AttentionSpec& spec, const Problem& problem, const Candidate& candidate, const Machine& machine);
 
-/// The candidate of a schedule with the least predicted time; of equals the one with fewer chunks.
+/// Numbers of chunks that a schedule may get, and what each takes. More than fill the device `enough_waves` times are
+/// left out: they could only add to the combine kernel's work.
+constexpr double enough_waves = 4;
+std::vector<std::pair<int, Cost>> costsBySplits(const AttentionSpec& spec, const Problem& problem,
+                                                const Schedule& schedule, const Machine& machine);
+
+/// The candidate of a schedule with the least predicted time among costsBySplits(); of equals the one with fewer
+/// chunks.
 Candidate bestSplits(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule,
                      const Machine& machine);
 

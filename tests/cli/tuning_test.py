@@ -35,7 +35,7 @@ class Tuning(Case):
         for entry in first["entries"]:
             self.assertEqual(entry["effort"], "estimate")
             self.assertIn("not measured", entry["reason"])
-            self.assertIn("H200", entry["device_class"])
+            self.assertEqual((entry["device_class"], entry["device"]), ("sm_90a, 132 multiprocessors", "NVIDIA H200"))
             self.assertNotIn("us", entry)  # a prediction is not a time
             self.assertGreater(entry["kernels_compiled"], 0)
         again = self.precompute()
@@ -122,6 +122,8 @@ class Tuning(Case):
         data[len(data) // 2] ^= 1
         path.write_bytes(data)
         self.assertEqual(len(self.document("cache", "verify", code=6)["damaged"]), 1)
+        merged = self.expect(0, "cache", "merge", self.cache, "--json", says=["passed over 1 damaged entry"], ATTUNE_CACHE_DIR=str(self.folder / "other"))
+        self.assertEqual(json.loads(merged.stdout)["damaged"], 1)
         again = self.precompute()  # a miss, made anew
         self.assertEqual((again["known"], again["ok"]), (1, True))
         self.assertTrue(self.document("cache", "verify")["ok"])
@@ -194,6 +196,16 @@ class Tuning(Case):
             self.assertRegex(printed, f"  {other['rank']} +q_tile.*" + ("ahead; not compiled" if other["behind"] < 0 else "behind"))
             self.assertRegex(printed, choice["chosen"] + " .* chosen")  # its line among the candidates, wherever it is
         self.assertIn("best predicted", ranks)
+
+    def test_explain_has_one_least_time(self):
+        gemma = ["explain", "--preset", "gemma-2-9b:local", "--q-len", "4096", "--kv-len", "4096", "--arch"]
+        for arguments in [*gemma, "sm_80"], [*gemma, "sm_90a"], ["explain", "--preset", "qwen2.5-7b", "--q-len", "1", "--kv-len", "8192"]:
+            choice = self.document(*arguments)["choice"]
+            by_splits = {row["splits"]: row["us"] for row in choice["predicted_by_splits"]}
+            least = min(choice["predicted_us"], choice["runner_up"]["predicted_us"], *(row["predicted_us"] for row in choice["ranked"]))
+            self.assertGreaterEqual(min(by_splits.values()), least)
+            count = int(choice["chosen"].split("splits=")[1]) if "splits=" in choice["chosen"] else 1
+            self.assertEqual(by_splits[count], choice["predicted_us"])
 
     def test_bad_arguments(self):
         self.expect(2, "tune", says=["no spec"])
