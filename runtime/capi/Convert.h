@@ -18,6 +18,14 @@ void present(const T* pointer, std::string_view name) {
     throw UserError(UserError::Kind::Invalid, std::string(name) + " is NULL", "it is needed", "pass one");
 }
 
+/// Clears what a function returns through a pointer, so that it is cleared if the function fails. Throws UserError if
+/// the caller gave none.
+template <class T>
+void cleared(T* result, std::string_view name) {
+  present(result, name);
+  *result = T{};
+}
+
 /// A struct of the caller's, who may have been compiled with an older or newer header: what it lacks is zero. Throws
 /// UserError if struct_size was not set, or if a field that this library does not know is.
 template <class T>

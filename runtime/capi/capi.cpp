@@ -78,7 +78,7 @@ const char* attune_last_error(void) { return last_error.c_str(); }
 
 attune_status attune_engine_create(const attune_engine_options* given, attune_engine** engine) {
   return guarded([&] {
-    capi::present(engine, "engine");
+    capi::cleared(engine, "engine");
     const auto options = capi::sized(given, "attune_engine_options");
     if (options.schedules != ATTUNE_TUNED && options.schedules != ATTUNE_COST_MODEL)
       throw UserError(UserError::Kind::Invalid, "attune_engine_options.schedules " + std::to_string(options.schedules),
@@ -103,8 +103,8 @@ const char* attune_engine_device(const attune_engine* engine) { return engine ? 
 attune_status attune_plan_create(attune_engine* engine, const char* spec, const attune_plan_options* given,
                                  attune_plan** plan) {
   return guarded([&] {
+    capi::cleared(plan, "plan");
     capi::present(engine, "engine"), capi::present(spec, "spec"), capi::present(given, "options");
-    capi::present(plan, "plan");
     const auto options = capi::sized(given, "attune_plan_options");
     const std::string_view text = spec;
     const AttentionSpec parsed = text.find('{') == std::string_view::npos ? preset(text) : specFromJson(text);
@@ -146,7 +146,8 @@ attune_status attune_engine_counters(const attune_engine* engine, attune_counter
 
 attune_status attune_cache_export(const attune_engine* engine, void** data, size_t* bytes) {
   return guarded([&] {
-    capi::present(engine, "engine"), capi::present(data, "data"), capi::present(bytes, "bytes");
+    capi::cleared(data, "data"), capi::cleared(bytes, "bytes");
+    capi::present(engine, "engine");
     const std::string blob = engine->engine.exportCache();
     auto copy = std::make_unique<char[]>(blob.size());
     std::memcpy(copy.get(), blob.data(), blob.size());
@@ -157,6 +158,8 @@ attune_status attune_cache_export(const attune_engine* engine, void** data, size
 void attune_cache_release(void* data) { delete[] static_cast<char*>(data); }
 attune_status attune_cache_import(attune_engine* engine, const void* data, size_t bytes, size_t* taken) {
   return guarded([&] {
+    if (taken)
+      *taken = 0;
     capi::present(engine, "engine"), capi::present(data, "data");
     const std::size_t entries = engine->engine.importCache({static_cast<const char*>(data), bytes});
     if (taken)
@@ -187,7 +190,8 @@ attune_status attune_launch(attune_engine* engine, const attune_plan* plan, cons
 
 attune_status attune_allocate(attune_engine* engine, size_t bytes, const char* name, void** data) {
   return guarded([&] {
-    capi::present(engine, "engine"), capi::present(data, "data");
+    capi::cleared(data, "data");
+    capi::present(engine, "engine");
     // NOLINTNEXTLINE(performance-no-int-to-ptr): C hosts hold device addresses as pointers
     *data = reinterpret_cast<void*>(engine->engine.device().allocate(bytes, name ? name : "buffer"));
   });

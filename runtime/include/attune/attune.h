@@ -3,7 +3,12 @@
  *
  * Handles are opaque. Structs begin with their size, so that they can grow: zero one, set struct_size, set what you
  * need; zero means the default. Functions return a status whose numbers never change; attune_last_error() has the text
- * (value, rule, remedy). All functions may be called from any thread. Destroying NULL does nothing. */
+ * (value, rule, remedy), and what a failed function was to return is then NULL or 0. All functions may be called from
+ * any thread. Destroying NULL does nothing.
+ *
+ * On a GPU everything lives in the device's primary context, the CUDA runtime's: pointers and streams of a host that
+ * uses the runtime, or has retained that context, may be passed. Functions make it current while they run and leave the
+ * caller's as it was. */
 /* NOLINTBEGIN(modernize-*,readability-identifier-naming): C has rules of its own */
 #ifndef ATTUNE_ATTUNE_H
 #  define ATTUNE_ATTUNE_H
@@ -87,8 +92,9 @@ typedef struct attune_plan_options {
   int32_t mode;          /* attune_mode */
 } attune_plan_options;
 
-/* Compiles, loads and allocates whatever launches need. `spec`: JSON, {"q_heads": 28, "kv_heads": 4, "head_dim": 128,
- * "causal": true}, or the name of a preset, "qwen2.5-7b". */
+/* Compiles, loads and allocates whatever launches need. `options` is not NULL. Lengths of 0 are legal: a launch without
+ * queries does nothing, and one without keys writes zeros to O. `spec`: JSON, {"q_heads": 28, "kv_heads": 4,
+ * "head_dim": 128, "causal": true}, or the name of a preset, "qwen2.5-7b". */
 ATTUNE_API attune_status attune_plan_create(attune_engine* engine, const char* spec, const attune_plan_options* options,
                                             attune_plan** plan);
 ATTUNE_API void attune_plan_destroy(attune_plan* plan);
@@ -132,11 +138,14 @@ typedef struct attune_tensor {
 
 typedef struct attune_tensors {
   size_t struct_size;
-  const attune_tensor *q, *k, *v, *o;               /* (batch, length, heads, dim), or as the spec's layout says */
-  const attune_tensor* lse;                         /* fp32 (batch, q_heads, q_len); varlen: (q_heads, total) */
-  const attune_tensor *cu_seqlens_q, *cu_seqlens_k; /* varlen: int32 (batch + 1) */
-  const attune_tensor* alibi_slopes;                /* fp32 (q_heads) or (batch, q_heads) */
-  const attune_tensor* sink;                        /* fp32 (q_heads) */
+  /* (batch, length, heads, dim), or as the spec's layout says; varlen: (total, heads, dim). All of the spec's dtype,
+   * but O of fp8_e4m3 is bf16. */
+  const attune_tensor *q, *k, *v, *o;
+  /* fp32 (batch, q_heads, q_len); varlen: (q_heads, total). May be NULL only if the spec says "outputs": ["o"] */
+  const attune_tensor* lse;
+  const attune_tensor *cu_seqlens_q, *cu_seqlens_k;       /* varlen: int32 (batch + 1) */
+  const attune_tensor* alibi_slopes;                      /* fp32 (q_heads) or (batch, q_heads) */
+  const attune_tensor* sink;                              /* fp32 (q_heads) */
   const attune_tensor *q_descale, *k_descale, *v_descale; /* fp8_e4m3: fp32 (batch, kv_heads) */
 } attune_tensors;
 
