@@ -114,6 +114,7 @@ Exit run(const std::string& device_name, bool json) {
 std::function<Exit()> defineDemo(CLI::App& app, const bool& json) {
   const auto device = std::make_shared<std::string>("auto");
   app.add_option("--device", *device, "emulated, cuda:0; auto: a GPU if there is one")->capture_default_str();
+  app.footer("\nExamples:\n  attune demo\n  attune demo --device emulated --json");
   return [device, &json] { return run(*device, json); };
 }
 

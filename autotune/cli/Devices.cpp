@@ -55,7 +55,8 @@ Exit run(bool json) {
 
 } // namespace
 
-std::function<Exit()> defineDevices(CLI::App&, const bool& json) {
+std::function<Exit()> defineDevices(CLI::App& app, const bool& json) {
+  app.footer("\nExamples:\n  attune devices\n  attune devices --json");
   return [&json] { return run(json); };
 }
 

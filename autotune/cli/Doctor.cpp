@@ -91,7 +91,8 @@ Exit run(bool json) {
 
 std::function<Exit()> defineDoctor(CLI::App& app, const bool& json) {
   app.footer(
-      "\nExit code 5 if kernels can't be compiled here, 1 if one does not run right. A missing GPU is no failure.");
+      "\nExit code 5 if kernels can't be compiled here, 1 if one does not run right. A missing GPU is no failure."
+      "\n\nExamples:\n  attune doctor\n  attune doctor --json");
   return [&json] { return run(json); };
 }
 

@@ -2,6 +2,8 @@
 
 #include "attune/compiler/Target.h"
 #include "autotune/cli/Cli.h"
+#include "autotune/cli/KeyTiles.h"
+#include "autotune/cli/Output.h"
 #include "autotune/cli/RecordingDevice.h"
 #include "autotune/cli/Stores.h"
 #include "runtime/reference/DeviceTensors.h"
@@ -64,8 +66,12 @@ Execution execute(const Workload& workload, const std::string& device_name, cons
                   const CacheOptions& cache) {
   const auto device = std::make_shared<RecordingDevice>(openDevice(device_name));
   Engine engine(device, cache);
-  Execution execution{.device = device->properties(),
-                      .plan = engine.prepare(workload.spec, reference::problemOf(workload.lengths), options)};
+  const Problem problem = reference::problemOf(workload.lengths);
+  Execution execution{.device = device->properties(), .plan = engine.prepare(workload.spec, problem, options)};
+  execution.note =
+      chunksNote(workload.spec, problem, execution.plan.schedule(), options.splits, execution.plan.splits());
+  if (!execution.note.empty())
+    progress(execution.note);
   const reference::DeviceTensors tensors(device, workload.spec, workload.lengths, workload.tensors);
   engine.launch(execution.plan, tensors.tensors());
   device->synchronize();
@@ -99,6 +105,8 @@ nlohmann::json toJson(const Workload& workload, const Execution& execution) {
                              {"max_abs_error", nullptr},
                              {"error_bound", nullptr},
                              {"ok", true}};
+  if (!execution.note.empty())
+    document["note"] = execution.note;
   if (const auto& comparison = execution.comparison) {
     document["max_abs_error"] = comparison->max_abs_error;
     document["error_bound"] = comparison->error_bound;

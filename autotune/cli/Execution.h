@@ -37,6 +37,7 @@ private:
 struct Execution {
   DeviceProperties device;
   Plan plan;
+  std::string note; ///< of what was asked for and is not so; empty: nothing
   std::vector<float> o, lse;
   std::optional<reference::Comparison> comparison;        ///< with the fp64 reference, if asked for
   std::vector<std::pair<std::string, Counters>> counters; ///< of each kernel; emulated device only
@@ -46,8 +47,8 @@ struct Execution {
 Execution execute(const Workload& workload, const std::string& device, const PrepareOptions& options, bool verify,
                   const CacheOptions& cache = {});
 
-/// {device, kernel, schedule, splits, compile_ms, max_abs_error, error_bound, ok, and on a GPU time_us, tflops,
-/// gbytes_per_s}
+/// {device, kernel, schedule, splits, compile_ms, max_abs_error, error_bound, ok, if there is one note, and on a GPU
+/// time_us, tflops, gbytes_per_s}
 nlohmann::json toJson(const Workload& workload, const Execution& execution);
 
 double compileMilliseconds(const Plan& plan);

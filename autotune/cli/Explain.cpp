@@ -5,6 +5,7 @@
 #include "autotune/cli/Output.h"
 #include "autotune/cli/SpecOptions.h"
 #include "autotune/cli/Stores.h"
+#include "runtime/engine/RequestChecks.h"
 #include "runtime/model/Resources.h"
 #include "runtime/schedules/TunedSchedules.h"
 
@@ -105,7 +106,11 @@ Exit run(const Options& options, bool json) {
   const AttentionSpec spec = options.spec.resolve();
   Problem problem = options.problem;
   problem.q_total = problem.batch * problem.q_len;
+  check(spec, problem, {.splits = options.splits});
   const autotune::Survey s = surveyOf(spec, problem, options.machine(), options.splits);
+  const std::string note = chunksNote(spec, problem, s.chosen.schedule, options.splits, s.chosen.splits);
+  if (!note.empty())
+    progress(note);
   CompileReport report = lowered(spec, {.arch = s.machine.device.arch,
                                         .phase = {},
                                         .schedule = attune::toText(s.chosen.schedule),
@@ -115,7 +120,10 @@ Exit run(const Options& options, bool json) {
   if (options.dump.wanted())
     options.dump.write(report);
   if (json) {
-    printJson(document(s, report, tiles, not_built));
+    nlohmann::json j = document(s, report, tiles, not_built);
+    if (!note.empty())
+      j["note"] = note;
+    printJson(j);
     return Exit::Done;
   }
   fmt::print("{}, batch {}, {} queries on {} keys, for {} ({})\n", options.spec.label(), problem.batch, problem.q_len,

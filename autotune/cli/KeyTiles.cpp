@@ -1,8 +1,11 @@
 #include "autotune/cli/KeyTiles.h"
 
+#include "runtime/model/Chunks.h"
 #include "runtime/reference/Visibility.h"
 
 #include <algorithm>
+
+#include <fmt/format.h>
 
 namespace attune::cli {
 
@@ -25,6 +28,18 @@ std::optional<KeyTiles> keyTilesOf(const AttentionSpec& spec, const Problem& pro
       ++(seen == 0 ? tiles.empty : seen == pairs && k_end == key + schedule.kv_tile ? tiles.full : tiles.partial);
     }
   return tiles;
+}
+
+std::string chunksNote(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule, int asked,
+                       int got) {
+  if (asked == 0 || asked == got)
+    return {};
+  if (got == 1)
+    return fmt::format("--splits {}: 1 chunk, for there is only 1 key tile to split", asked);
+  const model::Chunks chunks = model::cut(spec, problem, schedule, asked);
+  return fmt::format("--splits {}: {} chunks of {} key tiles, for there are {} tiles, and all chunks but the last have "
+                     "as many",
+                     asked, got, chunks.split_tiles, model::keyTiles(spec, problem, schedule));
 }
 
 } // namespace attune::cli

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 namespace attune::cli {
 
@@ -14,5 +15,9 @@ struct KeyTiles {
 
 /// Counted pair by pair, not by the compiler. Nothing if there are more than 2^26 pairs.
 std::optional<KeyTiles> keyTilesOf(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule);
+
+/// Why there are not as many chunks of the keys as were asked for; empty if there are, or none were asked for.
+/// `schedule`: the one that was chosen.
+std::string chunksNote(const AttentionSpec& spec, const Problem& problem, const Schedule& schedule, int asked, int got);
 
 } // namespace attune::cli

@@ -29,6 +29,8 @@ Exit run(const RunOptions& options, bool json) {
                                {"useful_flops", flops(workload)},
                                {"counters", sum},
                                {"kernels", nlohmann::json::array()}};
+    if (!execution.note.empty())
+      document["note"] = execution.note;
     for (const auto& [kernel, counters] : execution.counters)
       document["kernels"].push_back({{"name", kernel}, {"counters", counters}});
     printJson(document);

@@ -1,12 +1,15 @@
 #include "autotune/cli/SpecOptions.h"
 
 #include "autotune/cli/Cli.h"
+#include "autotune/cli/Output.h"
 
 #include "attune/compiler/Error.h"
 #include "attune/compiler/Presets.h"
 #include "attune/compiler/SpecJson.h"
 #include "attune/compiler/Target.h"
 
+#include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -34,6 +37,9 @@ AttentionSpec readSpec(const std::string& text) {
     return specFromJson(text);
   if (text == "-")
     return specFromJson(std::string(std::istreambuf_iterator<char>(std::cin), {}));
+  if (std::error_code ignored; std::filesystem::is_directory(text, ignored)) // reading one throws
+    throw UserError(UserError::Kind::Invalid, fmt::format("spec '{}'", text), "it is a folder",
+                    "give the path of a file, - for stdin, or JSON in braces");
   std::ifstream file(text, std::ios::binary);
   std::string contents(std::istreambuf_iterator<char>(file), {});
   if (!file.is_open() || file.bad() || contents.empty())
@@ -48,7 +54,15 @@ AttentionSpec SpecOptions::resolve() const {
                                    : "a spec and --preset: give one of them");
   if (!preset_.empty())
     return preset(preset_);
-  return readSpec(spec_);
+  const AttentionSpec spec = readSpec(spec_);
+  if (const auto& [left, right] = spec.window; left && (right || spec.causal != Causal::None) && !spec.prefix) {
+    const std::int64_t last = spec.causal == Causal::None ? *right : std::min<std::int64_t>(right.value_or(0), 0);
+    if (*left + last < 0)
+      progress(fmt::format("warning: a window of {} to the left and {} to the right holds no key: O will be zeros, and "
+                           "LSE -inf",
+                           *left, last));
+  }
+  return spec;
 }
 
 } // namespace attune::cli

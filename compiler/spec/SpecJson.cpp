@@ -170,14 +170,15 @@ std::string_view dtypeName(DType dtype) {
 
 std::vector<SpecKey> specKeys() {
   return {
-      {"dtype", oneOf(dtypeNames()), "of Q, K, V and O; softmax and sums are fp32"},
+      {"dtype", oneOf(dtypeNames()), "of Q, K, V and O, but O of fp8_e4m3 is bf16; softmax and sums are fp32"},
       {"q_heads", "integer", "heads of Q and O; required"},
       {"kv_heads", "integer", "heads of K and V, a divisor of q_heads; default: q_heads"},
       {"head_dim", "integer", "of Q and K: a multiple of 8 from 8 to 256; required"},
       {"head_dim_v", "integer", "of V and O: likewise; default: head_dim"},
       {"causal", oneOf(causalNames(), ", or true"),
        "no later keys; the diagonal ends in that corner; true: bottom_right"},
-      {"window", R"({"left": L, "right": R})", "keys within these inclusive distances; an absent side is unlimited"},
+      {"window", R"({"left": L, "right": R})",
+       "keys within these inclusive distances, which may be negative; absent, not -1, is unlimited"},
       {"chunk", "integer", "keys of the query's own chunk of this many positions"},
       {"prefix", "integer", "keys below it are visible to every query"},
       {"mask", "list of strings", "a union of sets in q, k, sq, sk; instead of the four above"},

@@ -3,6 +3,8 @@
 #include "compiler/spec/Nearest.h"
 #include "compiler/spec/Refuse.h"
 
+#include <charconv>
+
 namespace attune {
 
 // CUDA C++ Programming Guide, "Technical Specifications per Compute Capability": opt-in shared memory of a block (1 KiB
@@ -24,6 +26,12 @@ const Target& target(std::string_view name) {
       return t;
     known.push_back(t.name);
   }
+  int number = 0;
+  constexpr int oldest = 80;
+  if (name.starts_with("sm_") &&
+      std::from_chars(name.data() + 3, name.data() + name.size(), number).ec == std::errc() && number < oldest)
+    unsupported("target '" + std::string(name) + "'", "sm_80 (Ampere) is the oldest that Attune generates code for",
+                "use sm_80, or a newer GPU's");
   unsupported("target '" + std::string(name) + "'", "it is none that Attune generates code for",
               didYouMean(name, known));
 }

@@ -40,7 +40,11 @@ const TargetLimits& limitsOf(const std::string& name) {
   for (const TargetLimits& target : targets)
     if (name == target.name)
       return target;
-  throw DeviceError("the emulated device knows no target '" + name + "'");
+  std::string known;
+  for (const TargetLimits& target : targets)
+    known += (known.empty() ? "" : ", ") + std::string(target.name);
+  throw UserError(UserError::Kind::Invalid, "device 'emulated:" + name + "'", "there is no such target to stand in for",
+                  "use one of " + known);
 }
 
 /// A module's variables in global memory, for as long as a kernel of it lives.

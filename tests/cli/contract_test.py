@@ -1,6 +1,7 @@
 """What every verb shares: help, exit codes, errors as one document, listings."""
 
 import json
+import re
 import signal
 import subprocess
 import time
@@ -16,7 +17,10 @@ class Contract(Case):
         listed = self.expect(0, "--help").stdout
         for verb in "compile spec run profile explain tune precompute bench cache presets devices doctor demo".split():
             self.assertIn(verb, listed)
-            self.assertIn("--json", self.expect(0, verb, "--help").stdout)
+            printed = self.expect(0, verb, "--help").stdout
+            self.assertIn("--json", printed)
+            examples = re.findall(r"^  attune (\w+)", printed, re.MULTILINE)
+            self.assertEqual(examples[:1], [verb])  # its own, not those of all verbs
 
     def test_starts_at_once(self):
         best = min(self.seconds("--version") for _ in range(10))
@@ -70,6 +74,7 @@ class Contract(Case):
     def test_no_such_device(self):
         self.expect(5, "run", spec(), "--device", "cuda:63")
         self.expect(3, "run", spec(), "--device", "tpu", says=["emulated"])
+        self.expect(3, "run", spec(), "--device", "emulated:sm_70", says=["'emulated:sm_70'", "sm_80, sm_86", "; use"])
 
     def test_doctor(self):
         document = self.document("doctor")

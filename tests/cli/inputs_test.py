@@ -41,6 +41,15 @@ class Inputs(Case):
         self.refuse(3, spec(mask=["k <= q +"], causal="none"), says=["mask"])
         self.refuse(3, "{", says=["JSON"])
         self.refuse(3, "/no/such/spec.json", says=["/no/such/spec.json"])
+        self.refuse(3, "/tmp", says=["spec '/tmp': it is a folder; give"])
+
+    def test_windows_that_hold_no_key(self):
+        empty = "holds no key"
+        for causal, window in [("none", {"left": -3, "right": 2}), ("bottom_right", {"left": -2}), ("top_left", {"left": 4, "right": -5})]:
+            self.expect(0, "spec", spec(causal=causal, window=window), says=[empty])
+        for causal, window in [("none", {"left": -2, "right": 2}), ("bottom_right", {"left": 0, "right": -0}), ("none", {"left": -2})]:
+            self.assertNotIn(empty, self.expect(0, "spec", spec(causal=causal, window=window)).stderr)
+        self.assertNotIn(empty, self.expect(0, "spec", spec(window={"left": -2}, prefix=4)).stderr)
 
     def test_shared_memory_of_the_target(self):
         schedule = "q_tile=256 kv_tile=256 warps=16 stages=2 pack_gqa=0 split_kv=0"

@@ -1,5 +1,6 @@
 """One kernel: compile, run, profile, explain, demo."""
 
+import json
 import math
 import shutil
 import struct
@@ -22,6 +23,7 @@ class Run(Case):
         self.assertEqual([k["name"] for k in self.document("compile", spec(), "--phase", "decode")["kernels"]],
                          ["attention_partial", "attention_combine"])
         self.assertIn("__global__", self.expect(0, "compile", "-", stdin=spec()).stdout)
+        self.expect(4, "compile", spec(), "--arch", "sm_75", says=["'sm_75'", "sm_80 (Ampere) is the oldest"])
         self.expect(4, "compile", spec(), "--arch", "sm_81", says=["did you mean 'sm_80'", "sm_90a"])
         self.expect(3, "compile", spec(dtype="fp61"), says=["did you mean 'fp16'", "bf16, fp16"])
 
@@ -154,6 +156,16 @@ class Run(Case):
         for part in ["chosen", "why", "second", "terms", "registers", "rejected", "attn-classify-blocks: "]:
             self.assertIn(part, printed)
         self.assertNotIn("attn.kernel", printed)  # no IR unless asked for
+
+    def test_fewer_chunks_than_asked_for_are_said(self):
+        few = ["--q-len", 1, "--kv-len", 16, "--splits", 3, "--device", "emulated"]
+        for verb in "run", "profile", "explain":
+            done = self.expect(0, verb, spec(), *few, "--json", says=["--splits 3: 1 chunk, for there is only 1 key tile"])
+            self.assertIn("1 chunk", json.loads(done.stdout)["note"])
+        schedule = "q_tile=64 kv_tile=16 warps=4 stages=1 pack_gqa=0 split_kv=1"
+        done = self.expect(0, "run", spec(), "--q-len", 1, "--kv-len", 64, "--splits", 3, "--schedule", schedule, says=["--splits 3: 2 chunks of 2 key tiles, for there are 4"])
+        self.assertNotIn("note", self.document("run", spec(), "--q-len", 1, "--kv-len", 64, "--splits", 2, "--schedule", schedule))
+        self.expect(3, "explain", spec(batch_invariant=True), "--splits", 3, says=["batch_invariant"])
 
     def test_explain_for_a_target_that_is_not_here(self):
         document = self.document("explain", spec(head_dim=64), "--arch", "sm_90a", "--q-len", 512, "--kv-len", 512)
