@@ -58,8 +58,7 @@ AttentionSpec SpecOptions::resolve() const {
   if (const auto& [left, right] = spec.window; left && (right || spec.causal != Causal::None) && !spec.prefix) {
     const std::int64_t last = spec.causal == Causal::None ? *right : std::min<std::int64_t>(right.value_or(0), 0);
     if (*left + last < 0)
-      progress(fmt::format("warning: a window of {} to the left and {} to the right holds no key: O will be zeros, and "
-                           "LSE -inf",
+      progress(fmt::format("warning: a window of {} to the left and {} to the right holds no key: O will be zeros",
                            *left, last));
   }
   return spec;

@@ -105,7 +105,8 @@ Exit run(const TuneOptions& options, bool json) {
     std::set<std::string> notes;
     for (const TuneOutcome& o : outcomes)
       if (o.record)
-        notes.insert(fmt::format("made for {}; found by every device of {}", o.record->device, o.record->device_class));
+        notes.insert(fmt::format("made for {}; found by every device of {}{}", o.record->device, o.record->device_class,
+                                 o.machine.device.arch == "sm_90" ? "; engines on Hopper look for sm_90a" : ""));
     for (const std::string& note : notes)
       progress(note);
   }

@@ -137,6 +137,13 @@ class Tuning(Case):
         self.assertEqual(why["by"], "estimate")
         self.assertEqual(self.document("run", spec(), *shape)["schedule"] + f" splits={why['record']['chosen'].split('=')[-1]}", why["record"]["chosen"])
 
+    def test_what_is_made_for_a_target_is_found_on_its_devices(self):
+        self.expect(0, "precompute", spec(), "--arch", "sm_80", *self.ITEMS, says=["made for NVIDIA A100; found by every device of sm_80, 108 multiprocessors\n"], ATTUNE_CACHE_DIR=str(self.cache))
+        shape = ["--batch", "1", "--q-len", "1", "--kv-len", "512"]
+        for device, by in [("emulated:sm_80", "estimate"), ("emulated:sm_86", "default")]:
+            self.assertEqual(self.document("explain", spec(), *shape, "--device", device)["choice"]["by"], by)
+        self.expect(0, "precompute", spec(), "--arch", "sm_90", *self.ITEMS, says=["engines on Hopper look for sm_90a"], ATTUNE_CACHE_DIR=str(self.cache))
+
     def test_a_cache_that_takes_nothing_is_no_success(self):
         (self.folder / "file").write_text("not a folder")
         done = self.expect(6, "precompute", spec(), "--arch", "sm_90a", *self.ITEMS, says=["2 of 2 records are lost"], ATTUNE_CACHE_DIR=str(self.folder / "file" / "cache"))
