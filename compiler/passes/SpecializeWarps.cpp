@@ -87,7 +87,7 @@ void Specialize::countTiles() {
   else
     last_ = builder_.index(name, AffineMap::get(2, 0, {builder_.d(0) - 1, builder_.d(1)}, context), Reduce::Max,
                            {end_, begin_});
-  if (persistent_) // in a loop around loops ptxas would not see that tiles, and so branches on them, are
+  if (persistent_) // in a loop around loops ptxas would not see that this is one for the warp
     last_ = builder_.create<WarpUniformOp>(builder_.getIndexType(), builder_.getStringAttr("kv_last"), last_);
   if (!some)
     last_.getDefiningOp()->setAttr("note", builder_.getStringAttr("visited first, even if nothing of it is visible"));

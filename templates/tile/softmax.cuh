@@ -72,7 +72,7 @@ ATTUNE_DEVICE void mask(rt<float, M, N>& scores, int first_row, int first_key, c
                [&](float& s, int row, int key) { s = visible(row, key) ? s : -infinity(); });
 }
 
-/// One tile: new maxima, weights 2^(scale_log2 (score - maximum)) in place of the scores, sums, and the factors that
+/// One tile: new maxima, weights 2^(scale_log2 score - maximum) in place of the scores, sums, and the factors that
 /// bring what was accumulated under the old maxima to the new ones. Weights and sums are 2^Log2 times as large: where
 /// weights become e4m3, whose least positive number is 2^-9, 2^8 makes small ones fit (FlashAttention-3, max_offset).
 template <int Log2 = 0, int M, int N>

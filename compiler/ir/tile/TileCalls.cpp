@@ -115,14 +115,12 @@ LogicalResult WarpStoreOp::verify() {
   return success();
 }
 
-template <class Op>
-static LogicalResult verifyStep(Op op) {
-  auto rows = op.getScores().getType().getRows();
-  for (auto vector : {op.getRowMax(), op.getRowSum(), op.getRescale()})
+LogicalResult StepOp::verify() {
+  auto rows = getScores().getType().getRows();
+  for (auto vector : {getRowMax(), getRowSum(), getRescale()})
     if (vector.getType().getRows() != rows)
-      return op.emitOpError() << "expected vectors of " << rows << " rows, got " << vector.getType();
+      return emitOpError() << "expected vectors of " << rows << " rows, got " << vector.getType();
   return success();
 }
-LogicalResult StepOp::verify() { return verifyStep(*this); }
 
 } // namespace attune::tile
