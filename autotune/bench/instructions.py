@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Instructions of the loops with wgmma in a cubin, by class: python3 instructions.py KERNEL.cubin ... > counts.json
 
-A loop goes from the target of a backward branch to that branch; the innermost ones that hold HGMMA are listed. Where a
+A loop goes from the target of a backward branch to that branch; the innermost ones that hold wgmma are listed. Where a
 forward branch in it skips a block of at least 50 comparisons and selections, the mask, `full_tile` is the loop without
 that block. Needs nvdisasm (CUDA toolkit, or the package nvidia-cuda-nvdisasm).
 """
@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 CLASSES = {
-    "tensor": {"HGMMA"},
+    "tensor": {"HGMMA", "QGMMA"},
     "exponential": {"MUFU"},
     "fp32": {"FFMA", "FMUL", "FADD", "FMNMX"},
     "conversion": {"F2FP", "F2F"},
@@ -61,7 +61,7 @@ def loops(code, labels):
             continue
         body = code[begin : end + 1]
         # retries of a wait lie behind the end of the kernel and jump back from there: no loops
-        if any(opcode(t) == "HGMMA" for t in body) and not any(opcode(t) == "EXIT" for t in body):
+        if any(kind(t) == "tensor" for t in body) and not any(opcode(t) == "EXIT" for t in body):
             found.append((begin, end))
     return [a for a in found if not any(b != a and a[0] <= b[0] and b[1] <= a[1] for b in found)]
 

@@ -19,8 +19,9 @@ struct TileRanges {
   bool full_given_up = false;                  ///< more full ranges than the limit were provable
 };
 
-/// How much of a union the text of a kernel can bear. Ranges of full tiles that are kept apart: each costs two loops.
-/// Sets that are kept apart: those from this one on are visited from the first to the last tile of any.
+/// How much of a union the text of a kernel can bear. Ranges of full tiles that are kept apart: each costs a portable
+/// kernel two loops, one for Hopper a condition in each tile. Sets that are kept apart: those from this one on are
+/// visited from the first to the last tile of any.
 struct Limits {
   size_t full = 2, sets = 3;
 };

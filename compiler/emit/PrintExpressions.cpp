@@ -75,6 +75,7 @@ std::string spell(Type type) {
       .Case([&](tile::RvType rv) { return arguments("rv", {number(rv.getRows())}); })
       .Case([&](tile::RowType row) { return arguments("combine::row", {number(row.getCols())}); })
       .Case([&](tile::RingType ring) { return arguments("Ring", {number(ring.getStages())}); })
+      .Case([](tile::KeyType) { return std::string("Key"); })
       .Case([](FloatType) { return std::string("float"); })
       .Case([](IndexType) { return std::string("int"); })
       .Default([](Type) { return std::string("auto"); });
@@ -154,18 +155,20 @@ Operand CudaPrinter::definition(Operation& op) const {
         return Operand{text(element.getPointer()) + "[" + text(element.getPosition()) + "]", true, true};
       })
       .Case([&](tile::SlotOp slot) {
-        return Operand{text(slot.getTiles()) + "[" + text(slot.getRing()) + "(" + text(slot.getTile()) + ")]"};
+        std::string ahead = slot.getAhead() == 0 ? "" : std::to_string(std::int64_t(slot.getAhead()));
+        return Operand{text(slot.getTiles()) + "[" + text(slot.getRing()) + ".slot(" + ahead + ")]"};
       })
       .Case(
           [&](tile::ApplyOp apply) { return Operand{text(apply.getLambda()) + "(" + text(apply.getArgument()) + ")"}; })
       .Case([&](tile::PhaseOp phase) {
-        return Operand{text(phase.getRing()) + ".phase(" + text(phase.getTile()) + ")" +
+        return Operand{text(phase.getRing()) + (phase.getAhead() == 0 ? ".phase()" : ".phase(1)") +
                        (phase.getBefore() ? " ^ 1" : "")};
       })
       .Case([&](tile::SelectOp select) {
-        return Operand{condition(select.getMap(), select.getInputs()) + " ? " + text(select.getYes()) + " : " +
-                           text(select.getNo()),
-                       false};
+        auto bracketed = [](std::string text, bool needed) { return needed ? "(" + text + ")" : text; };
+        auto when = bracketed(condition(select.getMap(), select.getInputs()), select.getMap().getNumResults() > 1);
+        auto yes = bracketed(text(select.getYes()), isa<tile::SelectOp>(select.getYes().getDefiningOp()));
+        return Operand{when + " ? " + yes + " : " + text(select.getNo()), false};
       })
       .Case([&](tile::AtOp at) { return Operand{text(at.getView()) + "(" + text(at.getRow()) + ")"}; })
       .Case([&](tile::Log2eOp) { return Operand{"log2e"}; })

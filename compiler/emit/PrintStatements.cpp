@@ -46,17 +46,13 @@ void CudaPrinter::visible(tile::VisibleOp op) {
   bool packed = op.getGroup() != 1;
   SmallVector<Operand> dims{{packed ? "row" : "query", true, true}, {"key", true, true}};
   auto symbols = llvm::map_to_vector(op.getSymbols(), [&](Value value) { return operand(value); });
-  out_.lambda("const auto " + label(op).str() + " = [=](int " + dims[0].text + ", int key)",
+  out_.lambda("const auto " + label(op).str() + " = [=](int " + dims[0].text + ", Key key)",
               maskText(op.getSets(), dims, symbols, std::int64_t(op.getGroup())));
 }
 
 void CudaPrinter::lambda(tile::LambdaOp op) {
   auto parameters = llvm::map_to_vector(op.getBody().getArguments(), [](BlockArgument argument) {
-    bool key = llvm::any_of(argument.getUsers(), [&](Operation* user) { // a distance asks for its place in the tile
-      auto distance = dyn_cast<tile::DistanceOp>(user);
-      return distance && distance.getB() == argument;
-    });
-    return (key ? "Key" : spell(argument.getType())) + " " + argumentName(argument).str();
+    return spell(argument.getType()) + " " + argumentName(argument).str();
   });
   auto yield = cast<tile::YieldOp>(op.getBody().front().back());
   out_.lambda("const auto " + label(op).str() + " = [=](" + llvm::join(parameters, ", ") + ")", text(yield.getValue()));
@@ -107,16 +103,10 @@ LogicalResult CudaPrinter::statement(Operation& op) {
     auto values = llvm::map_to_vector(op.getOperands(), [&](Value value) { return text(value); });
     return out_.line("const Pieces " + label(pieces).str() + "{" + llvm::join(values, ", ") + "};"), success();
   }
-  if (auto ring = dyn_cast<tile::RunningRingOp>(op))
-    return out_.line(spell(ring.getType()) + " " + label(ring).str() + "{0};" + note(&op)), success();
-  if (auto start = dyn_cast<tile::RingStartOp>(op))
-    return out_.line(text(start.getRing()) + ".start(" + text(start.getTile()) + ");"), success();
-  if (auto stop = dyn_cast<tile::RingStopOp>(op))
-    return out_.line(text(stop.getRing()) + ".stop(" + text(stop.getTile()) + ");"), success();
-  if (auto ring = dyn_cast<tile::RingOp>(op)) {
-    out_.line("const " + spell(ring.getType()) + " " + label(ring).str() + "{" + text(ring.getFirst()) + "};");
-    return success();
-  }
+  if (auto ring = dyn_cast<tile::RingOp>(op))
+    return out_.declaration(spell(ring.getType()), label(ring).str()), success();
+  if (auto advance = dyn_cast<tile::AdvanceOp>(op))
+    return out_.line("++" + text(advance.getRing()) + ";"), success();
   if (auto loop = dyn_cast<tile::ForOp>(op)) {
     std::string i = loop.getIterator().str(), begin = text(loop.getBegin()), end = text(loop.getEnd());
     auto index = loop.getEnd().getDefiningOp<tile::IndexOp>();
@@ -136,7 +126,7 @@ LogicalResult CudaPrinter::statement(Operation& op) {
   }
   if (auto branch = dyn_cast<tile::IfOp>(op)) {
     bool braces = !llvm::hasSingleElement(llvm::make_filter_range(
-        branch.getBody().front(), [](Operation& inner) { return !isMemoryEffectFree(&inner); }));
+        branch.getBody().front(), [](Operation& inner) { return !wouldOpBeTriviallyDead(&inner); }));
     out_.open("if (" + condition(branch.getMap(), branch.getOperands()) + ")" + (braces ? " {" : "") + note(&op));
     if (failed(block(branch.getBody().front())))
       return failure();

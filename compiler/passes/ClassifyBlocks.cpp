@@ -117,7 +117,7 @@ class ClassifyBlocksPass : public impl::ClassifyBlocksBase<ClassifyBlocksPass> {
       if (bounds.never_full)
         remark << "; any tile may be cut by " << text(set, bounds.never_full);
     if (ranges.full_given_up)
-      remark << "; some full tiles are treated as cut, for each range of them costs two loops";
+      remark << "; some full tiles are treated as cut, for each range of them costs code";
   }
 
   /// The constraint that says expr >= 0, as the kernel's comments have it.

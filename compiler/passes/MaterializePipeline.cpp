@@ -39,10 +39,11 @@ private:
   void steadyState(ForOp loop, bool explain);
   void drain();
 
-  /// The copy of fetch `model` for tile `tile`, in its slot, guarded by `first_tile <= tile` unless `certain`.
-  void issue(FetchOp model, Value tile, bool certain, bool limited);
+  /// The copy of fetch `model` for tile `tile`, in the slot `ahead` tiles on, guarded by `first_tile <= tile` unless
+  /// `certain`.
+  void issue(FetchOp model, Value tile, std::int64_t ahead, bool certain, bool limited);
   Value offset(Value tile, std::int64_t distance);
-  Value slot(Value tiles, Value tile);
+  Value slot(Value tiles, std::int64_t ahead = 0) { return ring_ ? builder_.slot(tiles, ring_, ahead) : tiles; }
 
   KernelOp kernel_;
   std::int64_t stages_;
@@ -72,12 +73,11 @@ Value Materialize::offset(Value tile, std::int64_t distance) {
   return distance == 0 ? tile : builder_.index("", builder_.d(0) - distance, tile);
 }
 
-Value Materialize::slot(Value tiles, Value tile) { return stages_ == 1 ? tiles : builder_.slot(tiles, ring_, tile); }
-
 void Materialize::makeRings() {
   if (stages_ == 1)
     return;
-  builder_.setInsertionPoint(loops_.front());
+  ring_ = builder_.ring("ring", stages_);
+  OpBuilder::InsertionGuard guard(builder_);
   for (auto fetch : fetches(loops_.front())) {
     Value tiles = fetch.getDestination();
     tiles.setType(withStages(tiles.getType(), stages_));
@@ -86,12 +86,12 @@ void Materialize::makeRings() {
       if (!loop || isa<FetchOp>(use.getOwner()))
         continue;
       builder_.setInsertionPoint(use.getOwner());
-      use.set(slot(tiles, loop.getTile()));
+      use.set(slot(tiles));
     }
   }
 }
 
-void Materialize::issue(FetchOp model, Value tile, bool certain, bool limited) {
+void Materialize::issue(FetchOp model, Value tile, std::int64_t ahead, bool certain, bool limited) {
   OpBuilder::InsertionGuard guard(builder_);
   if (!certain) { // tile >= begin
     auto distance = builder_.d(0) - builder_.d(1);
@@ -106,7 +106,7 @@ void Materialize::issue(FetchOp model, Value tile, bool certain, bool limited) {
     builder_.setInsertionPointToStart(&branch.getBody().emplaceBlock());
   }
   Value first = builder_.at(model.getFirst(), model->getParentOfType<ForOp>(), tile);
-  builder_.create<LoadAsyncOp>(slot(model.getDestination(), tile), model.getSource(), first,
+  builder_.create<LoadAsyncOp>(slot(model.getDestination(), ahead), model.getSource(), first,
                                limited ? model.getLimit() : Value());
 }
 
@@ -127,7 +127,7 @@ void Materialize::prologue() {
   }
   for (std::int64_t group = 0; group < ahead; ++group) {
     auto distance = group / std::int64_t(models.size());
-    issue(models[group % models.size()], offset(end_, distance + 1), /*certain=*/some_ && distance == 0,
+    issue(models[group % models.size()], offset(end_, distance + 1), distance, /*certain=*/some_ && distance == 0,
           /*limited=*/distance == 0);
     builder_.create<CommitOp>();
   }
@@ -145,14 +145,19 @@ void Materialize::steadyState(ForOp loop, bool explain) {
       wait->setAttr("note", builder_.getStringAttr(note));
     }
     if (Value found = fetch.getFound())
-      builder_.create<BlockMakeFiniteOp>(slot(fetch.getDestination(), loop.getTile()), found);
+      builder_.create<BlockMakeFiniteOp>(slot(fetch.getDestination()), found);
     builder_.create<SyncOp>();
     auto next = std::int64_t(n) + ahead, distance = next / count;
-    issue(body[next % count], offset(loop.getTile(), distance), /*certain=*/distance == 0, /*limited=*/distance == 0);
+    issue(body[next % count], offset(loop.getTile(), distance), distance, /*certain=*/distance == 0,
+          /*limited=*/distance == 0);
     builder_.create<CommitOp>();
   }
   for (auto fetch : body)
     fetch.erase();
+  if (ring_) {
+    builder_.setInsertionPointToEnd(&loop.getBody().front());
+    builder_.create<AdvanceOp>(ring_);
+  }
 }
 
 /// If the loops ran at all, the groups left are empty; if not, the prologue's copy of Q may still be under way.
@@ -175,10 +180,6 @@ LogicalResult Materialize::run() {
   some_ = returnsWithout(kernel_, begin_, end_);
   auto before = kernel_.getBody().getOps<FetchOp>(); // of the loops: Q
   builder_.setInsertionPoint(before.empty() ? loops_.front() : (*before.begin()).getOperation());
-  if (stages_ > 1) {
-    ring_ = builder_.create<RingOp>(RingType::get(kernel_.getContext(), stages_), builder_.label("ring"),
-                                    offset(end_, 1), begin_);
-  }
   makeRings();
   prologue();
   for (auto [i, loop] : llvm::enumerate(loops_))

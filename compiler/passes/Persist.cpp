@@ -51,7 +51,7 @@ bool Persist::ofPiece(Operation* op) {
     return false;
   if (auto known = of_piece_.find(op); known != of_piece_.end())
     return known->second;
-  bool result = isa<RoundOp, RingOp>(op);
+  bool result = isa<RoundOp>(op);
   op->walk([&](Operation* inner) {
     for (Value operand : inner->getOperands())
       result |= operand.getDefiningOp() != inner && ofPiece(operand.getDefiningOp());
@@ -107,8 +107,6 @@ void Persist::makeWork() {
   work_ = builder_.create<WorkOp>(LambdaType::get(kernel_.getContext()), builder_.label("work"),
                                   builder_.getArrayAttr(names));
   Operation* next = work_->getNextNode();
-  while (isa<RingOp>(next)) // which go
-    next = next->getNextNode();
   if (!isa<SectionOp>(next))
     builder_.section();
   Block* body = builder_.createBlock(&work_.getBody());
@@ -149,26 +147,11 @@ void Persist::repeat(Block& block, Block::iterator begin, Block::iterator end) {
   own.map(work_.getBody().getArgument(0), loop.getTile());
   for (auto [field, value] : llvm::zip(fields_, take.getValues()))
     own.map(field, value);
-  SmallVector<std::pair<Value, Value>> stops;
 
   std::function<Value(Value)> local = [&](Value value) -> Value {
     Operation* op = value.getDefiningOp();
     if (own.contains(value) || !op || loop->isAncestor(op) || !ofPiece(op))
       return own.lookupOrDefault(value);
-    if (auto ring = dyn_cast<RingOp>(op)) {
-      OpBuilder::InsertionGuard guard(builder_);
-      Value first = local(ring.getFirst()), last = local(ring.getLast());
-      auto constant = first.getDefiningOp<IndexOp>();
-      Operation* after = builder_.getInsertionPoint() == body->end() ? nullptr : &*builder_.getInsertionPoint();
-      builder_.setInsertionPoint(loop);
-      Value running = builder_.create<RunningRingOp>(ring.getType(), ring.getLabelAttr());
-      after ? builder_.setInsertionPoint(after) : builder_.setInsertionPointToEnd(body);
-      if (!constant || constant.getMap() != AffineMap::getConstantMap(0, kernel_.getContext()))
-        builder_.create<RingStartOp>(running, first);
-      stops.push_back({running, last});
-      own.map(value, running);
-      return running;
-    }
     op->walk([&](Operation* inner) {
       for (Value operand : inner->getOperands())
         if (ofPiece(operand.getDefiningOp()) && !op->isProperAncestor(operand.getDefiningOp()))
@@ -201,18 +184,14 @@ void Persist::repeat(Block& block, Block::iterator begin, Block::iterator end) {
   };
   for (auto it = Block::iterator(first); it != body->end(); ++it)
     mark(&*it);
-  for (bool rings : {true, false}) // in the order in which they were defined
-    for (Operation* op : llvm::concat<Operation*>(setup_, views_))
-      if (needed.contains(op) && isa<RingOp>(op) == rings && !isScalar(op))
-        local(op->getResult(0));
+  for (Operation* op : llvm::concat<Operation*>(setup_, views_)) // in the order in which they were defined
+    if (needed.contains(op) && !isScalar(op))
+      local(op->getResult(0));
   for (auto it = Block::iterator(first); it != body->end(); ++it)
     it->walk([&](Operation* op) {
       for (OpOperand& operand : op->getOpOperands())
         operand.set(local(operand.get()));
     });
-  builder_.setInsertionPointToEnd(body);
-  for (auto [ring, last] : stops)
-    builder_.create<RingStopOp>(ring, last);
 }
 
 LogicalResult Persist::run() {

@@ -53,7 +53,7 @@ struct PrettifyPass : impl::PrettifyBase<PrettifyPass> {
 
   void dropUnused() {
     getOperation().walk<WalkOrder::PostOrder, ReverseIterator>([](Operation* op) {
-      bool definition = isMemoryEffectFree(op) || isa<AllocOp, LambdaOp>(op);
+      bool definition = wouldOpBeTriviallyDead(op) || isa<AllocOp, LambdaOp>(op);
       if (definition && op->getNumResults() == 1 && op->use_empty())
         op->erase();
     });

@@ -7,40 +7,21 @@ using namespace mlir;
 
 namespace attune::tile {
 
-void Specialize::startScores(Value tile) {
+void Specialize::startScores(std::int64_t ahead) {
   Segment any = segments_.front();
-  wait(k_full_, tile);
-  builder_.create<MmABtAsyncOp>(any.scores.getResultTile(), any.scores.getA(), slot(any.k.getDestination(), tile));
+  wait(k_full_, ahead);
+  builder_.create<MmABtAsyncOp>(any.scores.getResultTile(), any.scores.getA(), slot(any.k.getDestination(), ahead));
 }
 
 /// What becomes of S(tile) in every tile, and the mask in those that it cuts.
 void Specialize::softmax(Value tile) {
   for (Operation& op : segments_.front().loop.getBody().front())
-    if (isa<MaskOp>(op))
-      mask(op, tile);
-    else if (isa<ModifyOp, StepOp>(op))
+    if (isa<MaskOp>(op)) {
+      if (auto cut = whereCut(tile, [&] { clone(op, tile); }))
+        cut->setAttr("note", builder_.getStringAttr("the mask cuts this tile"));
+    } else if (isa<ModifyOp, StepOp>(op)) {
       clone(op, tile);
-}
-
-/// Where the tile is in none of the full segments.
-void Specialize::mask(Operation& op, Value tile) {
-  OpBuilder::InsertionGuard guard(builder_);
-  IfOp cut;
-  for (auto& segment : segments_) {
-    if (!segment.full())
-      continue;
-    SmallVector<AffineExpr> outside{builder_.d(0) - builder_.d(1)};
-    SmallVector<Value> operands{tile, segment.loop.getEnd()};
-    if (segment.loop.getBegin() != begin_) {
-      outside.push_back(builder_.d(2) - builder_.d(0) - 1);
-      operands.push_back(segment.loop.getBegin());
     }
-    cut = branch(outside, operands);
-    builder_.setInsertionPointToStart(&cut.getBody().front());
-  }
-  if (cut)
-    cut->setAttr("note", builder_.getStringAttr("the mask cuts this tile"));
-  clone(op, tile);
 }
 
 void Specialize::clone(Operation& op, Value tile) {
@@ -50,18 +31,20 @@ void Specialize::clone(Operation& op, Value tile) {
   builder_.clone(op, operands);
 }
 
-void Specialize::accumulate(Value tile) {
+void Specialize::accumulate() {
   Segment any = segments_.front();
   Value out = any.rescale.getResultTile(), probs = any.convert.getResultTile();
   if (v_t_)
-    builder_.create<MmaABtAsyncOp>(out, probs, slot(v_t_, tile));
+    builder_.create<MmaABtAsyncOp>(out, probs, slot(v_t_));
   else
-    builder_.create<MmaABAsyncOp>(out, probs, slot(any.v.getDestination(), tile));
+    builder_.create<MmaABAsyncOp>(out, probs, slot(any.v.getDestination()));
 }
 
 void Specialize::waitForQ() {
   if (q_map_) {
     waitForQ(q_full_, /*before=*/false);
+    if (q_ring_)
+      advance(q_ring_);
   } else {
     if (persistent_)
       builder_.create<WarpgroupSyncOp>()->setAttr("note", builder_.getStringAttr("every warp is done with Q before"));
@@ -93,35 +76,37 @@ void Specialize::consumers() {
       section.erase();
   builder_.setInsertionPoint(any.loop);
   builder_.section("scores of the first tile");
-  turn([&] { startScores(last_); });
+  turn([&] { startScores(0); });
   builder_.create<WarpgroupWaitOp>(0, scores);
   builder_.section(overlap_ ? "P(j + 1) V(j + 1) accumulates during the softmax of S(j)" : "");
   loop(begin_, next(last_, 1), [&](Value j) {
     auto more = builder_.d(0) - builder_.d(1) - 1, less = builder_.d(1) - builder_.d(0) - 1;
-    giveBack(k_empty_, j);
+    giveBack(k_empty_);
     softmax(j);
-    wait(v_full_, j); // a loop in front of the wait for P V: ptxas moves no exponential past it
+    auto v_full = wait(v_full_, 0, overlap_ ? any.step.getRowSum() : Value());
     if (overlap_) {
+      v_full->setAttr("note", builder_.getStringAttr("not before this softmax is done"));
       builder_.create<WarpgroupWaitOp>(0, out);
-      when(less, {j, last_}, [&] { giveBack(v_empty_, next(j, 1)); });
+      when(less, {j, last_}, [&] { giveBack(v_empty_, -1); });
     }
     builder_.clone(*any.rescale);
     builder_.clone(*any.convert);
     if (overlap_) {
       turn([&] {
-        when(more, {j, begin_}, [&] { startScores(next(j, -1)); });
-        accumulate(j);
+        when(more, {j, begin_}, [&] { startScores(1); });
+        accumulate();
       });
       builder_.create<WarpgroupWaitOp>(1, scores);
     } else {
-      accumulate(j);
+      accumulate();
       builder_.create<WarpgroupWaitOp>(0, out);
-      giveBack(v_empty_, j);
+      giveBack(v_empty_);
       when(more, {j, begin_}, [&] {
-        startScores(next(j, -1));
+        startScores(1);
         builder_.create<WarpgroupWaitOp>(0, scores);
       });
     }
+    advance(ring_);
   });
 }
 
@@ -137,7 +122,7 @@ void Specialize::drain() {
     builder_.section();
   builder_.create<WarpgroupWaitOp>(0, segments_.front().rescale.getResultTile());
   if (persistent_)
-    giveBack(v_empty_, begin_);
+    giveBack(v_empty_, -1);
 }
 
 } // namespace attune::tile

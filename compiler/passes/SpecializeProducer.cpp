@@ -9,77 +9,85 @@ using namespace mlir;
 namespace attune::tile {
 
 /// Who learns that V is there: the consumers, or first the checker, where the mask may hide keys, or who transposes it.
-Value Specialize::vFull(Value tile) {
-  if (v_t_)
-    return slot(v_landed_, tile);
-  Value barrier;
-  for (auto& segment : llvm::reverse(segments_)) {
-    Value own = segment.checked() ? slot(segment.landed, tile, segment.ring) : slot(v_full_, tile);
-    if (!segments_.front().checked())
-      return own;
-    auto from = AffineMap::get(2, 0, builder_.d(0) - builder_.d(1));
-    barrier = !barrier ? own
-                       : builder_.create<SelectOp>(own.getType(), from, ValueRange{tile, segment.loop.getBegin()}, own,
-                                                   barrier);
-  }
+Value Specialize::vBarrier(Value tile) {
+  if (!cut_ring_)
+    return slot(v_t_ ? v_landed_ : v_full_);
+  Value barrier = builder_.slot(v_landed_, cut_ring_);
+  for (auto& segment : llvm::reverse(segments_))
+    if (segment.full()) {
+      auto [map, operands] = outside(segment, tile);
+      barrier = builder_.create<SelectOp>(barrier.getType(), map, operands, barrier, slot(v_full_));
+    }
   return barrier;
 }
 
 /// K one tile ahead of V: the order in which they are consumed.
 void Specialize::issue() {
   Segment any = segments_.front();
-  auto load = [&](FetchOp fetch, Value tile, Value full) {
-    Value first = builder_.at(fetch.getFirst(), any.loop, tile);
-    Value destination = slot(fetch.getDestination(), tile), keep = policy(fetch.getReread());
+  auto load = [&](FetchOp fetch, Value full, Value tile, std::int64_t ahead = 0) {
+    Value first = builder_.at(fetch.getFirst(), any.loop, next(tile, -ahead));
+    Value destination = slot(fetch.getDestination(), ahead), keep = policy(fetch.getReread());
     if (cluster_ > 1)
       builder_.create<TmaMulticastAsyncOp>(cluster_, destination, fetch.getSource(), first, full, keep);
     else
       builder_.create<TmaLoadAsyncOp>(destination, fetch.getSource(), first, full, keep);
   };
   if (persistent_)
-    wait(k_empty_, last_, ring_, /*before=*/true);
-  load(any.k, last_, slot(k_full_, last_));
+    waitForRoom(k_empty_);
+  load(any.k, slot(k_full_), last_);
   if (q_empty_)
     waitForQ(q_empty_, /*before=*/true);
   if (q_map_)
     builder_.create<TmaLoadAsyncOp>(q_.getDestination(), q_.getSource(), q_.getFirst(), q_full_,
                                     policy(q_.getReread()));
+  if (q_ring_)
+    advance(q_ring_);
   loop(begin_, next(last_, 1), [&](Value j) {
     when(builder_.d(0) - builder_.d(1) - 1, {j, begin_}, [&] {
-      wait(k_empty_, next(j, -1), ring_, /*before=*/true);
-      load(any.k, next(j, -1), slot(k_full_, next(j, -1)));
+      waitForRoom(k_empty_, 1);
+      load(any.k, slot(k_full_, 1), j, 1);
     });
-    wait(v_t_ ? v_full_ : v_empty_, j, ring_, /*before=*/true);
+    waitForRoom(v_t_ ? v_full_ : v_empty_);
     if (v_t_) // whoever has transposed it needs it no more
       builder_.getInsertionBlock()->back().setAttr("note", builder_.getStringAttr("what was here is transposed"));
-    load(any.v, j, vFull(j));
+    load(any.v, vBarrier(j), j);
+    if (cut_ring_)
+      whereCut(j, [&] { advance(cut_ring_); });
+    advance(ring_);
   });
 }
 
 void Specialize::check() {
-  for (auto [i, segment] : llvm::enumerate(segments_)) {
-    if (!segment.checked())
-      continue;
-    loop(segment.loop.getBegin(), loopEnd(i), [&](Value j) {
-      wait(segment.landed, j, segment.ring);
-      builder_.create<MakeFiniteOp>(slot(segment.v.getDestination(), j), segment.v.getFound());
-      arrive(v_full_, j);
+  loop(begin_, next(last_, 1), [&](Value j) {
+    whereCut(j, [&] {
+      builder_.create<BarWaitOp>(builder_.slot(v_landed_, cut_ring_), phase(cut_ring_, 0, /*before=*/false), Value());
+      FetchOp v = segments_.front().v;
+      builder_.create<MakeFiniteOp>(slot(v.getDestination()), v.getFound());
+      builder_.create<BarArriveOp>(slot(v_full_));
+      advance(cut_ring_);
     });
-  }
+    advance(ring_);
+  });
 }
 
+/// Tile after tile from the last, whichever segment it is in.
 void Specialize::transpose() {
-  for (auto [i, segment] : llvm::enumerate(segments_))
-    loop(segment.loop.getBegin(), loopEnd(i), [&](Value j) {
-      wait(v_landed_, j);
-      wait(v_empty_, j, ring_, /*before=*/true);
-      Value to = slot(v_t_, j), from = slot(segment.v.getDestination(), j);
-      if (segment.transpose)
-        builder_.create<TransposeOp>(to, from);
-      else
-        builder_.create<TransposeFiniteOp>(to, from, segment.transpose_finite.getFound());
-      arrive(v_full_, j);
-    });
+  for (auto& segment : segments_) {
+    auto end = AffineMap::get(2, 0, {builder_.d(0), builder_.d(1) + 1}, kernel_.getContext());
+    const bool first = &segment == &segments_.front();
+    loop(segment.loop.getBegin(),
+         first ? next(last_, 1) : builder_.index("", end, Reduce::Min, {segment.loop.getEnd(), last_}), [&](Value) {
+           wait(v_landed_);
+           waitForRoom(v_empty_);
+           Value to = slot(v_t_), from = slot(segment.v.getDestination());
+           if (segment.transpose)
+             builder_.create<TransposeOp>(to, from);
+           else
+             builder_.create<TransposeFiniteOp>(to, from, segment.transpose_finite.getFound());
+           builder_.create<BarArriveOp>(slot(v_full_));
+           advance(ring_);
+         });
+  }
 }
 
 void Specialize::producer() {

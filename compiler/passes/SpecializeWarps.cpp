@@ -17,12 +17,14 @@ LogicalResult Specialize::collect() {
     auto fetches = llvm::to_vector(loop.getBody().front().getOps<FetchOp>());
     segment.scores = Segment::find<MmABtOp>(loop);
     segment.convert = Segment::find<ConvertOp>(loop);
+    segment.step = Segment::find<StepOp>(loop);
     segment.rescale = Segment::find<MulRowOp>(loop);
     segment.mask = Segment::find<MaskOp>(loop);
     segment.product = Segment::find<MmaABOp>(loop);
     segment.transpose = Segment::find<TransposeOp>(loop);
     segment.transpose_finite = Segment::find<TransposeFiniteOp>(loop);
-    if (fetches.size() != 2 || !segment.scores || !segment.convert || !segment.rescale || !segment.product)
+    if (fetches.size() != 2 || !segment.scores || !segment.convert || !segment.step || !segment.rescale ||
+        !segment.product)
       return loop.emitError("expected a loop that fetches K and V and folds them");
     segment.k = fetches[0], segment.v = fetches[1];
     if (!segments_.empty() && segments_.back().loop.getBegin() != loop.getEnd())
@@ -37,12 +39,15 @@ LogicalResult Specialize::collect() {
   return success();
 }
 
-Value Specialize::firstTile(std::size_t i) {
-  return i == 0 ? last_ : least(builder_.d(0) - 1, builder_.d(1), {segments_[i].loop.getEnd(), last_});
-}
-
-Value Specialize::loopEnd(std::size_t i) {
-  return i == 0 ? next(last_, 1) : least(builder_.d(0), builder_.d(1) + 1, {segments_[i].loop.getEnd(), last_});
+/// A tile is outside of a full segment if it lies behind it or before it.
+Specialize::Outside Specialize::outside(Segment& full, Value tile) {
+  SmallVector<AffineExpr> conditions{builder_.d(0) - builder_.d(1)};
+  SmallVector<Value> operands{tile, full.loop.getEnd()};
+  if (full.loop.getBegin() != begin_) {
+    conditions.push_back(builder_.d(2) - builder_.d(0) - 1);
+    operands.push_back(full.loop.getBegin());
+  }
+  return {AffineMap::get(unsigned(operands.size()), 0, conditions, kernel_.getContext()), operands};
 }
 
 /// Shared tiles become rings, beside the barriers of their events.
@@ -62,49 +67,53 @@ void Specialize::makeRings() {
   if (q_map_ && persistent_)
     q_empty_ = builder_.alloc("q_empty", one);
   k_full_ = barriers("k_full"), k_empty_ = barriers("k_empty");
-  if (v_t_) {
+  if (v_t_ || any.checked()) {
     v_landed_ = barriers("v_landed");
-    v_landed_.getDefiningOp()->setAttr("note", builder_.getStringAttr("V, before v_full: transposed"));
+    auto before = v_t_ ? "V, before v_full: transposed" : "V of a tile that the mask cuts, before v_full";
+    v_landed_.getDefiningOp()->setAttr("note", builder_.getStringAttr(before));
   }
   v_full_ = barriers("v_full"), v_empty_ = barriers("v_empty");
-  for (auto [i, segment] : llvm::enumerate(segments_))
-    if (segment.checked()) {
-      segment.landed = barriers(i == 0 ? "v_landed" : "v_landed_left");
-      if (i == 0)
-        segment.landed.getDefiningOp()->setAttr(
-            "note", builder_.getStringAttr("V of a tile that the mask cuts, before v_full"));
-    }
 }
 
-/// kv_last and its rings. A kernel about several pieces counts the tiles of each barrier on its own: they go on.
+/// In a loop around loops ptxas would not see that a bound of theirs is one for the warp.
+void Specialize::makeUniform(Value bound) {
+  auto index = bound.getDefiningOp<IndexOp>();
+  if (!index || !index.getLabel())
+    return;
+  OpBuilder::InsertionGuard guard(builder_);
+  builder_.setInsertionPointAfter(index);
+  auto uniform = builder_.create<WarpUniformOp>(index.getType(), index.getLabelAttr(), index);
+  index.getResult().replaceAllUsesExcept(uniform, uniform);
+  index.removeLabelAttr();
+  if (auto note = index->removeAttr("note"))
+    uniform->setAttr("note", note);
+}
+
+/// kv_last, and the rings of each thread: in a kernel about several pieces they go on from one to the next.
 void Specialize::countTiles() {
-  begin_ = segments_.back().loop.getBegin(), end_ = segments_.front().loop.getEnd();
+  begin_ = segments_.back().loop.getBegin();
+  Value end = segments_.front().loop.getEnd();
   auto* context = kernel_.getContext();
   const char* name = persistent_ ? "" : "kv_last";
-  const bool some = returnsWithout(kernel_, begin_, end_);
+  const bool some = returnsWithout(kernel_, begin_, end);
   if (some)
-    last_ = builder_.index(name, builder_.d(0) - 1, end_);
+    last_ = builder_.index(name, builder_.d(0) - 1, end);
   else
     last_ = builder_.index(name, AffineMap::get(2, 0, {builder_.d(0) - 1, builder_.d(1)}, context), Reduce::Max,
-                           {end_, begin_});
-  if (persistent_) // in a loop around loops ptxas would not see that this is one for the warp
+                           {end, begin_});
+  if (persistent_) {
     last_ = builder_.create<WarpUniformOp>(builder_.getIndexType(), builder_.getStringAttr("kv_last"), last_);
+    for (auto& segment : segments_)
+      makeUniform(segment.loop.getBegin());
+    begin_ = segments_.back().loop.getBegin();
+  }
   if (!some)
     last_.getDefiningOp()->setAttr("note", builder_.getStringAttr("visited first, even if nothing of it is visible"));
   if (q_map_ && persistent_)
-    q_ring_ =
-        builder_.create<RingOp>(RingType::get(context, 1), builder_.getStringAttr("q_ring"), constant(0), constant(0));
-  ring_ = makeRing("ring", last_, begin_);
-  for (auto [i, segment] : llvm::enumerate(segments_)) {
-    if (!segment.checked())
-      continue;
-    Value begin = segment.loop.getBegin(), first = firstTile(i);
-    if (i == 0)
-      segment.ring =
-          persistent_ ? makeRing("cut_ring", first, least(builder_.d(0), builder_.d(1) + 1, {begin, first})) : ring_;
-    else
-      segment.ring = makeRing("left_ring", first, least(builder_.d(0), builder_.d(1) + 1, {begin, first}));
-  }
+    q_ring_ = builder_.ring("q_ring", 1);
+  ring_ = builder_.ring("ring", stages_);
+  if (segments_.front().checked())
+    cut_ring_ = builder_.ring("cut_ring", stages_);
 }
 
 void Specialize::prefetchMaps() {
@@ -126,15 +135,12 @@ void Specialize::initBarriers() {
   init(k_full_, 1);
   const std::string who = std::string("one arrival of each consumer warp") + (cluster_ > 1 ? " of all blocks" : "");
   init(k_empty_, warpgroups_ * 4 * cluster_)->setAttr("note", builder_.getStringAttr(who));
-  if (v_t_)
+  if (v_landed_)
     init(v_landed_, 1);
   auto full = init(v_full_, v_t_ ? transposers : 1);
   if (v_t_)
     full->setAttr("note", builder_.getStringAttr("and of each warp that transposes"));
   init(v_empty_, warpgroups_ * 4 * cluster_);
-  for (auto& segment : segments_)
-    if (segment.checked())
-      init(segment.landed, 1);
   if (segments_.front().checked())
     builder_.create<InitFlagOp>(segments_.front().v.getFound());
   if (auto finite = segments_.front().transpose_finite)

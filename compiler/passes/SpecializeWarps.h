@@ -15,12 +15,12 @@ struct Segment {
   FetchOp k, v;
   MmABtOp scores;
   ConvertOp convert;
+  StepOp step;
   MulRowOp rescale;
   Operation* product = nullptr; ///< += P V
   TransposeOp transpose;        ///< of V for that product; one of the two, or none
   TransposeFiniteOp transpose_finite;
-  MaskOp mask;        ///< none: it hides no key
-  Value ring, landed; ///< if V is looked at: it is there, and may hold what is not finite
+  MaskOp mask; ///< none: it hides no key
 
   bool full() { return !mask; }
   bool checked() { return bool(v.getFound()); }
@@ -50,6 +50,7 @@ public:
 private:
   LogicalResult collect();
   void makeRings();
+  void makeUniform(Value bound);
   void countTiles();
   void prefetchMaps();
   void initBarriers();
@@ -58,48 +59,49 @@ private:
   void check();
   void transpose();
   void consumers();
-  void startScores(Value tile);
+  void startScores(std::int64_t ahead);
   void softmax(Value tile);
-  void mask(Operation& op, Value tile);
+  struct Outside {
+    AffineMap map;
+    SmallVector<Value> operands;
+  };
+  Outside outside(Segment& full, Value tile);
+  template <class Body>
+  IfOp whereCut(Value tile, const Body& body);
   void clone(Operation& op, Value tile);
   void waitForQ();
-  void accumulate(Value tile);
+  void accumulate();
   void drain();
   void leave();
 
   Value barriers(StringRef name) { return builder_.alloc(name, BarrierType::get(kernel_.getContext(), stages_)); }
-  Value makeRing(StringRef name, Value first, Value last) {
-    return builder_.create<RingOp>(RingType::get(kernel_.getContext(), stages_), builder_.getStringAttr(name), first,
-                                   last);
-  }
   Value constant(std::int64_t value) {
     return builder_.index("", AffineMap::getConstantMap(value, kernel_.getContext()), Reduce::Only, {});
   }
-  Value least(AffineExpr a, AffineExpr b, ValueRange operands) {
-    return builder_.index("", AffineMap::get(2, 0, {a, b}, kernel_.getContext()), Reduce::Min, operands);
+  /// `ahead`: 0 is the tile that the role is at, 1 the next, -1 the one before.
+  Value slot(Value tiles, std::int64_t ahead = 0) { return builder_.slot(tiles, ring_, ahead); }
+  Value phase(Value ring, std::int64_t ahead, bool before) {
+    return builder_.create<PhaseOp>(builder_.getIndexType(), ring, ahead, before);
   }
-  /// The first tile that segment `i` visits, if it has one.
-  Value firstTile(std::size_t i);
-  /// Where a loop over the tiles of segment `i` ends.
-  Value loopEnd(std::size_t i);
-  Value slot(Value tiles, Value tile, Value ring = {}) { return builder_.slot(tiles, ring ? ring : ring_, tile); }
+  /// Until the tile's slot is filled.
+  BarWaitOp wait(Value barriers, std::int64_t ahead = 0, Value row_sum = {}) {
+    return builder_.create<BarWaitOp>(slot(barriers, ahead), phase(ring_, ahead, /*before=*/false), row_sum);
+  }
+  /// Until what the slot held before has been used.
+  BarWaitOp waitForRoom(Value barriers, std::int64_t ahead = 0) {
+    return builder_.create<BarWaitOp>(slot(barriers, ahead), phase(ring_, ahead, /*before=*/true), Value());
+  }
   /// Q is one tile per piece: its barriers have one slot.
   void waitForQ(Value barrier, bool before) {
-    Value phase =
-        q_ring_ ? Value(builder_.create<PhaseOp>(builder_.getIndexType(), q_ring_, constant(0), before)) : constant(0);
-    builder_.create<BarWaitOp>(barrier, phase);
+    builder_.create<BarWaitOp>(barrier, q_ring_ ? phase(q_ring_, 0, before) : constant(0), Value());
   }
-  void wait(Value barriers, Value tile, Value ring = {}, bool before = false) {
-    Value phase = builder_.create<PhaseOp>(builder_.getIndexType(), ring ? ring : ring_, tile, before);
-    builder_.create<BarWaitOp>(slot(barriers, tile, ring), phase);
-  }
-  void arrive(Value barriers, Value tile) { builder_.create<BarArriveOp>(slot(barriers, tile)); }
+  void advance(Value ring) { builder_.create<AdvanceOp>(ring); }
   /// To all who fill the slot: a block's own producer, or those of the cluster.
-  void giveBack(Value barriers, Value tile) {
+  void giveBack(Value barriers, std::int64_t ahead = 0) {
     if (cluster_ > 1)
-      builder_.create<ClusterArriveOp>(cluster_, slot(barriers, tile));
+      builder_.create<ClusterArriveOp>(cluster_, slot(barriers, ahead));
     else
-      arrive(barriers, tile);
+      builder_.create<BarArriveOp>(slot(barriers, ahead));
   }
   Value policy(bool reread) {
     auto type = PolicyType::get(kernel_.getContext());
@@ -109,18 +111,18 @@ private:
   Value next(Value tile, std::int64_t step) {
     return step == 0 ? tile : builder_.index("", builder_.d(0) + step, tile);
   }
-  Value vFull(Value tile);
-  /// Taken where one of the expressions of the operands is not negative.
-  IfOp branch(ArrayRef<AffineExpr> conditions, ValueRange operands) {
-    auto map = AffineMap::get(unsigned(operands.size()), 0, conditions, kernel_.getContext());
-    auto op = builder_.create<IfOp>(map, operands);
+  Value vBarrier(Value tile);
+  IfOp branch(AffineMap conditions, ValueRange operands) {
+    auto op = builder_.create<IfOp>(conditions, operands);
     op.getBody().emplaceBlock();
     return op;
   }
+  /// Where the expression of the operands is not negative.
   template <class Body>
   void when(AffineExpr condition, ValueRange operands, const Body& body) {
     OpBuilder::InsertionGuard guard(builder_);
-    builder_.setInsertionPointToStart(&branch(condition, operands).getBody().front());
+    auto map = AffineMap::get(unsigned(operands.size()), 0, condition);
+    builder_.setInsertionPointToStart(&branch(map, operands).getBody().front());
     body();
   }
   template <class Body>
@@ -138,7 +140,8 @@ private:
   FetchOp q_;          ///< in the kernel's body, so ahead of all loops
   bool q_map_ = false; ///< it comes by TMA
   Value v_t_;          ///< what P V reads if V is transposed
-  Value begin_, end_, last_, ring_, q_ring_;
+  Value begin_, last_;
+  Value ring_, cut_ring_, q_ring_; ///< of all tiles, of those that are looked at, of pieces
   Value q_full_, q_empty_, k_full_, k_empty_, v_full_, v_empty_, v_landed_;
 };
 
@@ -150,6 +153,21 @@ void Specialize::role(Role role, StringRef note, const Body& body) {
   OpBuilder::InsertionGuard guard(builder_);
   builder_.createBlock(&op.getBody());
   body();
+}
+
+/// Where the tile is in none of the full segments: the innermost condition, if there are any.
+template <class Body>
+IfOp Specialize::whereCut(Value tile, const Body& body) {
+  OpBuilder::InsertionGuard guard(builder_);
+  IfOp cut;
+  for (auto& segment : segments_)
+    if (segment.full()) {
+      auto [map, operands] = outside(segment, tile);
+      cut = branch(map, operands);
+      builder_.setInsertionPointToStart(&cut.getBody().front());
+    }
+  body();
+  return cut;
 }
 
 template <class Body>

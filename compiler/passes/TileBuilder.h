@@ -40,9 +40,12 @@ public:
     auto type = mlir::cast<PtrType>(pointer.getType()).getElement();
     return create<ElementOp>(type.isF32() ? type : mlir::Type(getIndexType()), label(name), pointer, position);
   }
-  /// Of the ring's slots, the one that `tile` has.
-  Value slot(Value tiles, Value ring, Value tile) {
-    return create<SlotOp>(withStages(tiles.getType(), 1), tiles, ring, tile);
+  Value ring(Name name, std::int64_t stages) {
+    return create<RingOp>(RingType::get(getContext(), stages), label(name));
+  }
+  /// Of a ring's slots, the one of its tile or of the tile `ahead` tiles later.
+  Value slot(Value tiles, Value ring, std::int64_t ahead = 0) {
+    return create<SlotOp>(withStages(tiles.getType(), 1), tiles, ring, ahead);
   }
   /// `value`, which the body of `loop` computes of its tile, where that tile is `tile`.
   Value at(Value value, ForOp loop, Value tile) {

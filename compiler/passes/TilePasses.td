@@ -75,7 +75,7 @@ def SpecializeWarps : Pass<"tile-specialize-warps", "attune::tile::KernelOp"> {
     ```mlir
     tile.for %j from %end down to %begin {        tile.role producer { tile.role issuer { ... tile.tma.load_async ... } }
       tile.fetch "K" %k_smem, %k_rows[%0]         tile.for %j from %last down to %begin {
-      tile.warp.mm_ABt ...                          tile.bar.wait %k_full[%ring(%j)], ...
+      tile.warp.mm_ABt ...                          tile.bar.wait %k_full[%ring], ...
       tile.fetch "V" ...                     =>     tile.warpgroup.mm_ABt_async ...
       tile.softmax.step ...                         tile.warpgroup.mma_AB_async ...
       tile.warp.mma_AB ...                          ...
@@ -88,17 +88,16 @@ def Persist : Pass<"tile-persist", "attune::tile::KernelOp"> {
   let summary = "A kernel about one piece of work becomes one about all pieces of its block.";
   let description = [{
     What differs from piece to piece, the coordinates and the bounds of its key tiles, is computed by a function of the round; the
-    producer's roles are in a loop over rounds, and the consumers' part is. Rings go on from one piece to the next. Registers and barriers are as before.
+    producer's roles are in a loop over rounds, and the consumers' part is. Rings are outside of both and go on from one piece to the next. Registers and barriers are as before.
 
     ```mlir
     %round = tile.round                                %work = tile.work ["q_begin", "kv_last"] { ... }
-    %q_begin = tile.index [...]                        tile.role producer {
-    %kv_last = tile.warp.uniform ...                     %ring = tile.running_ring
-    %ring = tile.ring %kv_last to %kv_begin     =>       tile.for %round from %c0 up to %rounds {
+    %q_begin = tile.index [...]                        %ring = tile.ring
+    %kv_last = tile.warp.uniform ...            =>     tile.role producer {
+    %ring = tile.ring                                    tile.for %round from %c0 up to %rounds {
     tile.role producer {                                   %q_begin, %kv_last = tile.take %work(%round)
-      tile.role issuer { ... }                             tile.ring.start %ring(%kv_last)
-      ...                                                  tile.role issuer { ... }
-                                                           ...
+      tile.role issuer { ... }                             tile.role issuer { ... }
+      ...                                                  ...
     ```
   }];
   let dependentDialects = ["attune::tile::TileDialect"];

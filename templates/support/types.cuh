@@ -33,6 +33,12 @@ struct Key {
   int first, offset;
   ATTUNE_DEVICE operator int() const { return first + offset; }
 };
+// The bound, on the right, moves once per row and tile; each key is an immediate operand.
+ATTUNE_DEVICE bool operator<(Key key, int bound) { return key.offset < bound - key.first; }
+ATTUNE_DEVICE bool operator<=(Key key, int bound) { return key.offset <= bound - key.first; }
+ATTUNE_DEVICE bool operator>(Key key, int bound) { return key.offset > bound - key.first; }
+ATTUNE_DEVICE bool operator>=(Key key, int bound) { return key.offset >= bound - key.first; }
+ATTUNE_DEVICE bool operator==(Key key, int other) { return key.offset == other - key.first; }
 
 /// |query - key|. Conversions take as long as exponentials: one per row and tile, and none per key.
 ATTUNE_DEVICE float distance(int query, Key key) {

@@ -70,7 +70,7 @@ struct thread_block {
         if (value != 0)
 #pragma unroll 1
           for (int row = first; row < last; ++row)
-            if (visible(row, key))
+            if (visible(row, Key{key, 0}))
               add(o(row)[column], value);
       }
   }

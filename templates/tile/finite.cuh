@@ -65,7 +65,7 @@ ATTUNE_DEVICE void add_nonfinite(const Out& out, int& found, const View& v, int 
       if (value != 0)
 #pragma unroll 1
         for (int row = begin; row < end; ++row)
-          if (visible(row, key))
+          if (visible(row, Key{key, 0}))
             add(out(row)[column], value);
     }
 }

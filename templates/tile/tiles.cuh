@@ -157,16 +157,30 @@ namespace warp {
 ATTUNE_DEVICE int uniform(int x) { return __reduce_or_sync(~0u, x); }
 } // namespace warp
 
-/// Slots of a ring of Stages tiles, for a loop that counts down from tile `first`. A ring that goes on from one such
-/// loop to the next begins as {0}; all lanes start() it before, and stop() it behind, each. (One tile needs no start.)
+/// Where one is in a ring of Stages slots. Each role goes round on its own, tile by tile.
 template <int Stages>
 struct Ring {
-  int first; ///< between loops: tiles so far
-  ATTUNE_DEVICE void start(int from) { first = warp::uniform(first + from); }
-  ATTUNE_DEVICE void stop(int last) { first -= last - 1; }
-  ATTUNE_DEVICE int operator()(int j) const { return static_cast<unsigned>(first - j) % Stages; }
-  /// How often the slot was used before, as a parity.
-  ATTUNE_DEVICE int phase(int j) const { return static_cast<unsigned>(first - j) / Stages % 2; }
+  int place = 0; ///< the slot of this tile
+  int lap = 0;   ///< how often the ring has come round, as a parity
+
+  /// The slot of the tile that comes `ahead` tiles after this one, up to Stages, or before it.
+  ATTUNE_DEVICE int slot(int ahead = 0) const {
+    if (ahead % Stages == 0)
+      return place;
+    if (Stages == 2)
+      return 1 - place;
+    const int i = place + ahead;
+    return ahead < 0 ? (i < 0 ? i + Stages : i) : (i < Stages ? i : i - Stages);
+  }
+  /// The parity of the phase of its barriers in which this tile comes, or with 1 the next.
+  ATTUNE_DEVICE int phase(int ahead = 0) const {
+    return ahead == 0 ? lap : lap ^ (Stages == 2 ? place : place == Stages - 1);
+  }
+  ATTUNE_DEVICE Ring& operator++() {
+    lap = phase(1);
+    place = slot(1);
+    return *this;
+  }
 };
 
 } // namespace attune

@@ -60,6 +60,17 @@ TEST_F(Persistent, Masks) {
   }
 }
 
+TEST_F(Persistent, DeepRings) { // 5, 7 and 8 tiles of a piece go on in rings of 3 and 5 slots
+  for (const int stages : {3, 5}) {
+    Case c{.spec = gqaSpec(64), .lengths = Lengths::dense(1, 150, 230), .schedule = persistent(4, 32)};
+    c.spec.causal = Causal::BottomRight;
+    c.schedule->stages = stages;
+    expectRight(c);
+    c.spec.window.left = 90; // cut tiles on both sides of full ones
+    expectRight(c);
+  }
+}
+
 TEST_F(Persistent, HeadDims) {
   for (const auto& [dim, dim_v] : {std::pair{64, 128}, {72, 72}, {96, 64}, {128, 128}, {192, 128}}) {
     Case c{.spec = gqaSpec(dim, dim_v), .lengths = Lengths::dense(1, 140, 100), .schedule = persistent(8, 48)};

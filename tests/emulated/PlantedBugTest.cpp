@@ -12,7 +12,8 @@ namespace {
 bool roles() { return testTarget() == "sm_90a"; }
 
 Case pipelined() {
-  Case c{.spec = gqaSpec(64), .lengths = reference::Lengths::dense(1, 301, 301)};
+  Case c{.spec = gqaSpec(64),
+         .lengths = reference::Lengths::dense(1, 301, 333)}; // an odd number of full tiles for each piece
   c.spec.causal = Causal::BottomRight;
   c.schedule = scheduleFromText("q_tile=64 kv_tile=64 warps=4 stages=2 pack_gqa=0 split_kv=0");
   if (roles()) {
@@ -55,7 +56,7 @@ TEST(PlantedBug, TheFirstKOfAPieceWaitsForRoom) {
   // where products overlap, there is room for the last V only after S of the tile that was in this slot
   c.schedule->overlap = c.schedule->ping_pong = false;
   expectNothingFound(c);
-  expectFound(c, {"", "bar::wait(k_empty[ring(kv_last)], ring.phase(kv_last) ^ 1);", 0, ""});
+  expectFound(c, {"", "bar::wait(k_empty[ring.slot()], ring.phase() ^ 1);", 0, ""});
 }
 
 TEST(PlantedBug, TilesThatAWindowCutsOnTheLeft) {
@@ -64,18 +65,19 @@ TEST(PlantedBug, TilesThatAWindowCutsOnTheLeft) {
   Case c = pipelined();
   c.spec.window.left = 100;
   expectNothingFound(c);
-  for (const Bug& bug : {Bug{"", "|| j < full_begin", 0, "|| j < full_begin - 1"}, Bug{"", "|| j < full_begin", 0, ""},
-                         Bug{"", "bar::wait(v_landed_left[left_ring(j)]", 0, "bar::wait(v_landed[left_ring(j)]"},
-                         Bug{"", "left_ring.stop(", 0, "left_ring = {0}; ("}})
+  for (int who = 0; who < 4; ++who) // where V lands and what the issuer counts, the checker, the mask
+    expectFound(c, {"", "|| j < full_begin", who, ""});
+  for (const Bug& bug : {Bug{"", "|| j < full_begin", 3, "|| j < full_begin - 1"},
+                         Bug{"", "v_landed[cut_ring.slot()] :", 0, "v_full[ring.slot()] :"}})
     expectFound(c, bug);
 }
 
 constexpr const char* wait = "cp_async::wait<2>();";
 constexpr const char* sync = "block::sync();";
-constexpr const char* k_stage = "mm_ABt(scores, q_smem, k_smem[ring(j)])";
-constexpr const char* v_stage = "v_smem[ring(j)])";
-constexpr const char* v_slot = "load_async(v_smem[ring(j - 1)]";
-constexpr const char* k_slot = "load_async(k_smem[ring(j - 2)]";
+constexpr const char* k_stage = "mm_ABt(scores, q_smem, k_smem[ring.slot()])";
+constexpr const char* v_stage = "v_smem[ring.slot()])";
+constexpr const char* v_slot = "load_async(v_smem[ring.slot(1)]";
+constexpr const char* k_slot = "load_async(k_smem[ring.slot(2)]";
 
 // two loops: tiles that the mask cuts, and full ones; in each a wait and a barrier for K, then for V
 constexpr Bug bugs[] = {
@@ -89,12 +91,13 @@ constexpr Bug bugs[] = {
     {"NoBarrierForKInFullTiles", sync, 2, ""},
     {"NoBarrierForVInFullTiles", sync, 3, ""},
     {"NoBarrierBeforeOIsRead", sync, 5, ""},
-    {"WrongStageOfK", "rolled(scores, q_smem, k_smem[ring(j)])", 0, "rolled(scores, q_smem, k_smem[ring(j + 1)])"},
-    {"WrongStageOfKInFullTiles", k_stage, 0, "mm_ABt(scores, q_smem, k_smem[ring(j + 1)])"},
-    {"WrongStageOfV", v_stage, 0, "v_smem[ring(j + 1)])"},
-    {"WrongStageOfVInFullTiles", v_stage, 1, "v_smem[ring(j + 1)])"},
-    {"LoadsVIntoTheWrongStage", v_slot, 0, "load_async(v_smem[ring(j)]"},
-    {"LoadsKIntoTheWrongStage", k_slot, 1, "load_async(k_smem[ring(j - 1)]"},
+    {"WrongStageOfK", "rolled(scores, q_smem, k_smem[ring.slot()])", 0,
+     "rolled(scores, q_smem, k_smem[ring.slot(-1)])"},
+    {"WrongStageOfKInFullTiles", k_stage, 0, "mm_ABt(scores, q_smem, k_smem[ring.slot(-1)])"},
+    {"WrongStageOfV", v_stage, 0, "v_smem[ring.slot(-1)])"},
+    {"WrongStageOfVInFullTiles", v_stage, 1, "v_smem[ring.slot(-1)])"},
+    {"LoadsVIntoTheWrongStage", v_slot, 0, "load_async(v_smem[ring.slot()]"},
+    {"LoadsKIntoTheWrongStage", k_slot, 1, "load_async(k_smem[ring.slot(1)]"},
     {"MaskOffByOne", "return key <= query", 0, "return key < query"},
     {"FirstTileForgotten", "j >= 0; --j", 0, "j > 0; --j"},
     {"QueryBeyondTheEndIsRead", "q_smem, q_rows, q_begin, sq)", 0, "q_smem, q_rows, q_begin, sq + 1)"},
@@ -104,18 +107,18 @@ constexpr Bug bugs[] = {
 };
 // One loop, and the scores of its first tile ahead of it; a producer with an issuer and a checker.
 constexpr Bug hopper_bugs[] = {
-    {"NoWaitForTheFirstK", "bar::wait(k_full[ring(kv_last)], ring.phase(kv_last));", 0, ""},
-    {"NoWaitForK", "bar::wait(k_full[ring(j - 1)], ring.phase(j - 1));", 0, ""},
-    {"NoWaitForV", "bar::wait(v_full[ring(j)], ring.phase(j));", 0, ""},
-    {"WrongPhaseOfK", "k_full[ring(j - 1)], ring.phase(j - 1));", 0, "k_full[ring(j - 1)], ring.phase(j - 1) ^ 1);"},
-    {"NoWaitForRoomForK", "bar::wait(k_empty[ring(j - 1)], ring.phase(j - 1) ^ 1);", 0, ""},
-    {"NoWaitForRoomForV", "bar::wait(v_empty[ring(j)], ring.phase(j) ^ 1);", 0, ""},
-    {"KIsNeverGivenBack", "bar::arrive(k_empty[ring(j)]);", 0, ""}, // deadlock
-    {"VIsNeverGivenBack", "if (j < kv_last)\n        bar::arrive(v_empty[ring(j + 1)]);", 0, ""},
+    {"NoWaitForTheFirstK", "bar::wait(k_full[ring.slot()], ring.phase());", 0, ""},
+    {"NoWaitForK", "bar::wait(k_full[ring.slot(1)], ring.phase(1));", 0, ""},
+    {"NoWaitForV", "bar::wait(v_full[ring.slot()], ring.phase(), row_sum);", 0, ""},
+    {"WrongPhaseOfK", "k_full[ring.slot(1)], ring.phase(1));", 0, "k_full[ring.slot(1)], ring.phase(1) ^ 1);"},
+    {"NoWaitForRoomForK", "bar::wait(k_empty[ring.slot(1)], ring.phase(1) ^ 1);", 0, ""},
+    {"NoWaitForRoomForV", "bar::wait(v_empty[ring.slot()], ring.phase() ^ 1);", 0, ""},
+    {"KIsNeverGivenBack", "bar::arrive(k_empty[ring.slot()]);", 0, ""}, // deadlock
+    {"VIsNeverGivenBack", "if (j < kv_last)\n        bar::arrive(v_empty[ring.slot(-1)]);", 0, ""},
     {"VIsGivenBackOnceTooOften", "if (j < kv_last)", 0, "if (j <= kv_last)"},
     {"VIsGivenBackTooEarly",
-     "warpgroup::wait<0>(out);\n      if (j < kv_last)\n        bar::arrive(v_empty[ring(j + 1)]);", 0,
-     "if (j < kv_last)\n        bar::arrive(v_empty[ring(j + 1)]);\n      warpgroup::wait<0>(out);"},
+     "warpgroup::wait<0>(out);\n      if (j < kv_last)\n        bar::arrive(v_empty[ring.slot(-1)]);", 0,
+     "if (j < kv_last)\n        bar::arrive(v_empty[ring.slot(-1)]);\n      warpgroup::wait<0>(out);"},
     {"ScoresAreReadTooEarly", "warpgroup::wait<1>(scores);", 0, ""},
     {"TheFirstScoresAreReadTooEarly", "warpgroup::wait<0>(scores);", 0, ""},
     {"OutIsReadTooEarly", "warpgroup::wait<0>(out);", 0, ""},
@@ -124,30 +127,33 @@ constexpr Bug hopper_bugs[] = {
     {"PVComesBeforeItsWeights", "warp::convert(probs, scores);", 0, ""},
     {"ScoresOfATileTooMany", "if (j > 0) {\n        bar", 0, "{\n        bar"},
     {"TheMaskMissesATile", "if (j >= full_end) // the mask", 0, "if (j > full_end) // the mask"},
-    {"WrongStageOfK", "q_smem, k_smem[ring(j - 1)])", 0, "q_smem, k_smem[ring(j)])"},
-    {"WrongStageOfV", "probs, v_smem[ring(j)])", 0, "probs, v_smem[ring(j + 1)])"},
-    {"LoadsKIntoTheWrongStage", "tma::load_async(k_smem[ring(j - 1)]", 0, "tma::load_async(k_smem[ring(j)]"},
+    {"WrongStageOfK", "q_smem, k_smem[ring.slot(1)])", 0, "q_smem, k_smem[ring.slot()])"},
+    {"WrongStageOfV", "probs, v_smem[ring.slot()])", 0, "probs, v_smem[ring.slot(-1)])"},
+    {"LoadsKIntoTheWrongStage", "tma::load_async(k_smem[ring.slot(1)]", 0, "tma::load_async(k_smem[ring.slot()]"},
     {"LoadsTheWrongRowsOfV", "v_rows, j * 32,", 0, "v_rows, j * 32 + 1,"},
-    {"TheCheckerForgetsATile", "for (int j = kv_last; j >= full_end; --j)", 0,
-     "for (int j = kv_last; j > full_end; --j)"},
+    {"TheCheckerForgetsATile", "if (j >= full_end) {", 0, "if (j > full_end) {"},
+    {"TheCheckerPassesFullTilesBy", "++cut_ring;\n          }\n          ++ring;", 0,
+     "++cut_ring;\n            ++ring;\n          }"},
+    {"TheIssuerCountsFullTilesAsCut", "if (j >= full_end)\n            ++cut_ring;", 0, "++cut_ring;"},
+    {"TheIssuerStaysAtItsSlot", "++cut_ring;\n          ++ring;", 0, "++cut_ring;"},
+    {"TheConsumersStayAtTheirSlot", "\n      ++ring;", 0, ""},
     {"MaskOffByOne", "return key <= query", 0, "return key < query"},
     {"LastTileForgotten", "j >= 0; --j) {\n      bar", 0, "j > 0; --j) {\n      bar"},
     {"LseBeyondTheEndIsWritten", "row_lse, q_begin, sq)", 0, "row_lse, q_begin, sq + 1)"},
     {"TooManyRegisters", "increase_registers<232>", 0, "increase_registers<248>"},
     {"BarriersOfTooManyArrivals", "bar::init(k_empty, 8)", 0, "bar::init(k_empty, 9)"},
     // from one piece to the next
-    {"NoWaitForQ", "bar::wait(q_full, q_ring.phase(0));", 0, ""},
-    {"NoWaitForRoomForQ", "bar::wait(q_empty, q_ring.phase(0) ^ 1);", 0, ""},
+    {"NoWaitForQ", "bar::wait(q_full, q_ring.phase());", 0, ""},
+    {"NoWaitForRoomForQ", "bar::wait(q_empty, q_ring.phase() ^ 1);", 0, ""},
     {"QIsNeverGivenBack", "bar::arrive(q_empty);", 0, ""},
-    {"TheLastVIsNeverGivenBack", "bar::arrive(v_empty[ring(0)]);", 0, ""},
+    {"TheLastVIsNeverGivenBack", "bar::arrive(v_empty[ring.slot(-1)]);", 0, ""},
     {"OIsOverwrittenWhileItIsStored", "warpgroup::wait_for_store(); // of the piece before", 0, ""},
-    {"TheConsumersRingBeginsAgain", "\n    ring.stop(0);", 0, "\n    ring = {0};"},
-    {"TheProducersRingBeginsAgain", "\n      ring.stop(0);", 0, "\n      ring = {0};"},
-    {"TheConsumersRingOfQBeginsAgain", "\n    q_ring.stop(0);", 0, ""},
-    {"TheProducersRingOfQBeginsAgain", "\n      q_ring.stop(0);", 0, ""},
-    {"OnlyTheIssuerStartsItsRing", "      ring.start(kv_last);\n", 0,
-     "      if (warpgroup::is_issuer())\n        ring.start(kv_last);\n"},
-    {"TheRingOfCutTilesBeginsAgain", "cut_ring.stop(min(full_end, kv_last + 1));", 0, "cut_ring = {0};"},
+    {"TheConsumersRingBeginsAgain", "softmax::reset(", 0, "ring = {}, softmax::reset("},
+    {"TheProducersRingBeginsAgain", "if (warpgroup::is_issuer())", 0, "ring = {};\n      if (warpgroup::is_issuer())"},
+    {"TheConsumersRingOfQStays", "++q_ring;", 1, ""},
+    {"TheProducersRingOfQStays", "++q_ring;", 0, ""},
+    {"TheRingOfCutTilesBeginsAgain", "if (warpgroup::is_issuer())", 0,
+     "cut_ring = {};\n      if (warpgroup::is_issuer())"},
     {"TheStateIsKept", "softmax::reset(", 0, "if (round == 0) softmax::reset("},
     {"ThePieceOfTheSecondRoundIsForgotten", "pieces.has(round)", 1, "round < 1"},
 };

@@ -176,8 +176,8 @@ def Tile_SoftcapOp : Tile_ValueCall<"softcap", "softcap", F32> {
   let arguments = (ins OptionalAttr<StrAttr>:$label, F32:$score, F32:$cap);
 }
 def Tile_DistanceOp : Tile_ValueCall<"distance", "distance", F32> {
-  let summary = "|a - b|";
-  let arguments = (ins OptionalAttr<StrAttr>:$label, Index:$a, Index:$b);
+  let summary = "|query - key|";
+  let arguments = (ins OptionalAttr<StrAttr>:$label, Index:$query, Tile_KeyType:$key);
 }
 
 // --- key tiles, inside a lambda ----------------------------------------------------------------------------------------

@@ -49,6 +49,12 @@ Type withStages(Type type, std::int64_t stages) {
   return BarrierType::get(type.getContext(), stages);
 }
 
+LogicalResult PhaseOp::verify() {
+  if (getAhead() > 1)
+    return emitOpError() << "expected the tile at hand or 1, the next, got " << std::int64_t(getAhead());
+  return success();
+}
+
 LogicalResult SlotOp::verify() {
   auto stages = stagesOf(getTiles().getType());
   if (stages != getRing().getType().getStages())
@@ -56,6 +62,9 @@ LogicalResult SlotOp::verify() {
   Type expected = withStages(getTiles().getType(), 1);
   if (getType() != expected)
     return emitOpError() << "expected one stage, " << expected << ", got " << getType();
+  const auto ahead = std::int64_t(getAhead());
+  if (ahead < -1 || ahead > stages)
+    return emitOpError() << "expected a tile from the one before to " << stages << " ahead, got " << ahead;
   return success();
 }
 
@@ -131,21 +140,17 @@ LogicalResult ForOp::verify() {
   return success();
 }
 
-LogicalResult IfOp::verify() {
-  if (getMap().getNumInputs() != getOperands().size())
-    return emitOpError() << "expected " << getMap().getNumInputs() << " operands, got " << getOperands().size();
-  if (getMap().getNumResults() == 0)
-    return emitOpError() << "expected at least one condition, got none";
+template <class Op>
+static LogicalResult verifyConditions(Op op, ValueRange operands) {
+  if (op.getMap().getNumInputs() != operands.size())
+    return op.emitOpError() << "expected " << op.getMap().getNumInputs() << " operands, got " << operands.size();
+  if (op.getMap().getNumResults() == 0)
+    return op.emitOpError() << "expected at least one condition, got none";
   return success();
 }
+LogicalResult IfOp::verify() { return verifyConditions(*this, getOperands()); }
 
-LogicalResult SelectOp::verify() {
-  if (getMap().getNumResults() != 1)
-    return emitOpError() << "expected one condition, got " << getMap().getNumResults();
-  if (getMap().getNumInputs() != getInputs().size())
-    return emitOpError() << "expected " << getMap().getNumInputs() << " operands, got " << getInputs().size();
-  return success();
-}
+LogicalResult SelectOp::verify() { return verifyConditions(*this, getInputs()); }
 
 /// A tile in shared memory takes the rows of one head: same element, and one stage at a time. Its columns are padded to
 /// a k step of 16 or, where TMA copies, to a box of 32.

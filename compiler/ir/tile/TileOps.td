@@ -77,38 +77,35 @@ def Tile_AllocOp : Tile_Named<"alloc"> {
   let hasVerifier = 1;
 }
 
-def Tile_RingOp : Tile_Named<"ring", [Pure]> {
-  let summary = "The slots of tiles `first`, `first - 1`, ... in a ring. The loop that fills them ends with `last`, or earlier.";
-  let arguments = (ins OptionalAttr<StrAttr>:$label, Index:$first, Optional<Index>:$last);
-  let results = (outs Tile_RingType:$result);
-  let assemblyFormat = "`` custom<ResultLabel>($label) $first (`to` $last^)? attr-dict `:` type($result)";
-}
-def Tile_RunningRingOp : Tile_Named<"running_ring"> {
-  let summary = "A ring that goes on from one loop to the next: `Ring<2> ring{0};`.";
+def Tile_RingOp : Tile_Named<"ring"> {
+  let summary = "Where a thread is in a ring, from its first slot on: `Ring<2> ring;`.";
   let arguments = (ins OptionalAttr<StrAttr>:$label);
-  let results = (outs Tile_RingType:$result);
+  let results = (outs Res<Tile_RingType, "", [MemAlloc]>:$result);
   let assemblyFormat = "`` custom<ResultLabel>($label) attr-dict `:` type($result)";
 }
-class Tile_RingMove<string move> : Tile_Op<"ring." # move> {
-  let arguments = (ins Tile_RingType:$ring, Index:$tile);
-  let assemblyFormat = "$ring `(` $tile `)` attr-dict `:` type($ring)";
+def Tile_AdvanceOp : Tile_Op<"advance"> {
+  let summary = "On to the next tile of a ring: `++ring`.";
+  let arguments = (ins Arg<Tile_RingType, "", [MemRead, MemWrite]>:$ring);
+  let assemblyFormat = "$ring attr-dict `:` type($ring)";
 }
-def Tile_RingStartOp : Tile_RingMove<"start"> { let summary = "A loop counts down from this tile: `ring.start(kv_last)`."; }
-def Tile_RingStopOp : Tile_RingMove<"stop"> { let summary = "It has ended with this tile: `ring.stop(kv_begin)`."; }
 
-def Tile_SlotOp : Tile_Op<"slot", [Pure]> {
-  let summary = "One stage of a ring of shared tiles or barriers: `k_smem[ring(j)]`.";
-  let arguments = (ins Tile_AnySlots:$tiles, Tile_RingType:$ring, Index:$tile);
+def Tile_SlotOp : Tile_Op<"slot"> {
+  let summary = "One stage of a ring of shared tiles or barriers, where the ring is now or `ahead` tiles later: `k_smem[ring.slot(1)]`.";
+  let description = [{
+    No further ahead than the ring has stages; -1 is the tile before.
+  }];
+  let arguments = (ins Tile_AnySlots:$tiles, Arg<Tile_RingType, "", [MemRead]>:$ring, DefaultValuedAttr<I64Attr, "0">:$ahead);
   let results = (outs Tile_AnySlots:$result);
-  let assemblyFormat = "$tiles `[` $ring `(` $tile `)` `]` attr-dict `:` type($tiles) `,` type($ring) `->` type($result)";
+  let assemblyFormat = "$tiles `[` $ring (`+` $ahead^)? `]` attr-dict `:` type($tiles) `,` type($ring) `->` type($result)";
   let hasVerifier = 1;
 }
 
-def Tile_PhaseOp : Tile_Op<"phase", [Pure]> {
-  let summary = "Parity of the lap of a ring in which tile `tile` is filled, or of the lap `before`: `ring.phase(j)`.";
-  let arguments = (ins Tile_RingType:$ring, Index:$tile, UnitAttr:$before);
+def Tile_PhaseOp : Tile_Op<"phase"> {
+  let summary = "Parity of the lap in which a ring's tile is filled, or the next one with `ahead` 1, or of the lap `before`: `ring.phase()`.";
+  let arguments = (ins Arg<Tile_RingType, "", [MemRead]>:$ring, DefaultValuedAttr<I64Attr, "0">:$ahead, UnitAttr:$before);
   let results = (outs Index:$result);
-  let assemblyFormat = "(`before` $before^)? $ring `(` $tile `)` attr-dict `:` type($ring)";
+  let assemblyFormat = "(`before` $before^)? $ring (`+` $ahead^)? attr-dict `:` type($ring)";
+  let hasVerifier = 1;
 }
 
 // --- scalars --------------------------------------------------------------------------------------------------------
@@ -237,7 +234,7 @@ def Tile_ConstantOp : Tile_Named<"constant", [Pure]> {
 }
 
 def Tile_SelectOp : Tile_Op<"select", [Pure, AllTypesMatch<["yes", "no", "result"]>]> {
-  let summary = "One of two places: `j < full_end ? v_full[ring(j)] : v_landed[ring(j)]`, by an affine condition >= 0.";
+  let summary = "One of two places: `j >= full_end ? v_landed[cut_ring.slot()] : v_full[ring.slot()]`, by conditions as tile.if has them.";
   let arguments = (ins AffineMapAttr:$map, Variadic<Index>:$inputs, Tile_AnySlots:$yes, Tile_AnySlots:$no);
   let results = (outs Tile_AnySlots:$result);
   let assemblyFormat = "$map `(` $inputs `)` $yes `,` $no attr-dict `:` type($result)";
@@ -264,12 +261,12 @@ def Tile_VisibleOp : Tile_Named<"visible", [Pure]> {
 
 def Tile_LambdaOp : Tile_Op<"lambda", [NoTerminator, SingleBlock,
     DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames", "getAsmBlockArgumentNames"]>]> {
-  let summary = "A function of this kernel's values: `[=](float s, int row, int key) { return ...; }`.";
+  let summary = "A function of this kernel's values: `[=](float s, int row, Key key) { return ...; }`.";
   let description = [{
     The body is one expression: scalar ops without a name, and a tile.yield.
 
     ```mlir
-    %score = tile.lambda(%s: f32, %row: index, %key: index) {
+    %score = tile.lambda(%s: f32, %row: index, %key: !tile.key) {
       %0 = tile.mul %s, %scale
       tile.yield %0 : f32
     }

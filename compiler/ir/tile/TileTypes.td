@@ -94,7 +94,7 @@ def Tile_RowType : Tile_Type<"Row", "row"> {
 }
 
 def Tile_RingType : Tile_Type<"Ring", "ring"> {
-  let summary = "Maps a key tile to its slot of a ring (`Ring<2>`).";
+  let summary = "Which slot of a ring the tile at hand has (`Ring<2>`).";
   let parameters = (ins "int64_t":$stages);
   let assemblyFormat = "`<` $stages `>`";
 }
@@ -105,6 +105,10 @@ def Tile_PiecesType : Tile_Type<"Pieces", "pieces"> {
 
 def Tile_BoolType : Tile_Type<"Bool", "bool"> {
   let summary = "A truth of this thread, false at first.";
+}
+
+def Tile_KeyType : Tile_Type<"Key", "key"> {
+  let summary = "A key of a tile, of which a device function knows what is constant (`Key`).";
 }
 
 def Tile_LambdaType : Tile_Type<"Lambda", "lambda"> {

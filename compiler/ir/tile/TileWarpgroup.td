@@ -19,8 +19,8 @@ def Tile_BarPublishOp : Tile_Call<"bar.publish", "bar::publish"> {
   let assemblyFormat = "attr-dict";
 }
 def Tile_BarWaitOp : Tile_Call<"bar.wait", "bar::wait"> {
-  let summary = "Until the phase of this parity is complete.";
-  let arguments = (ins Tile_BarrierType:$barrier, Index:$phase);
+  let summary = "Until the phase of this parity is complete, and not before row sums are known, if there are any.";
+  let arguments = (ins Tile_BarrierType:$barrier, Index:$phase, Optional<Tile_RvType>:$row_sum);
 }
 def Tile_BarArriveOp : Tile_Call<"bar.arrive", "bar::arrive"> {
   let summary = "One arrival of this warp.";

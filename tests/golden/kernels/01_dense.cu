@@ -26,7 +26,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   // key tiles [0, kv_end) have a visible pair, of [0, full_end) every pair is visible
   const int kv_end = ceildiv(sk, 64);
   const int full_end = sk / 64;
-  const auto visible = [=](int query, int key) { return key < sk; };
+  const auto visible = [=](int query, Key key) { return key < sk; };
   const float scale_log2 = scale * log2e;
 
   rt<float, 16, 64> scores;

@@ -29,7 +29,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   const int kv_end = ceildiv(q_last + sk - sq + 1, 64);
   const int full_end = max(floordiv(q_begin + sk - sq + 1, 64), 0);
   const int full_begin = min(max(floordiv(q_last + sk - sq, 64) - 15, 0), full_end);
-  const auto visible = [=](int query, int key) { return key <= query + sk - sq && key >= query + sk - sq - 1023; };
+  const auto visible = [=](int query, Key key) { return key <= query + sk - sq && key >= query + sk - sq - 1023; };
   const float scale_log2 = scale * log2e;
 
   rt<float, 16, 64> scores;

@@ -27,7 +27,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   const int q_last = min(q_begin + 127, sq - 1);
   const int kv_end = ceildiv(q_last + sk - sq + 1, 64);
   const int full_end = max(floordiv(q_begin + sk - sq + 1, 64), 0);
-  const auto visible = [=](int query, int key) { return key <= query + sk - sq; };
+  const auto visible = [=](int query, Key key) { return key <= query + sk - sq; };
   const float scale_log2 = scale * log2e;
 
   rt<float, 16, 64> scores;
@@ -37,16 +37,16 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   bool v_nonfinite = false; // where the mask cuts, V held one: 0 times NaN would be NaN
   softmax::reset(out, row_max, row_sum);
 
-  const Ring<2> ring{kv_end - 1};
+  Ring<2> ring;
   block::load_async(q_smem, q_rows, q_begin, sq);
   if (kv_end > 0)
-    block::load_async(k_smem[ring(kv_end - 1)], k_rows, (kv_end - 1) * 64, sk);
+    block::load_async(k_smem[ring.slot()], k_rows, (kv_end - 1) * 64, sk);
   cp_async::commit();
   if (kv_end > 0)
-    block::load_async(v_smem[ring(kv_end - 1)], v_rows, (kv_end - 1) * 64, sk);
+    block::load_async(v_smem[ring.slot()], v_rows, (kv_end - 1) * 64, sk);
   cp_async::commit();
   if (kv_end >= 2)
-    block::load_async(k_smem[ring(kv_end - 2)], k_rows, (kv_end - 2) * 64);
+    block::load_async(k_smem[ring.slot(1)], k_rows, (kv_end - 2) * 64);
   cp_async::commit();
 
   // tiles that the mask cuts
@@ -54,20 +54,21 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
     cp_async::wait<2>(); // K(j) is there, V(j + 1) is used up
     block::sync();
     if (j > 0)
-      block::load_async(v_smem[ring(j - 1)], v_rows, (j - 1) * 64);
+      block::load_async(v_smem[ring.slot(1)], v_rows, (j - 1) * 64);
     cp_async::commit();
-    warp::mm_ABt_rolled(scores, q_smem, k_smem[ring(j)]);
+    warp::mm_ABt_rolled(scores, q_smem, k_smem[ring.slot()]);
     cp_async::wait<2>(); // V(j) is there, K(j) is used up
-    block::make_finite(v_smem[ring(j)], v_nonfinite);
+    block::make_finite(v_smem[ring.slot()], v_nonfinite);
     block::sync();
     if (j >= 2)
-      block::load_async(k_smem[ring(j - 2)], k_rows, (j - 2) * 64);
+      block::load_async(k_smem[ring.slot(2)], k_rows, (j - 2) * 64);
     cp_async::commit();
     softmax::mask(scores, q_begin, j * 64, visible);
     softmax::step(scores, row_max, row_sum, rescale, scale_log2);
     warp::mul_row(out, out, rescale);
     warp::convert(probs, scores);
-    warp::mma_AB(out, probs, v_smem[ring(j)]);
+    warp::mma_AB(out, probs, v_smem[ring.slot()]);
+    ++ring;
   }
 
   // tiles where every pair is visible
@@ -75,18 +76,19 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
     cp_async::wait<2>();
     block::sync();
     if (j > 0)
-      block::load_async(v_smem[ring(j - 1)], v_rows, (j - 1) * 64);
+      block::load_async(v_smem[ring.slot(1)], v_rows, (j - 1) * 64);
     cp_async::commit();
-    warp::mm_ABt(scores, q_smem, k_smem[ring(j)]);
+    warp::mm_ABt(scores, q_smem, k_smem[ring.slot()]);
     cp_async::wait<2>();
     block::sync();
     if (j >= 2)
-      block::load_async(k_smem[ring(j - 2)], k_rows, (j - 2) * 64);
+      block::load_async(k_smem[ring.slot(2)], k_rows, (j - 2) * 64);
     cp_async::commit();
     softmax::step(scores, row_max, row_sum, rescale, scale_log2);
     warp::mul_row(out, out, rescale);
     warp::convert(probs, scores);
-    warp::mma_AB(out, probs, v_smem[ring(j)]);
+    warp::mma_AB(out, probs, v_smem[ring.slot()]);
+    ++ring;
   }
 
   rv<16> row_lse;

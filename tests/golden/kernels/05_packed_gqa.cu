@@ -28,7 +28,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   const int q_last = min(floordiv(row_begin, 7) + 9, sq - 1);
   const int kv_end = ceildiv(q_last + sk - sq + 1, 64);
   const int full_end = max(floordiv(q_first + sk - sq + 1, 64), 0);
-  const auto visible = [=](int row, int key) { return key <= row / 7 + sk - sq; };
+  const auto visible = [=](int row, Key key) { return key <= row / 7 + sk - sq; };
   const float scale_log2 = scale * log2e;
 
   rt<float, 16, 64> scores;

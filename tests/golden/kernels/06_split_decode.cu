@@ -33,7 +33,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   const int chunk_begin = chunk * split_tiles;
   const int chunk_end = min(chunk_begin + split_tiles, kv_end);
   const int chunk_full_end = max(min(full_end, chunk_end), chunk_begin);
-  const auto visible = [=](int row, int key) { return key <= row / 7 + sk - sq; };
+  const auto visible = [=](int row, Key key) { return key <= row / 7 + sk - sq; };
   const float scale_log2 = scale * log2e;
 
   // an empty chunk weighs nothing: its LSE is -inf, its O is never read
@@ -49,14 +49,14 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   bool v_nonfinite = false; // where the mask cuts, V held one: 0 times NaN would be NaN
   softmax::reset(out, row_max, row_sum);
 
-  const Ring<2> ring{chunk_end - 1};
+  Ring<2> ring;
   block::load_async(q_smem, q_rows, row_begin, sq * 7);
-  block::load_async(k_smem[ring(chunk_end - 1)], k_rows, (chunk_end - 1) * 64, sk);
+  block::load_async(k_smem[ring.slot()], k_rows, (chunk_end - 1) * 64, sk);
   cp_async::commit();
-  block::load_async(v_smem[ring(chunk_end - 1)], v_rows, (chunk_end - 1) * 64, sk);
+  block::load_async(v_smem[ring.slot()], v_rows, (chunk_end - 1) * 64, sk);
   cp_async::commit();
   if (chunk_end >= chunk_begin + 2)
-    block::load_async(k_smem[ring(chunk_end - 2)], k_rows, (chunk_end - 2) * 64);
+    block::load_async(k_smem[ring.slot(1)], k_rows, (chunk_end - 2) * 64);
   cp_async::commit();
 
   // tiles that the mask cuts
@@ -64,20 +64,21 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
     cp_async::wait<2>(); // K(j) is there, V(j + 1) is used up
     block::sync();
     if (j > chunk_begin)
-      block::load_async(v_smem[ring(j - 1)], v_rows, (j - 1) * 64);
+      block::load_async(v_smem[ring.slot(1)], v_rows, (j - 1) * 64);
     cp_async::commit();
-    warp::mm_ABt_rolled(scores, q_smem, k_smem[ring(j)]);
+    warp::mm_ABt_rolled(scores, q_smem, k_smem[ring.slot()]);
     cp_async::wait<2>(); // V(j) is there, K(j) is used up
-    block::make_finite(v_smem[ring(j)], v_nonfinite);
+    block::make_finite(v_smem[ring.slot()], v_nonfinite);
     block::sync();
     if (j >= chunk_begin + 2)
-      block::load_async(k_smem[ring(j - 2)], k_rows, (j - 2) * 64);
+      block::load_async(k_smem[ring.slot(2)], k_rows, (j - 2) * 64);
     cp_async::commit();
     softmax::mask(scores, row_begin, j * 64, visible);
     softmax::step(scores, row_max, row_sum, rescale, scale_log2);
     warp::mul_row(out, out, rescale);
     warp::convert(probs, scores);
-    warp::mma_AB(out, probs, v_smem[ring(j)]);
+    warp::mma_AB(out, probs, v_smem[ring.slot()]);
+    ++ring;
   }
 
   // tiles where every pair is visible
@@ -85,18 +86,19 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
     cp_async::wait<2>();
     block::sync();
     if (j > chunk_begin)
-      block::load_async(v_smem[ring(j - 1)], v_rows, (j - 1) * 64);
+      block::load_async(v_smem[ring.slot(1)], v_rows, (j - 1) * 64);
     cp_async::commit();
-    warp::mm_ABt(scores, q_smem, k_smem[ring(j)]);
+    warp::mm_ABt(scores, q_smem, k_smem[ring.slot()]);
     cp_async::wait<2>();
     block::sync();
     if (j >= chunk_begin + 2)
-      block::load_async(k_smem[ring(j - 2)], k_rows, (j - 2) * 64);
+      block::load_async(k_smem[ring.slot(2)], k_rows, (j - 2) * 64);
     cp_async::commit();
     softmax::step(scores, row_max, row_sum, rescale, scale_log2);
     warp::mul_row(out, out, rescale);
     warp::convert(probs, scores);
-    warp::mma_AB(out, probs, v_smem[ring(j)]);
+    warp::mma_AB(out, probs, v_smem[ring.slot()]);
+    ++ring;
   }
   cp_async::wait<0>();
 

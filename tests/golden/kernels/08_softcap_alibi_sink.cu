@@ -28,7 +28,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   const int q_last = min(q_begin + 127, sq - 1);
   const int kv_end = ceildiv(q_last + sk - sq + 1, 64);
   const int full_end = max(floordiv(q_begin + sk - sq + 1, 64), 0);
-  const auto visible = [=](int query, int key) { return key <= query + sk - sq; };
+  const auto visible = [=](int query, Key key) { return key <= query + sk - sq; };
   const float slope = alibi_slopes[head];
   const auto score = [=](float s, int query, Key key) {
     return softcap(s * scale, 50.0f) - slope * distance(query + sk - sq, key);

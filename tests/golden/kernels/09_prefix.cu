@@ -27,7 +27,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   const int q_last = min(q_begin + 127, sq - 1);
   const int kv_end = max(ceildiv(q_last + sk - sq + 1, 64), min(4, ceildiv(sk, 64)));
   const int full_end = max(floordiv(q_begin + sk - sq + 1, 64), min(sk / 64, 4));
-  const auto visible = [=](int query, int key) { return key <= query + sk - sq || (key < 256 && key < sk); };
+  const auto visible = [=](int query, Key key) { return key <= query + sk - sq || (key < 256 && key < sk); };
   const float scale_log2 = scale * log2e;
 
   rt<float, 16, 64> scores;

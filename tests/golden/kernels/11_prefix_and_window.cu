@@ -39,7 +39,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   const int full_end = max(full_end1, full_end2) - gap;
   const int full_begin = max(full_begin1, lower_full_end) - gap;
   const auto key_tile = [=](int j) { return skip(j, gap_begin, gap); };
-  const auto visible = [=](int query, int key) {
+  const auto visible = [=](int query, Key key) {
     return (key <= query + sk - sq && key >= query + sk - sq - 1023) || (key < 256 && key < sk);
   };
   const float scale_log2 = scale * log2e;

@@ -32,10 +32,10 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   // key tiles [0, kv_end) have a visible pair, of [0, full_end) every pair is visible
   const int kv_end = ceildiv(sk, 128);
   const int full_end = sk / 128;
-  const auto visible = [=](int query, int key) { return key < sk; };
+  const auto visible = [=](int query, Key key) { return key < sk; };
   const float scale_log2 = scale * log2e;
   const int kv_last = max(kv_end - 1, 0); // visited first, even if nothing of it is visible
-  const Ring<2> ring{kv_last};
+  Ring<2> ring;
 
   tma::prefetch(q_map, k_map, v_map, o_map);
   bar::init(q_full, 1);
@@ -52,15 +52,16 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
     const auto k_rows = rows(k_map, batch, head / 7);
     const auto v_rows = rows(v_map, batch, head / 7);
     if (warpgroup::is_issuer()) { // K is one tile ahead of V, the order in which they are used
-      tma::load_async(k_smem[ring(kv_last)], k_rows, kv_last * 128, k_full[ring(kv_last)], l2::evict_last());
+      tma::load_async(k_smem[ring.slot()], k_rows, kv_last * 128, k_full[ring.slot()], l2::evict_last());
       tma::load_async(q_smem, q_rows, q_begin, q_full, l2::evict_first());
       for (int j = kv_last; j >= 0; --j) {
         if (j > 0) {
-          bar::wait(k_empty[ring(j - 1)], ring.phase(j - 1) ^ 1);
-          tma::load_async(k_smem[ring(j - 1)], k_rows, (j - 1) * 128, k_full[ring(j - 1)], l2::evict_last());
+          bar::wait(k_empty[ring.slot(1)], ring.phase(1) ^ 1);
+          tma::load_async(k_smem[ring.slot(1)], k_rows, (j - 1) * 128, k_full[ring.slot(1)], l2::evict_last());
         }
-        bar::wait(v_empty[ring(j)], ring.phase(j) ^ 1);
-        tma::load_async(v_smem[ring(j)], v_rows, j * 128, v_full[ring(j)], l2::evict_last());
+        bar::wait(v_empty[ring.slot()], ring.phase() ^ 1);
+        tma::load_async(v_smem[ring.slot()], v_rows, j * 128, v_full[ring.slot()], l2::evict_last());
+        ++ring;
       }
     }
     return;
@@ -76,26 +77,27 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   bar::wait(q_full, 0);
 
   // scores of the first tile
-  bar::wait(k_full[ring(kv_last)], ring.phase(kv_last));
-  warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(kv_last)]);
+  bar::wait(k_full[ring.slot()], ring.phase());
+  warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring.slot()]);
   warpgroup::wait<0>(scores);
 
   for (int j = kv_last; j >= 0; --j) {
-    bar::arrive(k_empty[ring(j)]);
+    bar::arrive(k_empty[ring.slot()]);
     if (j >= full_end) // the mask cuts this tile
       softmax::mask(scores, q_begin, j * 128, visible);
     softmax::step(scores, row_max, row_sum, rescale, scale_log2);
-    bar::wait(v_full[ring(j)], ring.phase(j));
+    bar::wait(v_full[ring.slot()], ring.phase());
     warp::mul_row(out, out, rescale);
     warp::convert(probs, scores);
-    warpgroup::mma_AB_async(out, probs, v_smem[ring(j)]);
+    warpgroup::mma_AB_async(out, probs, v_smem[ring.slot()]);
     warpgroup::wait<0>(out);
-    bar::arrive(v_empty[ring(j)]);
+    bar::arrive(v_empty[ring.slot()]);
     if (j > 0) {
-      bar::wait(k_full[ring(j - 1)], ring.phase(j - 1));
-      warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(j - 1)]);
+      bar::wait(k_full[ring.slot(1)], ring.phase(1));
+      warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring.slot(1)]);
       warpgroup::wait<0>(scores);
     }
+    ++ring;
   }
 
   rv<16> row_lse;

@@ -19,9 +19,9 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   auto& v_smem = shared::at<st<bf16, 64, 128>[6]>(98304);
   auto& k_full = shared::at<mbarrier[6]>(212992);
   auto& k_empty = shared::at<mbarrier[6]>(213040);
-  auto& v_full = shared::at<mbarrier[6]>(213088);
-  auto& v_empty = shared::at<mbarrier[6]>(213136);
-  auto& v_landed = shared::at<mbarrier[6]>(213184); // V of a tile that the mask cuts, before v_full
+  auto& v_landed = shared::at<mbarrier[6]>(213088); // V of a tile that the mask cuts, before v_full
+  auto& v_full = shared::at<mbarrier[6]>(213136);
+  auto& v_empty = shared::at<mbarrier[6]>(213184);
   auto& v_nonfinite = shared::at<int>(213232); // where the mask cuts, V held one: 0 times NaN would be NaN
 
   // one block: 64 rows, (query, head of the group) pairs of one kv head, one chunk of their keys
@@ -40,7 +40,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   const int chunk_begin = chunk * split_tiles;
   const int chunk_end = min(chunk_begin + split_tiles, kv_end);
   const int chunk_full_end = max(min(full_end, chunk_end), chunk_begin);
-  const auto visible = [=](int row, int key) { return key <= row / 7 + sk - sq; };
+  const auto visible = [=](int row, Key key) { return key <= row / 7 + sk - sq; };
   const float scale_log2 = scale * log2e;
 
   // an empty chunk weighs nothing: its LSE is -inf, its O is never read
@@ -49,14 +49,14 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
     return;
   }
   const int kv_last = chunk_end - 1;
-  const Ring<6> ring{kv_last};
+  Ring<6> ring, cut_ring;
 
   tma::prefetch(k_map, v_map);
   bar::init(k_full, 1);
   bar::init(k_empty, 4); // one arrival of each consumer warp
+  bar::init(v_landed, 1);
   bar::init(v_full, 1);
   bar::init(v_empty, 4);
-  bar::init(v_landed, 1);
   bar::init(v_nonfinite);
   bar::publish();
   block::sync();
@@ -66,22 +66,29 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
     const auto k_rows = rows(k_map, batch, kv_head);
     const auto v_rows = rows(v_map, batch, kv_head);
     if (warpgroup::is_issuer()) { // K is one tile ahead of V, the order in which they are used
-      tma::load_async(k_smem[ring(kv_last)], k_rows, kv_last * 64, k_full[ring(kv_last)], l2::evict_first());
+      tma::load_async(k_smem[ring.slot()], k_rows, kv_last * 64, k_full[ring.slot()], l2::evict_first());
       for (int j = kv_last; j >= chunk_begin; --j) {
         if (j > chunk_begin) {
-          bar::wait(k_empty[ring(j - 1)], ring.phase(j - 1) ^ 1);
-          tma::load_async(k_smem[ring(j - 1)], k_rows, (j - 1) * 64, k_full[ring(j - 1)], l2::evict_first());
+          bar::wait(k_empty[ring.slot(1)], ring.phase(1) ^ 1);
+          tma::load_async(k_smem[ring.slot(1)], k_rows, (j - 1) * 64, k_full[ring.slot(1)], l2::evict_first());
         }
-        bar::wait(v_empty[ring(j)], ring.phase(j) ^ 1);
-        tma::load_async(v_smem[ring(j)], v_rows, j * 64, j >= chunk_full_end ? v_landed[ring(j)] : v_full[ring(j)],
-                        l2::evict_first());
+        bar::wait(v_empty[ring.slot()], ring.phase() ^ 1);
+        tma::load_async(v_smem[ring.slot()], v_rows, j * 64,
+                        j >= chunk_full_end ? v_landed[cut_ring.slot()] : v_full[ring.slot()], l2::evict_first());
+        if (j >= chunk_full_end)
+          ++cut_ring;
+        ++ring;
       }
     }
     if (warpgroup::is_checker()) { // a hidden key weighs 0, but 0 times NaN is NaN
-      for (int j = kv_last; j >= chunk_full_end; --j) {
-        bar::wait(v_landed[ring(j)], ring.phase(j));
-        warp::make_finite(v_smem[ring(j)], v_nonfinite);
-        bar::arrive(v_full[ring(j)]);
+      for (int j = kv_last; j >= chunk_begin; --j) {
+        if (j >= chunk_full_end) {
+          bar::wait(v_landed[cut_ring.slot()], cut_ring.phase());
+          warp::make_finite(v_smem[ring.slot()], v_nonfinite);
+          bar::arrive(v_full[ring.slot()]);
+          ++cut_ring;
+        }
+        ++ring;
       }
     }
     return;
@@ -96,28 +103,29 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   warpgroup::load(q_smem, q_rows, row_begin, sq * 7);
 
   // scores of the first tile
-  bar::wait(k_full[ring(kv_last)], ring.phase(kv_last));
-  warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(kv_last)]);
+  bar::wait(k_full[ring.slot()], ring.phase());
+  warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring.slot()]);
   warpgroup::wait<0>(scores);
 
   // P(j + 1) V(j + 1) accumulates during the softmax of S(j)
   for (int j = kv_last; j >= chunk_begin; --j) {
-    bar::arrive(k_empty[ring(j)]);
+    bar::arrive(k_empty[ring.slot()]);
     if (j >= chunk_full_end) // the mask cuts this tile
       softmax::mask(scores, row_begin, j * 64, visible);
     softmax::step(scores, row_max, row_sum, rescale, scale_log2);
-    bar::wait(v_full[ring(j)], ring.phase(j));
+    bar::wait(v_full[ring.slot()], ring.phase(), row_sum); // not before this softmax is done
     warpgroup::wait<0>(out);
     if (j < kv_last)
-      bar::arrive(v_empty[ring(j + 1)]);
+      bar::arrive(v_empty[ring.slot(-1)]);
     warp::mul_row(out, out, rescale);
     warp::convert(probs, scores);
     if (j > chunk_begin) {
-      bar::wait(k_full[ring(j - 1)], ring.phase(j - 1));
-      warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(j - 1)]);
+      bar::wait(k_full[ring.slot(1)], ring.phase(1));
+      warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring.slot(1)]);
     }
-    warpgroup::mma_AB_async(out, probs, v_smem[ring(j)]);
+    warpgroup::mma_AB_async(out, probs, v_smem[ring.slot()]);
     warpgroup::wait<1>(scores);
+    ++ring;
   }
 
   warpgroup::wait<0>(out);

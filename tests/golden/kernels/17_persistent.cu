@@ -23,14 +23,14 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   auto& q_empty = shared::at<mbarrier>(196616);
   auto& k_full = shared::at<mbarrier[2]>(196624);
   auto& k_empty = shared::at<mbarrier[2]>(196640);
-  auto& v_full = shared::at<mbarrier[2]>(196656);
-  auto& v_empty = shared::at<mbarrier[2]>(196672);
-  auto& v_landed = shared::at<mbarrier[2]>(196688); // V of a tile that the mask cuts, before v_full
+  auto& v_landed = shared::at<mbarrier[2]>(196656); // V of a tile that the mask cuts, before v_full
+  auto& v_full = shared::at<mbarrier[2]>(196672);
+  auto& v_empty = shared::at<mbarrier[2]>(196688);
   auto& v_nonfinite = shared::at<int>(196704); // where the mask cuts, V held one: 0 times NaN would be NaN
 
   // a piece of work: 128 queries of one head; blocks take turns at them
   const Pieces pieces{q_tiles, heads, section};
-  const auto visible = [=](int query, int key) { return key <= query + sk - sq; };
+  const auto visible = [=](int query, Key key) { return key <= query + sk - sq; };
   const float scale_log2 = scale * log2e;
 
   struct Work {
@@ -44,60 +44,63 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
     // key tiles [0, kv_end) have a visible pair, of [0, full_end) every pair is visible
     const int q_last = min(q_begin + 127, sq - 1);
     const int kv_end = ceildiv(q_last + sk - sq + 1, 128);
-    const int full_end = max(floordiv(q_begin + sk - sq + 1, 128), 0);
+    const int full_end = warp::uniform(max(floordiv(q_begin + sk - sq + 1, 128), 0));
     const int kv_last = warp::uniform(max(kv_end - 1, 0)); // visited first, even if nothing of it is visible
     return {q_begin, head, batch, kv_end, full_end, kv_last};
   };
+
+  Ring<1> q_ring;
+  Ring<2> ring, cut_ring;
 
   tma::prefetch(q_map, k_map, v_map, o_map);
   bar::init(q_full, 1);
   bar::init(q_empty, 8);
   bar::init(k_full, 1);
   bar::init(k_empty, 8); // one arrival of each consumer warp
+  bar::init(v_landed, 1);
   bar::init(v_full, 1);
   bar::init(v_empty, 8);
-  bar::init(v_landed, 1);
   bar::init(v_nonfinite);
   bar::publish();
   block::sync();
 
   if (block::is_producer()) {
     warpgroup::decrease_registers<40>();
-    Ring<1> q_ring{0};
-    Ring<2> ring{0};
-    Ring<2> cut_ring{0};
     for (int round = 0; pieces.has(round); ++round) {
       const auto [q_begin, head, batch, kv_end, full_end, kv_last] = work(round);
-      ring.start(kv_last);
-      cut_ring.start(kv_last);
       const auto q_rows = rows(q_map, batch, head);
       const auto k_rows = rows(k_map, batch, head / 7);
       const auto v_rows = rows(v_map, batch, head / 7);
       if (warpgroup::is_issuer()) { // K is one tile ahead of V, the order in which they are used
-        bar::wait(k_empty[ring(kv_last)], ring.phase(kv_last) ^ 1);
-        tma::load_async(k_smem[ring(kv_last)], k_rows, kv_last * 128, k_full[ring(kv_last)], l2::evict_last());
-        bar::wait(q_empty, q_ring.phase(0) ^ 1);
+        bar::wait(k_empty[ring.slot()], ring.phase() ^ 1);
+        tma::load_async(k_smem[ring.slot()], k_rows, kv_last * 128, k_full[ring.slot()], l2::evict_last());
+        bar::wait(q_empty, q_ring.phase() ^ 1);
         tma::load_async(q_smem, q_rows, q_begin, q_full, l2::evict_first());
+        ++q_ring;
         for (int j = kv_last; j >= 0; --j) {
           if (j > 0) {
-            bar::wait(k_empty[ring(j - 1)], ring.phase(j - 1) ^ 1);
-            tma::load_async(k_smem[ring(j - 1)], k_rows, (j - 1) * 128, k_full[ring(j - 1)], l2::evict_last());
+            bar::wait(k_empty[ring.slot(1)], ring.phase(1) ^ 1);
+            tma::load_async(k_smem[ring.slot(1)], k_rows, (j - 1) * 128, k_full[ring.slot(1)], l2::evict_last());
           }
-          bar::wait(v_empty[ring(j)], ring.phase(j) ^ 1);
-          tma::load_async(v_smem[ring(j)], v_rows, j * 128, j >= full_end ? v_landed[cut_ring(j)] : v_full[ring(j)],
-                          l2::evict_last());
+          bar::wait(v_empty[ring.slot()], ring.phase() ^ 1);
+          tma::load_async(v_smem[ring.slot()], v_rows, j * 128,
+                          j >= full_end ? v_landed[cut_ring.slot()] : v_full[ring.slot()], l2::evict_last());
+          if (j >= full_end)
+            ++cut_ring;
+          ++ring;
         }
       }
       if (warpgroup::is_checker()) { // a hidden key weighs 0, but 0 times NaN is NaN
-        for (int j = kv_last; j >= full_end; --j) {
-          bar::wait(v_landed[cut_ring(j)], cut_ring.phase(j));
-          warp::make_finite(v_smem[ring(j)], v_nonfinite);
-          bar::arrive(v_full[ring(j)]);
+        for (int j = kv_last; j >= 0; --j) {
+          if (j >= full_end) {
+            bar::wait(v_landed[cut_ring.slot()], cut_ring.phase());
+            warp::make_finite(v_smem[ring.slot()], v_nonfinite);
+            bar::arrive(v_full[ring.slot()]);
+            ++cut_ring;
+          }
+          ++ring;
         }
       }
-      q_ring.stop(0);
-      ring.stop(0);
-      cut_ring.stop(min(full_end, kv_last + 1));
     }
     return;
   }
@@ -109,47 +112,46 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   rv<16> row_max, row_sum, rescale;
   warpgroup::begin_turns<2>();
 
-  Ring<1> q_ring{0};
-  Ring<2> ring{0};
   for (int round = 0; pieces.has(round); ++round) {
     const auto [q_begin, head, batch, kv_end, full_end, kv_last] = work(round);
-    ring.start(kv_last);
     softmax::reset(out, row_max, row_sum);
 
-    bar::wait(q_full, q_ring.phase(0));
+    bar::wait(q_full, q_ring.phase());
+    ++q_ring;
 
     // scores of the first tile
     warpgroup::take_turn<2>();
-    bar::wait(k_full[ring(kv_last)], ring.phase(kv_last));
-    warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(kv_last)]);
+    bar::wait(k_full[ring.slot()], ring.phase());
+    warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring.slot()]);
     warpgroup::pass_turn<2>();
     warpgroup::wait<0>(scores);
 
     // P(j + 1) V(j + 1) accumulates during the softmax of S(j)
     for (int j = kv_last; j >= 0; --j) {
-      bar::arrive(k_empty[ring(j)]);
+      bar::arrive(k_empty[ring.slot()]);
       if (j >= full_end) // the mask cuts this tile
         softmax::mask(scores, q_begin, j * 128, visible);
       softmax::step(scores, row_max, row_sum, rescale, scale_log2);
-      bar::wait(v_full[ring(j)], ring.phase(j));
+      bar::wait(v_full[ring.slot()], ring.phase(), row_sum); // not before this softmax is done
       warpgroup::wait<0>(out);
       if (j < kv_last)
-        bar::arrive(v_empty[ring(j + 1)]);
+        bar::arrive(v_empty[ring.slot(-1)]);
       warp::mul_row(out, out, rescale);
       warp::convert(probs, scores);
       warpgroup::take_turn<2>();
       if (j > 0) {
-        bar::wait(k_full[ring(j - 1)], ring.phase(j - 1));
-        warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(j - 1)]);
+        bar::wait(k_full[ring.slot(1)], ring.phase(1));
+        warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring.slot(1)]);
       }
-      warpgroup::mma_AB_async(out, probs, v_smem[ring(j)]);
+      warpgroup::mma_AB_async(out, probs, v_smem[ring.slot()]);
       warpgroup::pass_turn<2>();
       warpgroup::wait<1>(scores);
+      ++ring;
     }
 
     bar::arrive(q_empty); // the next piece's may come
     warpgroup::wait<0>(out);
-    bar::arrive(v_empty[ring(0)]);
+    bar::arrive(v_empty[ring.slot(-1)]);
 
     rv<16> row_lse;
     softmax::normalize(out, row_lse, row_max, row_sum);
@@ -162,8 +164,6 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
     // a NaN or infinity of V goes into the rows that do see it
     warpgroup::add_nonfinite(o_rows, v_nonfinite, rows(v, batch, head / 7), full_end * 128, min(kv_end * 128, sk),
                              q_begin, sq, visible);
-    q_ring.stop(0);
-    ring.stop(0);
   }
   warpgroup::wait_for_store();
 }

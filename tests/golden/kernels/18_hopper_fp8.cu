@@ -37,11 +37,11 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   const int q_last = min(q_begin + 127, sq - 1);
   const int kv_end = ceildiv(q_last + sk - sq + 1, 128);
   const int full_end = max(floordiv(q_begin + sk - sq + 1, 128), 0);
-  const auto visible = [=](int query, int key) { return key <= query + sk - sq; };
+  const auto visible = [=](int query, Key key) { return key <= query + sk - sq; };
   const int descale = batch * 4 + head / 7; // where the factors of this kv head are
   const float scale_log2 = scale * q_descale[descale] * k_descale[descale] * log2e;
   const int kv_last = max(kv_end - 1, 0); // visited first, even if nothing of it is visible
-  const Ring<2> ring{kv_last};
+  Ring<2> ring;
 
   tma::prefetch(q_map, k_map, v_map, o_map);
   bar::init(q_full, 1);
@@ -60,29 +60,32 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
     const auto k_rows = rows(k_map, batch, head / 7);
     const auto v_rows = rows(v_map, batch, head / 7);
     if (warpgroup::is_issuer()) { // K is one tile ahead of V, the order in which they are used
-      tma::load_async(k_smem[ring(kv_last)], k_rows, kv_last * 128, k_full[ring(kv_last)], l2::evict_last());
+      tma::load_async(k_smem[ring.slot()], k_rows, kv_last * 128, k_full[ring.slot()], l2::evict_last());
       tma::load_async(q_smem, q_rows, q_begin, q_full, l2::evict_first());
       for (int j = kv_last; j >= 0; --j) {
         if (j > 0) {
-          bar::wait(k_empty[ring(j - 1)], ring.phase(j - 1) ^ 1);
-          tma::load_async(k_smem[ring(j - 1)], k_rows, (j - 1) * 128, k_full[ring(j - 1)], l2::evict_last());
+          bar::wait(k_empty[ring.slot(1)], ring.phase(1) ^ 1);
+          tma::load_async(k_smem[ring.slot(1)], k_rows, (j - 1) * 128, k_full[ring.slot(1)], l2::evict_last());
         }
-        bar::wait(v_full[ring(j)], ring.phase(j) ^ 1); // what was here is transposed
-        tma::load_async(v_smem[ring(j)], v_rows, j * 128, v_landed[ring(j)], l2::evict_last());
+        bar::wait(v_full[ring.slot()], ring.phase() ^ 1); // what was here is transposed
+        tma::load_async(v_smem[ring.slot()], v_rows, j * 128, v_landed[ring.slot()], l2::evict_last());
+        ++ring;
       }
     }
     if (warpgroup::is_transposer()) {
       for (int j = kv_last; j >= full_end; --j) {
-        bar::wait(v_landed[ring(j)], ring.phase(j));
-        bar::wait(v_empty[ring(j)], ring.phase(j) ^ 1);
-        warpgroup::transpose_finite(v_t_smem[ring(j)], v_smem[ring(j)], v_nonfinite);
-        bar::arrive(v_full[ring(j)]);
+        bar::wait(v_landed[ring.slot()], ring.phase());
+        bar::wait(v_empty[ring.slot()], ring.phase() ^ 1);
+        warpgroup::transpose_finite(v_t_smem[ring.slot()], v_smem[ring.slot()], v_nonfinite);
+        bar::arrive(v_full[ring.slot()]);
+        ++ring;
       }
       for (int j = min(full_end, kv_last + 1) - 1; j >= 0; --j) {
-        bar::wait(v_landed[ring(j)], ring.phase(j));
-        bar::wait(v_empty[ring(j)], ring.phase(j) ^ 1);
-        warpgroup::transpose(v_t_smem[ring(j)], v_smem[ring(j)]);
-        bar::arrive(v_full[ring(j)]);
+        bar::wait(v_landed[ring.slot()], ring.phase());
+        bar::wait(v_empty[ring.slot()], ring.phase() ^ 1);
+        warpgroup::transpose(v_t_smem[ring.slot()], v_smem[ring.slot()]);
+        bar::arrive(v_full[ring.slot()]);
+        ++ring;
       }
     }
     return;
@@ -100,31 +103,32 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
 
   // scores of the first tile
   warpgroup::take_turn<2>();
-  bar::wait(k_full[ring(kv_last)], ring.phase(kv_last));
-  warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(kv_last)]);
+  bar::wait(k_full[ring.slot()], ring.phase());
+  warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring.slot()]);
   warpgroup::pass_turn<2>();
   warpgroup::wait<0>(scores);
 
   // P(j + 1) V(j + 1) accumulates during the softmax of S(j)
   for (int j = kv_last; j >= 0; --j) {
-    bar::arrive(k_empty[ring(j)]);
+    bar::arrive(k_empty[ring.slot()]);
     if (j >= full_end) // the mask cuts this tile
       softmax::mask(scores, q_begin, j * 128, visible);
     softmax::step<8>(scores, row_max, row_sum, rescale, scale_log2);
-    bar::wait(v_full[ring(j)], ring.phase(j));
+    bar::wait(v_full[ring.slot()], ring.phase(), row_sum); // not before this softmax is done
     warpgroup::wait<0>(out);
     if (j < kv_last)
-      bar::arrive(v_empty[ring(j + 1)]);
+      bar::arrive(v_empty[ring.slot(-1)]);
     warp::mul_row(out, out, rescale);
     warp::convert(probs, scores);
     warpgroup::take_turn<2>();
     if (j > 0) {
-      bar::wait(k_full[ring(j - 1)], ring.phase(j - 1));
-      warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring(j - 1)]);
+      bar::wait(k_full[ring.slot(1)], ring.phase(1));
+      warpgroup::mm_ABt_async(scores, q_smem, k_smem[ring.slot(1)]);
     }
-    warpgroup::mma_ABt_async(out, probs, v_t_smem[ring(j)]);
+    warpgroup::mma_ABt_async(out, probs, v_t_smem[ring.slot()]);
     warpgroup::pass_turn<2>();
     warpgroup::wait<1>(scores);
+    ++ring;
   }
 
   warpgroup::wait<0>(out);

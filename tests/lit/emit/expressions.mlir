@@ -52,11 +52,11 @@ tile.kernel @names(%q: !tile.gl<f16, 64>, %offsets: !tile.ptr<i32>, %sq: index, 
   // CHECK: for (int i = 0; i < tiles; ++i) {
   tile.for %i from %5 up to %tiles { tile.block.sync }
   // CHECK: const auto score = [=](float s, Key key) { return softcap(s * scale, 50.0f) - scale * distance(sk, key); };
-  %score = tile.lambda(%s: f32, %key: index) {
+  %score = tile.lambda(%s: f32, %key: !tile.key) {
     %6 = tile.mul %s, %scale
     %7 = tile.constant 50.0
     %8 = tile.softcap %6, %7 : (f32, f32) -> f32
-    %9 = tile.distance %sk, %key : (index, index) -> f32
+    %9 = tile.distance %sk, %key : (index, !tile.key) -> f32
     %10 = tile.mul %scale, %9
     %11 = tile.sub %8, %10
     tile.yield %11 : f32
@@ -94,7 +94,7 @@ tile.kernel @gaps(%tiles: index, %gap_begin: index, %gap: index) threads 32 grid
 
 // A long union is broken between its sets.
 // CHECK-LABEL: long_union(const int sq, const int sk) {
-//  CHECK-NEXT:   const auto visible = [=](int query, int key) {
+//  CHECK-NEXT:   const auto visible = [=](int query, Key key) {
 //  CHECK-NEXT:     return (key < 8 && key < sk) || (key <= query + sk - sq && key >= query + sk - sq - 29) ||
 //  CHECK-NEXT:             (key >= 200 && key < 210 && key < sk) || (key / 64 == query / 64 && key < sk);
 //  CHECK-NEXT:   };

@@ -108,7 +108,7 @@ attn.forward @prefix_and_window #spec mask [affine_set<(q, k)[sq, sk] : (q + sk 
 attn.forward @covered #spec mask [affine_set<(q, k)[sq, sk] : (q + sk - sq - k >= 0, k - 99 >= 0)>, affine_set<(q, k)[sq, sk] : (q + sk - sq - k >= 0)>]
   schedule <q_tile = 128, kv_tile = 64, warps = 4, stages = 1>
 // expected-remark @+2 {{attn-build-kernel: a block has 128 rows}}
-// expected-remark @+1 {{some full tiles are treated as cut, for each range of them costs two loops}}
+// expected-remark @+1 {{some full tiles are treated as cut, for each range of them costs code}}
 attn.forward @three_windows #spec mask [affine_set<(q, k)[sq, sk] : (q - k >= 0, k - q + 999 >= 0)>, affine_set<(q, k)[sq, sk] : (q - k - 2000 >= 0, k - q + 2999 >= 0)>, affine_set<(q, k)[sq, sk] : (q - k - 4000 >= 0, k - q + 4999 >= 0)>]
   schedule <q_tile = 128, kv_tile = 64, warps = 4, stages = 1>
 

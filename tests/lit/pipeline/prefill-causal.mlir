@@ -9,7 +9,7 @@
 // CHECK-NEXT: auto& v_smem = shared::at<st<bf16, 64, 128>>(49152);
 // CHECK-NEXT: auto& o_smem = shared::at<st<bf16, 128, 128>>(0); // q_smem is dead by then
 // CHECK:      const int kv_end = min(floordiv(q_begin + sk - sq + 127, 64) + 1, floordiv(sk - 1, 64) + 1);
-// CHECK:      const auto visible = [=](int query, int key) { return key <= query + sk - sq && key < sk; };
+// CHECK:      const auto visible = [=](int query, Key key) { return key <= query + sk - sq && key < sk; };
 // CHECK:      block::load_async(q_smem, q_rows, q_begin, sq);
 // CHECK-NEXT: if (kv_end > full_end)
 // CHECK-NEXT:   block::load_async(k_smem, k_rows, (kv_end - 1) * 64, sk);

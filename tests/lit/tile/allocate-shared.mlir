@@ -15,8 +15,8 @@ tile.kernel @reuse() threads 128 grid [[], [], []] {
   %o_smem = tile.alloc : !tile.st<64, 64, bf16>
   %scores = tile.alloc : !tile.rt<16, 64, f32>
   %0 = tile.index [0]
-  %ring = tile.ring %0 : !tile.ring<2>
-  %1 = tile.slot %k_smem[%ring(%0)] : !tile.st<64, 64, bf16, stages = 2>, !tile.ring<2> -> !tile.st<64, 64, bf16>
+  %ring = tile.ring : !tile.ring<2>
+  %1 = tile.slot %k_smem[%ring] : !tile.st<64, 64, bf16, stages = 2>, !tile.ring<2> -> !tile.st<64, 64, bf16>
   tile.warp.mm_ABt %scores, %q_smem, %1 : !tile.rt<16, 64, f32>, !tile.st<64, 64, bf16>, !tile.st<64, 64, bf16>
   tile.block.sync
   tile.warp.store %o_smem, %scores : !tile.st<64, 64, bf16>, !tile.rt<16, 64, f32>

@@ -46,19 +46,45 @@ tile.kernel @alignment() threads 128 grid [[], [], []] {
 }
 
 // -----
-tile.kernel @ring(%sk: index) threads 128 grid [[], [], []] {
+tile.kernel @ring() threads 128 grid [[], [], []] {
   %k_smem = tile.alloc : !tile.st<64, 64, bf16, stages = 2>
-  %ring = tile.ring %sk : !tile.ring<3>
+  %ring = tile.ring : !tile.ring<3>
   // expected-error @+1 {{expected a ring of 2 stages, got 3}}
-  %0 = tile.slot %k_smem[%ring(%sk)] : !tile.st<64, 64, bf16, stages = 2>, !tile.ring<3> -> !tile.st<64, 64, bf16>
+  %0 = tile.slot %k_smem[%ring] : !tile.st<64, 64, bf16, stages = 2>, !tile.ring<3> -> !tile.st<64, 64, bf16>
 }
 
 // -----
-tile.kernel @slot(%sk: index) threads 128 grid [[], [], []] {
+tile.kernel @slot() threads 128 grid [[], [], []] {
   %k_smem = tile.alloc : !tile.st<64, 64, bf16, stages = 2>
-  %ring = tile.ring %sk : !tile.ring<2>
+  %ring = tile.ring : !tile.ring<2>
   // expected-error @+1 {{expected one stage, '!tile.st<64, 64, bf16>', got '!tile.st<64, 32, bf16>'}}
-  %0 = tile.slot %k_smem[%ring(%sk)] : !tile.st<64, 64, bf16, stages = 2>, !tile.ring<2> -> !tile.st<64, 32, bf16>
+  %0 = tile.slot %k_smem[%ring] : !tile.st<64, 64, bf16, stages = 2>, !tile.ring<2> -> !tile.st<64, 32, bf16>
+}
+
+// -----
+
+tile.kernel @far_ahead() threads 128 grid [[], [], []] {
+  %k_smem = tile.alloc : !tile.st<64, 64, bf16, stages = 2>
+  %ring = tile.ring : !tile.ring<2>
+  // expected-error @+1 {{expected a tile from the one before to 2 ahead, got 3}}
+  %0 = tile.slot %k_smem[%ring + 3] : !tile.st<64, 64, bf16, stages = 2>, !tile.ring<2> -> !tile.st<64, 64, bf16>
+}
+
+// -----
+
+tile.kernel @far_back() threads 128 grid [[], [], []] {
+  %k_smem = tile.alloc : !tile.st<64, 64, bf16, stages = 2>
+  %ring = tile.ring : !tile.ring<2>
+  // expected-error @+1 {{expected a tile from the one before to 2 ahead, got -2}}
+  %0 = tile.slot %k_smem[%ring + -2] : !tile.st<64, 64, bf16, stages = 2>, !tile.ring<2> -> !tile.st<64, 64, bf16>
+}
+
+// -----
+
+tile.kernel @phase_before() threads 128 grid [[], [], []] {
+  %ring = tile.ring : !tile.ring<2>
+  // expected-error @+1 {{expected the tile at hand or 1, the next, got -1}}
+  %0 = tile.phase %ring + -1 : !tile.ring<2>
 }
 
 // -----

@@ -4,11 +4,10 @@
 
 // CHECK-LABEL: tile.kernel @ring
 //  CHECK-NEXT:   %k_smem = tile.alloc : !tile.st<64, 64, bf16, stages = 2>
-//       CHECK:   %[[LAST:.+]] = tile.index [%tiles - 1]
-//       CHECK:   %ring = tile.ring %[[LAST]] to %{{.*}} : <2>
+//       CHECK:   %ring = tile.ring : <2>
 // prologue
 //       CHECK:   tile.if [%tiles - %{{.*}} - 1] {
-//       CHECK:     %[[FIRST:.+]] = tile.slot %k_smem[%ring
+//       CHECK:     %[[FIRST:.+]] = tile.slot %k_smem[%ring]
 //       CHECK:     tile.block.load_async %[[FIRST]]
 //       CHECK:   tile.cp_async.commit
 // steady state
@@ -16,10 +15,12 @@
 //       CHECK:     tile.cp_async.wait 0 {note = "K(j) is there, K(j + 1) is used up"}
 //  CHECK-NEXT:     tile.block.sync
 //       CHECK:     tile.if [%j - %{{.*}} - 1] {
-//       CHECK:       tile.block.load_async {{.*}} index{{$}}
+//       CHECK:       %[[NEXT:.+]] = tile.slot %k_smem[%ring + 1]
+//  CHECK-NEXT:       tile.block.load_async %[[NEXT]], {{.*}} index{{$}}
 //       CHECK:     tile.cp_async.commit
-//       CHECK:     %[[SLOT:.+]] = tile.slot %k_smem[%ring(%j)]
+//       CHECK:     %[[SLOT:.+]] = tile.slot %k_smem[%ring]
 //       CHECK:     tile.warp.mm_ABt %scores, %q_smem, %[[SLOT]]
+//  CHECK-NEXT:     tile.advance %ring
 // what is still under way when no tile was visited
 //       CHECK:   tile.cp_async.wait 0
 //  CHECK-NEXT:   tile.block.sync
@@ -48,7 +49,7 @@ tile.kernel @ring(%k: !tile.gl<bf16, 64>, %head: index, %tiles: index) threads 1
 //       CHECK:   tile.block.load_async
 //       CHECK:   tile.for
 //       CHECK:     tile.cp_async.wait 0
-//  CHECK-NEXT:     %[[V:.+]] = tile.slot %v_smem[%ring(%j)]
+//  CHECK-NEXT:     %[[V:.+]] = tile.slot %v_smem[%ring]
 //  CHECK-NEXT:     tile.block.make_finite %[[V]], %v_nonfinite
 //  CHECK-NEXT:     tile.block.sync
 tile.kernel @some(%v: !tile.gl<bf16, 64>, %begin: index, %tiles: index) threads 128 grid [[], [], []] attributes {stages = 2 : i64} {

@@ -1,6 +1,8 @@
 // RUN: attune-opt %s -pass-pipeline='builtin.module(attn-build-kernel,attn.kernel(attn-classify-blocks),convert-attn-to-tile,tile.kernel(tile-specialize-warps,tile-prettify,tile-persist))' --split-input-file | FileCheck %s
+// RUN: attune-opt %s -pass-pipeline='builtin.module(attn-build-kernel,attn.kernel(attn-classify-blocks),convert-attn-to-tile,tile.kernel(tile-specialize-warps,tile-prettify,tile-persist))' --split-input-file | FileCheck %s --check-prefix=RINGS
 
-// What a piece is becomes a function of the round; the producer's roles are in one loop over rounds, the consumers in another, and rings go on.
+// What a piece is becomes a function of the round; the producer's roles are in one loop over rounds, the consumers in another. Rings are
+// outside of both, so that they go on.
 
 // CHECK-LABEL: tile.kernel @causal
 //  CHECK-SAME:   %q_tiles: index, %heads: index, %section: index
@@ -8,14 +10,14 @@
 //       CHECK:   %pieces = tile.pieces(%q_tiles, %heads, %section)
 //       CHECK:   %work = tile.work ["q_begin", "head", "batch", "kv_end", "full_end", "kv_last"]
 //       CHECK:     tile.piece.tile %pieces(%[[ROUND:.+]])
+//       CHECK:     %full_end = tile.warp.uniform
 //       CHECK:     %kv_last = tile.warp.uniform
 //       CHECK:     tile.give %q_begin, %head, %batch
+//       CHECK:   %ring = tile.ring : <2>
 //       CHECK:   tile.bar.init %q_empty
 //       CHECK:   tile.role producer
-//       CHECK:     tile.running_ring : <2>
 //       CHECK:     tile.for %round from
 //       CHECK:       %q_begin, %head, %batch, %kv_end, %full_end, %kv_last = tile.take %work(%round)
-//       CHECK:       tile.ring.start %ring{{.*}}(%kv_last)
 //       CHECK:       tile.role issuer
 //       CHECK:         tile.slot %k_empty
 //       CHECK:         tile.tma.load_async
@@ -24,7 +26,6 @@
 //   CHECK-NOT:     tile.for %round from
 //       CHECK:       tile.role checker
 //       CHECK: {{^      }}}
-//       CHECK:       tile.ring.stop %ring{{.*}}
 //       CHECK:   tile.warpgroup.begin_turns
 //       CHECK:   tile.for %round from
 //       CHECK:     tile.softmax.reset
@@ -36,7 +37,6 @@
 //       CHECK:     tile.warpgroup.wait_for_store
 //  CHECK-NEXT:     tile.warpgroup.store_tile
 //       CHECK:     tile.warpgroup.store_async
-//       CHECK:     tile.ring.stop %ring{{.*}}
 //       CHECK:   }
 //  CHECK-NEXT:   tile.warpgroup.wait_for_store
 attn.forward @causal #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 2, head_dim = 64, head_dim_v = 64, lse = true>
@@ -47,13 +47,17 @@ attn.forward @causal #attn.spec<dtype = bf16, q_heads = 8, kv_heads = 2, head_di
 
 // Varlen: a piece beyond the end of its sequence is passed over, and O is not stored by boxes, which know no sequences.
 
+// RINGS-LABEL: tile.kernel @causal
+// RINGS-COUNT-3: {{^    }}%{{.*}} = tile.ring :
+//     RINGS-NOT: tile.ring :
+// RINGS-LABEL: tile.kernel @varlen
+
 // CHECK-LABEL: tile.kernel @varlen
 //   CHECK-NOT:   %o_map
 //       CHECK:   tile.role producer
 //       CHECK:     tile.take %work
 //  CHECK-NEXT:     tile.if
 //       CHECK:       tile.continue
-//       CHECK:     tile.ring.start
 //       CHECK:     tile.role issuer
 //       CHECK:   tile.for %round from
 //       CHECK:     tile.continue

@@ -21,10 +21,15 @@
 //       CHECK:       tile.tma.load_async
 //       CHECK:       tile.tma.load_async %q_smem
 //       CHECK:       tile.for %j from
-//       CHECK:         tile.phase before %ring
+//       CHECK:         tile.phase before %ring + 1
 // V of a tile that the mask cuts goes to the checker first
 //       CHECK:         tile.select
+//       CHECK:         tile.if [%j - %full_end] {
+//  CHECK-NEXT:           tile.advance %cut_ring
+//  CHECK-NEXT:         }
+//  CHECK-NEXT:         tile.advance %ring
 //       CHECK:     tile.role checker
+//       CHECK:       tile.if [%j - %full_end] {
 //       CHECK:       tile.warp.make_finite
 //  CHECK-NEXT:       %[[FULL:.+]] = tile.slot %v_full
 //  CHECK-NEXT:       tile.bar.arrive %[[FULL]]
@@ -40,8 +45,9 @@
 //       CHECK:     tile.if [%j - %full_end] attributes {note = "the mask cuts this tile"} {
 //       CHECK:       tile.softmax.mask
 //       CHECK:     tile.softmax.step
-// P V of the tile before
-//       CHECK:     tile.warpgroup.wait 0 %out
+// P V of the tile before, once the exponentials are known
+//       CHECK:     tile.bar.wait %{{.+}}, %{{.+}}, %row_sum
+//  CHECK-NEXT:     tile.warpgroup.wait 0 %out
 //  CHECK-NEXT:     tile.if [%kv_last - %j - 1] {
 //       CHECK:       tile.bar.arrive
 //       CHECK:     tile.warp.convert
