@@ -54,6 +54,9 @@ enum class Class : std::uint8_t {
 };
 const char* className(Class which);
 
+/// What PTX leaves ptxas to fuse: a product with a sum or a difference, where none says how it is rounded.
+enum class Fusible : std::uint8_t { None, Product, Sum, Difference };
+
 /// One decoded instruction: a function specialised for operation and type, and where its operands are.
 struct Instr {
   Handler run = nullptr;
@@ -65,8 +68,9 @@ struct Instr {
   bool wide_address : 1 = false; ///< the address operand has 64-bit lanes
   bool own_shared : 1 = false;   ///< says .shared or .shared::cta
   std::uint8_t wide = 0;         ///< bit i: destination i has 64-bit lanes
-  std::uint16_t detail = 0;      ///< what the handler wants to know besides
-  std::uint32_t target = 0;      ///< of a branch
+  Fusible fusible = Fusible::None;
+  std::uint16_t detail = 0; ///< what the handler wants to know besides
+  std::uint32_t target = 0; ///< of a branch
   std::int64_t immediate = 0;
   std::uint32_t flops = 0; ///< of tensor work per execution
   std::uint32_t line = 0;

@@ -154,6 +154,7 @@ template <class Op, unsigned Number>
 void rounded(Decode& decode, Type type, Class category) {
   const bool ftz = decode.take("ftz"), saturate = decode.take("sat");
   int mode = FE_TONEAREST;
+  bool open = type.bits == 32 && !ftz && !saturate;
   if (decode.take("rz"))
     mode = FE_TOWARDZERO;
   else if (decode.take("rm"))
@@ -161,7 +162,8 @@ void rounded(Decode& decode, Type type, Class category) {
   else if (decode.take("rp"))
     mode = FE_UPWARD;
   else
-    decode.take("rn");
+    open &= !decode.take("rn");
+  open &= mode == FE_TONEAREST;
   Handler run = nullptr;
   if (mode != FE_TONEAREST) {
     if (saturate)
@@ -178,6 +180,11 @@ void rounded(Decode& decode, Type type, Class category) {
     run = saturate ? nearest<float, Op, Number, false, true>() : nearest<float, Op, Number, false, false>();
   }
   plain(decode, type, Number, run, category);
+  if (open)
+    decode.instr.fusible = std::is_same_v<Op, FloatMultiply>   ? Fusible::Product
+                           : std::is_same_v<Op, FloatAdd>      ? Fusible::Sum
+                           : std::is_same_v<Op, FloatSubtract> ? Fusible::Difference
+                                                               : Fusible::None;
 }
 
 template <bool Max>
