@@ -159,19 +159,19 @@ double mmas(const Schedule& s, const Extent& e) {
 /// Warp instructions, each an issue slot.
 double issued(const AttentionSpec& spec, const Schedule& s, const Extent& e, double copied) {
   // Per score: maximum, scaling, exponential, sum, half a conversion. Of a masked tile also a comparison, a selection,
-  // and some of the addition of positions: 2.6, as ptxas 13.0 makes it (templates/arch/sm90/README.md: 648 - 479 for 64
+  // and some of the addition of positions: 2.2, as ptxas 13.0 makes it (templates/arch/sm90/README.md: 607 - 468 for 64
   // scores of a thread). Softcap (tanh of two special functions) and ALiBi: the operations of
   // their formulas.
-  constexpr double of_score = 4.5, of_masked = 2.6, of_softcap = 6, of_alibi = 3;
+  constexpr double of_score = 4.5, of_masked = 2.2, of_softcap = 6, of_alibi = 3;
   const double scores =
       e.pairs() * (of_score + (spec.softcap > 0 ? of_softcap : 0) + (spec.alibi != Alibi::None ? of_alibi : 0)) +
       e.masked_tiles * e.q_tile * e.kv_tile * of_masked;
   const double rescaling = e.tiles * e.q_tile * e.dv; // per element of O
   double all = (scores + rescaling) / 32;
   // What each warp does once per key tile whatever its size: descriptors, barriers, row statistics, the loop. With
-  // roles 127 and 141 in the same table (479 and 601, less 64 and 88 scores and 64 elements of O); without, 70 to 87 in
+  // roles 116 and 127 in the same table (468 and 587, less 64 and 88 scores and 64 elements of O); without, 70 to 87 in
   // what ptxas 13.0 makes of tiles of 32 and 64 keys at head dims 64 and 128, counted with nvdisasm in the same way.
-  constexpr double of_tile_roles = 134, of_tile = 78;
+  constexpr double of_tile_roles = 122, of_tile = 78;
   all += e.tiles * s.warps * (s.warp_specialized ? of_tile_roles : of_tile);
   all += mmas(s, e) + ldmatrices(spec, s, e);
   if (spec.dtype == DType::E4M3) // beside each load of V a store and 8 permutations (templates/tile/transpose.cuh)
