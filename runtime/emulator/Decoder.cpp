@@ -62,7 +62,7 @@ Program Decoder::run(const std::string& kernel) {
   }
   for (const auto& [at, callee] : calls_)
     program_.code[at].target = frames_.at(callee).start;
-  offerFusion(program_, registers_.size(), pinned_);
+  offerFusion(program_, registers_.size(), functions_, pinned_);
   allocateRegisters(program_, registers_, functions_, pinned_);
   trackWgmmaRegisters(program_);
   return std::move(program_);

@@ -81,9 +81,12 @@ private:
   std::vector<std::size_t> functions_;
 };
 
-/// Sums and differences of products that ptxas may fuse get the factors as operands, too (exec::fuse). `registers`: how
-/// many there are; those of wgmma, which change behind the back of an instruction, are no factors.
-void offerFusion(Program& program, std::size_t registers, const std::vector<Slot>& pinned);
+/// Of the function at [begin, end): where basic blocks begin.
+std::vector<bool> leaders(const Program& program, std::size_t begin, std::size_t end);
+/// Sums and differences of products that ptxas may fuse get the factors as operands, too (exec::fusing). `registers`:
+/// how many there are; those of wgmma, which change behind the back of an instruction, are no factors.
+void offerFusion(Program& program, std::size_t registers, const std::vector<std::size_t>& functions,
+                 const std::vector<Slot>& pinned);
 /// Replaces register numbers by slots. `functions`: where each begins in the code.
 /// `pinned` ones share theirs with nothing.
 void allocateRegisters(Program& program, const std::vector<unsigned>& bits, const std::vector<std::size_t>& functions,

@@ -10,7 +10,7 @@ namespace attune::emulator {
 
 struct Options {
   std::string target = "sm_80"; ///< whose limits it has, and the newest PTX target that it loads
-  std::uint64_t seed = 0;       ///< of poison, of warp order and of when copies land: same seed, same run
+  std::uint64_t seed = 0;       ///< of all that PTX leaves open, and of poison: same seed, same run
   unsigned threads = 0;         ///< host threads; 0: one per core
   bool random_landing = false;  ///< asynchronous copies land at a random legal moment instead of the latest
   bool counters = true;         ///< account for sectors and bank conflicts too; instructions and bytes always are

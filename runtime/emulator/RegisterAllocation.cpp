@@ -69,25 +69,14 @@ void visit(const Instr& instr, F f) {
   }
 }
 
+bool isSomeJump(const Instr& instr) { return exec::isJump(instr.run) || exec::isIndexedJump(instr.run); }
+bool endsFunction(const Instr& instr) {
+  return instr.run == &exec::exit || instr.run == &exec::ret || instr.run == &exec::fellOff;
+}
+
 /// The basic blocks of the function at [begin, end). A call goes on behind itself.
 std::vector<BasicBlock> basicBlocks(const Program& program, std::size_t begin, std::size_t end) {
-  const auto is_jump = [](const Instr& instr) { return exec::isJump(instr.run) || exec::isIndexedJump(instr.run); };
-  const auto ends = [](const Instr& instr) {
-    return instr.run == &exec::exit || instr.run == &exec::ret || instr.run == &exec::fellOff;
-  };
-  std::vector<bool> leader(end - begin + 1);
-  leader[0] = true;
-  for (std::size_t i = begin; i < end; ++i) {
-    const Instr& instr = program.code[i];
-    if (!is_jump(instr) && !ends(instr))
-      continue;
-    leader[i + 1 - begin] = true;
-    if (exec::isJump(instr.run))
-      leader[instr.target - begin] = true;
-    else if (exec::isIndexedJump(instr.run))
-      for (const std::uint32_t target : program.jump_tables[instr.target])
-        leader[target - begin] = true;
-  }
+  const std::vector<bool> leader = leaders(program, begin, end);
   std::vector<BasicBlock> blocks;
   std::vector<std::size_t> block_at(end - begin);
   for (std::size_t i = begin; i < end; ++i) {
@@ -103,7 +92,7 @@ std::vector<BasicBlock> basicBlocks(const Program& program, std::size_t begin, s
     else if (exec::isIndexedJump(last.run))
       for (const std::uint32_t target : program.jump_tables[last.target])
         block.next.push_back(block_at[target - begin]);
-    const bool goes_on = (!is_jump(last) && !ends(last)) || last.guard != no_slot;
+    const bool goes_on = (!isSomeJump(last) && !endsFunction(last)) || last.guard != no_slot;
     if (goes_on && block.end < end)
       block.next.push_back(block_at[block.end - begin]);
   }
@@ -141,6 +130,23 @@ void liveRanges(const Program& program, std::size_t begin, std::size_t end, std:
 unsigned slotBytes(unsigned bits) { return bits == 1 ? 4 : bits == 64 ? 256 : 128; }
 
 } // namespace
+
+std::vector<bool> leaders(const Program& program, std::size_t begin, std::size_t end) {
+  std::vector<bool> leader(end - begin + 1);
+  leader[0] = true;
+  for (std::size_t i = begin; i < end; ++i) {
+    const Instr& instr = program.code[i];
+    if (!isSomeJump(instr) && !endsFunction(instr))
+      continue;
+    leader[i + 1 - begin] = true;
+    if (exec::isJump(instr.run))
+      leader[instr.target - begin] = true;
+    else if (exec::isIndexedJump(instr.run))
+      for (const std::uint32_t target : program.jump_tables[instr.target])
+        leader[target - begin] = true;
+  }
+  return leader;
+}
 
 void allocateRegisters(Program& program, const std::vector<unsigned>& bits, const std::vector<std::size_t>& functions,
                        const std::vector<Slot>& pinned) {
