@@ -1,4 +1,4 @@
-// From the spec to kernels whose loops know their tiles. DESIGN.md section 3 has the whole list; Pipeline.cpp has the order.
+// From the spec to kernels whose loops know their tiles. Pipeline.cpp has the order.
 include "mlir/Pass/PassBase.td"
 
 def BuildKernel : Pass<"attn-build-kernel", "mlir::ModuleOp"> {

@@ -40,7 +40,7 @@ void Specialize::accumulate() {
     builder_.create<MmaABAsyncOp>(out, probs, slot(any.v.getDestination()));
 }
 
-void Specialize::waitForQ() {
+void Specialize::receiveQ() {
   if (q_map_) {
     waitForQ(q_full_, /*before=*/false);
     if (q_ring_)
@@ -57,7 +57,7 @@ void Specialize::waitForQ() {
 /// accumulates during the softmax.
 void Specialize::consumers() {
   builder_.setInsertionPoint(q_);
-  waitForQ();
+  receiveQ();
   if (ping_pong_)
     builder_.create<BeginTurnsOp>(warpgroups_);
   q_.erase();
@@ -79,7 +79,7 @@ void Specialize::consumers() {
   turn([&] { startScores(0); });
   builder_.create<WarpgroupWaitOp>(0, scores);
   builder_.section(overlap_ ? "P(j + 1) V(j + 1) accumulates during the softmax of S(j)" : "");
-  loop(begin_, next(last_, 1), [&](Value j) {
+  loopOverTiles([&](Value j) {
     auto more = builder_.d(0) - builder_.d(1) - 1, less = builder_.d(1) - builder_.d(0) - 1;
     giveBack(k_empty_);
     softmax(j);
@@ -112,14 +112,12 @@ void Specialize::consumers() {
 
 void Specialize::drain() {
   builder_.setInsertionPointAfter(segments_.back().loop);
-  if (q_empty_) {
+  if (q_empty_ || overlap_)
     builder_.section();
+  if (q_empty_)
     builder_.create<BarArriveOp>(q_empty_)->setAttr("note", builder_.getStringAttr("the next piece's may come"));
-  }
   if (!overlap_)
     return;
-  if (!q_empty_)
-    builder_.section();
   builder_.create<WarpgroupWaitOp>(0, segments_.front().rescale.getResultTile());
   if (persistent_)
     giveBack(v_empty_, -1);

@@ -42,7 +42,7 @@ void Specialize::issue() {
                                     policy(q_.getReread()));
   if (q_ring_)
     advance(q_ring_);
-  loop(begin_, next(last_, 1), [&](Value j) {
+  loopOverTiles([&](Value j) {
     when(builder_.d(0) - builder_.d(1) - 1, {j, begin_}, [&] {
       waitForRoom(k_empty_, 1);
       load(any.k, slot(k_full_, 1), j, 1);
@@ -58,9 +58,9 @@ void Specialize::issue() {
 }
 
 void Specialize::check() {
-  loop(begin_, next(last_, 1), [&](Value j) {
+  loopOverTiles([&](Value j) {
     whereCut(j, [&] {
-      builder_.create<BarWaitOp>(builder_.slot(v_landed_, cut_ring_), phase(cut_ring_, 0, /*before=*/false), Value());
+      waitForCut(v_landed_);
       FetchOp v = segments_.front().v;
       builder_.create<MakeFiniteOp>(slot(v.getDestination()), v.getFound());
       builder_.create<BarArriveOp>(slot(v_full_));
@@ -73,20 +73,21 @@ void Specialize::check() {
 /// Tile after tile from the last, whichever segment it is in.
 void Specialize::transpose() {
   for (auto& segment : segments_) {
-    auto end = AffineMap::get(2, 0, {builder_.d(0), builder_.d(1) + 1}, kernel_.getContext());
-    const bool first = &segment == &segments_.front();
-    loop(segment.loop.getBegin(),
-         first ? next(last_, 1) : builder_.index("", end, Reduce::Min, {segment.loop.getEnd(), last_}), [&](Value) {
-           wait(v_landed_);
-           waitForRoom(v_empty_);
-           Value to = slot(v_t_), from = slot(segment.v.getDestination());
-           if (segment.transpose)
-             builder_.create<TransposeOp>(to, from);
-           else
-             builder_.create<TransposeFiniteOp>(to, from, segment.transpose_finite.getFound());
-           builder_.create<BarArriveOp>(slot(v_full_));
-           advance(ring_);
-         });
+    Value end = next(last_, 1);
+    if (&segment != &segments_.front())
+      end = builder_.index("", AffineMap::get(2, 0, {builder_.d(0), builder_.d(1) + 1}, kernel_.getContext()),
+                           Reduce::Min, {segment.loop.getEnd(), last_});
+    loop(segment.loop.getBegin(), end, [&](Value) {
+      wait(v_landed_);
+      waitForRoom(v_empty_);
+      Value to = slot(v_t_), from = slot(segment.v.getDestination());
+      if (segment.transpose)
+        builder_.create<TransposeOp>(to, from);
+      else
+        builder_.create<TransposeFiniteOp>(to, from, segment.transpose_finite.getFound());
+      builder_.create<BarArriveOp>(slot(v_full_));
+      advance(ring_);
+    });
   }
 }
 

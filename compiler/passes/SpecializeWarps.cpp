@@ -9,22 +9,27 @@ namespace attune::tile {
 #define GEN_PASS_DEF_SPECIALIZEWARPS
 #include "compiler/passes/TilePasses.h.inc"
 
+template <class Op>
+static Op find(ForOp loop) {
+  auto found = loop.getBody().front().getOps<Op>();
+  return found.empty() ? Op() : *found.begin();
+}
+
 LogicalResult Specialize::collect() {
   for (auto fetch : kernel_.getBody().getOps<FetchOp>())
     q_ = fetch, q_map_ = isa<TensorMapType>(fetch.getSource().getDefiningOp()->getOperand(0).getType());
   for (auto loop : kernel_.getBody().getOps<ForOp>()) {
     Segment segment{.loop = loop};
     auto fetches = llvm::to_vector(loop.getBody().front().getOps<FetchOp>());
-    segment.scores = Segment::find<MmABtOp>(loop);
-    segment.convert = Segment::find<ConvertOp>(loop);
-    segment.step = Segment::find<StepOp>(loop);
-    segment.rescale = Segment::find<MulRowOp>(loop);
-    segment.mask = Segment::find<MaskOp>(loop);
-    segment.product = Segment::find<MmaABOp>(loop);
-    segment.transpose = Segment::find<TransposeOp>(loop);
-    segment.transpose_finite = Segment::find<TransposeFiniteOp>(loop);
+    segment.scores = find<MmABtOp>(loop);
+    segment.convert = find<ConvertOp>(loop);
+    segment.step = find<StepOp>(loop);
+    segment.rescale = find<MulRowOp>(loop);
+    segment.mask = find<MaskOp>(loop);
+    segment.transpose = find<TransposeOp>(loop);
+    segment.transpose_finite = find<TransposeFiniteOp>(loop);
     if (fetches.size() != 2 || !segment.scores || !segment.convert || !segment.step || !segment.rescale ||
-        !segment.product)
+        !find<MmaABOp>(loop))
       return loop.emitError("expected a loop that fetches K and V and folds them");
     segment.k = fetches[0], segment.v = fetches[1];
     if (!segments_.empty() && segments_.back().loop.getBegin() != loop.getEnd())
@@ -51,7 +56,7 @@ Specialize::Outside Specialize::outside(Segment& full, Value tile) {
 }
 
 /// Shared tiles become rings, beside the barriers of their events.
-void Specialize::makeRings() {
+void Specialize::makeBarriers() {
   Segment any = segments_.front();
   for (Value tiles : {Value(any.k.getDestination()), Value(any.v.getDestination()), v_t_})
     if (tiles)
@@ -90,7 +95,7 @@ void Specialize::makeUniform(Value bound) {
 }
 
 /// kv_last, and the rings of each thread: in a kernel about several pieces they go on from one to the next.
-void Specialize::countTiles() {
+void Specialize::startRings() {
   begin_ = segments_.back().loop.getBegin();
   Value end = segments_.front().loop.getEnd();
   auto* context = kernel_.getContext();
@@ -178,9 +183,9 @@ LogicalResult Specialize::run() {
     producer();
     return success();
   }
-  makeRings();
+  makeBarriers();
   builder_.setInsertionPoint(part);
-  countTiles();
+  startRings();
   builder_.section();
   prefetchMaps();
   initBarriers();

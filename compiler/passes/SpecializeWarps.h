@@ -17,20 +17,13 @@ struct Segment {
   ConvertOp convert;
   StepOp step;
   MulRowOp rescale;
-  Operation* product = nullptr; ///< += P V
-  TransposeOp transpose;        ///< of V for that product; one of the two, or none
+  TransposeOp transpose; ///< of V for that product; one of the two, or none
   TransposeFiniteOp transpose_finite;
   MaskOp mask; ///< none: it hides no key
 
   bool full() { return !mask; }
   bool checked() { return bool(v.getFound()); }
   Value transposed() { return transpose ? transpose.getVT() : transpose_finite ? transpose_finite.getVT() : Value(); }
-
-  template <class Op>
-  static Op find(ForOp loop) {
-    auto found = loop.getBody().front().getOps<Op>();
-    return found.empty() ? Op() : *found.begin();
-  }
 };
 
 /// Warps of the producer that transpose V: all but the issuer's (templates/tile/transpose.cuh).
@@ -49,9 +42,9 @@ public:
 
 private:
   LogicalResult collect();
-  void makeRings();
+  void makeBarriers();
   void makeUniform(Value bound);
-  void countTiles();
+  void startRings();
   void prefetchMaps();
   void initBarriers();
   void producer();
@@ -69,7 +62,7 @@ private:
   template <class Body>
   IfOp whereCut(Value tile, const Body& body);
   void clone(Operation& op, Value tile);
-  void waitForQ();
+  void receiveQ();
   void accumulate();
   void drain();
   void leave();
@@ -86,6 +79,9 @@ private:
   /// Until the tile's slot is filled.
   BarWaitOp wait(Value barriers, std::int64_t ahead = 0, Value row_sum = {}) {
     return builder_.create<BarWaitOp>(slot(barriers, ahead), phase(ring_, ahead, /*before=*/false), row_sum);
+  }
+  void waitForCut(Value barriers) {
+    builder_.create<BarWaitOp>(builder_.slot(barriers, cut_ring_), phase(cut_ring_, 0, /*before=*/false), Value());
   }
   /// Until what the slot held before has been used.
   BarWaitOp waitForRoom(Value barriers, std::int64_t ahead = 0) {
@@ -129,6 +125,10 @@ private:
   void role(Role role, StringRef note, const Body& body);
   template <class Body>
   ForOp loop(Value begin, Value end, const Body& body);
+  template <class Body>
+  ForOp loopOverTiles(const Body& body) {
+    return loop(begin_, next(last_, 1), body);
+  }
 
   KernelOp kernel_;
   TileBuilder builder_;
@@ -141,7 +141,7 @@ private:
   bool q_map_ = false; ///< it comes by TMA
   Value v_t_;          ///< what P V reads if V is transposed
   Value begin_, last_;
-  Value ring_, cut_ring_, q_ring_; ///< of all tiles, of those that are looked at, of pieces
+  Value ring_, cut_ring_, q_ring_; ///< of all tiles, of those that the mask cuts, of pieces
   Value q_full_, q_empty_, k_full_, k_empty_, v_full_, v_empty_, v_landed_;
 };
 

@@ -1,4 +1,4 @@
-// From a planned kernel to text that can be printed. DESIGN.md section 3 has the whole list; Pipeline.cpp has the order.
+// From a planned kernel to text that can be printed. Pipeline.cpp has the order.
 include "mlir/Pass/PassBase.td"
 
 def PlanPipeline : Pass<"attn-plan-pipeline", "attune::attn::KernelOp"> {

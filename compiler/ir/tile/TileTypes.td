@@ -94,7 +94,7 @@ def Tile_RowType : Tile_Type<"Row", "row"> {
 }
 
 def Tile_RingType : Tile_Type<"Ring", "ring"> {
-  let summary = "Which slot of a ring the tile at hand has (`Ring<2>`).";
+  let summary = "Where a thread is in a ring, its slot and its phase (`Ring<2>`).";
   let parameters = (ins "int64_t":$stages);
   let assemblyFormat = "`<` $stages `>`";
 }
