@@ -165,7 +165,7 @@ Operand CudaPrinter::definition(Operation& op) const {
                        (phase.getBefore() ? " ^ 1" : "")};
       })
       .Case([&](tile::SelectOp select) {
-        auto bracketed = [](std::string text, bool needed) { return needed ? "(" + text + ")" : text; };
+        auto bracketed = [](const std::string& text, bool needed) { return needed ? "(" + text + ")" : text; };
         auto when = bracketed(condition(select.getMap(), select.getInputs()), select.getMap().getNumResults() > 1);
         auto yes = bracketed(text(select.getYes()), isa<tile::SelectOp>(select.getYes().getDefiningOp()));
         return Operand{when + " ? " + yes + " : " + text(select.getNo()), false};

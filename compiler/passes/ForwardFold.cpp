@@ -47,7 +47,8 @@ void ForwardKernel::score() {
   Value slope = alibi && !plan_.pack_gqa ? slope_at("slope", {}) : Value();
   Type index = builder.getIndexType();
   score_ = builder.lambda(
-      "score", {{"s", f32}, {plan_.pack_gqa ? "row" : "query", index}, {"key", KeyType::get(builder.getContext())}}, [&](ValueRange args) {
+      "score", {{"s", f32}, {plan_.pack_gqa ? "row" : "query", index}, {"key", KeyType::get(builder.getContext())}},
+      [&](ValueRange args) {
         Value s = builder.create<MulOp>(f32, StringAttr(), args[0], scale);
         if (plan_.softcap != 0) {
           Value cap = builder.create<ConstantOp>(f32, StringAttr(), builder.getF32FloatAttr(float(plan_.softcap)));

@@ -37,8 +37,8 @@ ATTUNE_DEVICE void wait(const mbarrier& barrier, int phase) {
   while (!sm90::mbarrier_try_wait(barrier.address(), phase))
     ;
 }
-/// The same, once row sums are known, which are +0 or more, or NaN. A wait does not hold ptxas: it moves exponentials behind
-/// it that should run beside the products waited for. Here they decide the phase, to which they add 0.
+/// The same, once row sums are known, which are +0 or more, or NaN. A wait does not hold ptxas: it moves exponentials
+/// behind it that should run beside the products waited for. Here they decide the phase, to which they add 0.
 template <int M>
 ATTUNE_DEVICE void wait(const mbarrier& barrier, int phase, const rv<M>& row_sum) {
   float zero = 0;

@@ -23,8 +23,8 @@ ATTUNE_DEVICE float quad_sum(float a) {
 ATTUNE_DEVICE float positive(float scale_log2) { return fmaxf(scale_log2, 1.17549435e-38f); }
 
 /// Calls f(score, row, key) for each element of the warp's scores; `first_row` is the block's, `first_key` the tile's.
-/// A key is the first of the thread and a constant. Nothing that is computed of the first may leave the loop over tiles,
-/// where each such value would hold a register.
+/// A key is the first of the thread and a constant. Nothing that is computed of the first may leave the loop over
+/// tiles, where each such value would hold a register.
 template <int M, int N, class F>
 ATTUNE_DEVICE void each(rt<float, M, N>& scores, int first_row, int first_key, const F& f) {
   const int row = first_row + warp::index() * M + warp::lane() / 4;

@@ -26,7 +26,8 @@ namespace warpgroup {
 
 ATTUNE_DEVICE int index() { return threadIdx.x / 128; }
 
-/// In the producer: the thread that starts its copies. It is always the same one, and it alone knows where its rings are.
+/// In the producer: the thread that starts its copies. It is always the same one, and it alone knows where its rings
+/// are.
 ATTUNE_DEVICE bool is_issuer() { return threadIdx.x % 128 / 32 == 0 && sm90::elect(); }
 /// In the producer: the warp that makes V finite.
 ATTUNE_DEVICE bool is_checker() { return threadIdx.x % 128 / 32 == 1; }
