@@ -31,6 +31,17 @@ std::string valueIn(const char* path, const std::string& key) {
 
 json orNull(const std::string& text) { return text.empty() ? json() : json(text); }
 
+/// The processor, or null. On x86 with its family and model: a virtual machine may say no more than "AMD EPYC", which
+/// generations share that differ by a factor.
+json cpu() {
+  constexpr const char* file = "/proc/cpuinfo";
+  const std::string name = valueIn(file, "model name"), family = valueIn(file, "cpu family"),
+                    model = valueIn(file, "model\t");
+  if (name.empty() || family.empty() || model.empty())
+    return orNull(name);
+  return fmt::format("{} (family {}, model {})", name, family, model);
+}
+
 /// The entry points of NVML that are used (nvml.h).
 struct Nvml {
   int (*init)() = nullptr;
@@ -123,7 +134,7 @@ json Clocks::driver() const {
 json machineFacts(const DeviceProperties& device, int ordinal) {
   const std::string kib = valueIn("/proc/meminfo", "MemTotal");
   json facts = {{"date", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)))},
-                {"cpu", orNull(valueIn("/proc/cpuinfo", "model name"))},
+                {"cpu", cpu()},
                 {"cores", std::thread::hardware_concurrency()},
                 {"memory_gib", kib.empty() ? json() : json(std::stoll(kib) >> 20)},
                 {"os", orNull(valueIn("/etc/os-release", "PRETTY_NAME"))},

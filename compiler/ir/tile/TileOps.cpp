@@ -5,6 +5,32 @@ using namespace mlir;
 
 namespace attune::tile {
 
+namespace {
+
+bool advances(Operation& op, Value ring) {
+  auto found = op.walk([&](AdvanceOp advance) {
+    return advance.getRing() == ring ? WalkResult::interrupt() : WalkResult::advance();
+  });
+  return found.wasInterrupted();
+}
+
+/// A slot or phase is text that its users print, so it means where the ring is there: no user may be behind an advance.
+LogicalResult verifyUsesAheadOfAdvance(Operation* op, Value ring) {
+  for (Operation* user : op->getUsers()) {
+    Operation* last = op->getBlock()->findAncestorOpInBlock(*user);
+    for (Operation* between = op->getNextNode(); between; between = between->getNextNode()) {
+      if ((between != last || last != user) && advances(*between, ring))
+        return op->emitOpError() << "expected its uses ahead of the next tile.advance of the ring, got one behind it: "
+                                 << user->getName();
+      if (between == last)
+        break;
+    }
+  }
+  return success();
+}
+
+} // namespace
+
 LogicalResult KernelOp::verify() {
   auto arguments = getBody().getArguments();
   if (getArgNames().size() != arguments.size())
@@ -26,7 +52,15 @@ LogicalResult KernelOp::verify() {
     return emitOpError()
            << "expected a tile.cluster.sync at the end, for other blocks arrive at this one's barriers, got "
            << getBody().front().back().getName();
-  return success();
+  auto stale = getBody().walk([](Operation* op) {
+    auto slot = dyn_cast<SlotOp>(op);
+    auto phase = dyn_cast<PhaseOp>(op);
+    return (slot && failed(verifyUsesAheadOfAdvance(op, slot.getRing()))) ||
+                   (phase && failed(verifyUsesAheadOfAdvance(op, phase.getRing())))
+               ? WalkResult::interrupt()
+               : WalkResult::advance();
+  });
+  return failure(stale.wasInterrupted());
 }
 
 LogicalResult AllocOp::verify() {

@@ -88,6 +88,34 @@ tile.kernel @phase_before() threads 128 grid [[], [], []] {
 }
 
 // -----
+
+tile.kernel @slot_after_advance() threads 128 grid [[], [], []] {
+  %k_empty = tile.alloc : !tile.barrier<stages = 2>
+  %ring = tile.ring : !tile.ring<2>
+  // expected-error @+1 {{expected its uses ahead of the next tile.advance of the ring, got one behind it: tile.bar.arrive}}
+  %0 = tile.slot %k_empty[%ring] : !tile.barrier<stages = 2>, !tile.ring<2> -> !tile.barrier
+  tile.bar.arrive %0 : !tile.barrier
+  tile.advance %ring : !tile.ring<2>
+  tile.bar.arrive %0 : !tile.barrier
+}
+
+// -----
+
+tile.kernel @phase_after_advance_in_loop(%sk: index) threads 128 grid [[], [], []] {
+  %k_full = tile.alloc : !tile.barrier<stages = 2>
+  %ring = tile.ring : !tile.ring<2>
+  %cut_ring = tile.ring : !tile.ring<2>
+  // expected-error @+1 {{expected its uses ahead of the next tile.advance of the ring, got one behind it: tile.bar.wait}}
+  %phase = tile.phase %ring : !tile.ring<2>
+  tile.advance %cut_ring : !tile.ring<2>
+  tile.if [%sk] {
+    %0 = tile.slot %k_full[%ring] : !tile.barrier<stages = 2>, !tile.ring<2> -> !tile.barrier
+    tile.bar.wait %0, %phase : !tile.barrier, index
+    tile.advance %ring : !tile.ring<2>
+  }
+}
+
+// -----
 tile.kernel @index(%sk: index) threads 128 grid [[], [], []] {
   // expected-error @+1 {{expected one expression, or min or max of several, got 2 and only}}
   %a = tile.index [%sk, %sk + 1]
