@@ -43,8 +43,11 @@ def measure(samples, command, **environment):
 
 
 def cpu():
+    """The processor, with its family and model as `attune bench` writes it: a virtual machine's name of it may be any generation's."""
     with open("/proc/cpuinfo") as file:
-        return next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), None)
+        facts = dict(line.replace("\t", "").rstrip("\n").split(": ", 1) for line in file.read().split("\n\n")[0].splitlines() if ": " in line)
+    named = facts.get("model name")
+    return f"{named} (family {facts['cpu family']}, model {facts['model']})" if {"cpu family", "model"} <= facts.keys() else named
 
 
 def versions(nvcc):

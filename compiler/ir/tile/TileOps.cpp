@@ -8,9 +8,8 @@ namespace attune::tile {
 namespace {
 
 bool advances(Operation& op, Value ring) {
-  auto found = op.walk([&](AdvanceOp advance) {
-    return advance.getRing() == ring ? WalkResult::interrupt() : WalkResult::advance();
-  });
+  auto found = op.walk(
+      [&](AdvanceOp advance) { return advance.getRing() == ring ? WalkResult::interrupt() : WalkResult::advance(); });
   return found.wasInterrupted();
 }
 
