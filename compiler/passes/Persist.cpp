@@ -206,6 +206,9 @@ LogicalResult Persist::run() {
     return success();
   if (!producer_ || !pieces_)
     return kernel_.emitError() << "expected a kernel with roles and pieces around tile.round";
+  emitRemark(kernel_.getLoc())
+      << "tile-persist: a block stays for a piece of each round, dealt by arithmetic; heads in "
+         "sections that fit the L2 cache, the longest rows first in the last of them";
   collect();
   makeWork();
   Block& body = producer_.getBody().front();

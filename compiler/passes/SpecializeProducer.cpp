@@ -2,8 +2,6 @@
 // hear of it.
 #include "compiler/passes/SpecializeWarps.h"
 
-#include "attune/compiler/DefaultSchedule.h"
-
 using namespace mlir;
 
 namespace attune::tile {
@@ -92,7 +90,7 @@ void Specialize::transpose() {
 }
 
 void Specialize::producer() {
-  const auto [left, taken] = roleRegisters(static_cast<int>(warpgroups_), persistent_, v_t_ != nullptr);
+  const auto [left, taken] = registersOfRoles();
   builder_.section();
   role(Role::Producer, "", [&] {
     if (warpgroups_ > 1)

@@ -168,6 +168,22 @@ void Specialize::leave() {
   builder_.create<ClusterSyncOp>()->setAttr("note", builder_.getStringAttr("other blocks may still arrive here"));
 }
 
+void Specialize::explain() {
+  const RoleRegisters registers = registersOfRoles();
+  const Location loc = kernel_.getLoc();
+  emitRemark(loc) << "tile-specialize-warps: a producer warpgroup with " << registers.producer
+                  << " registers per thread, " << warpgroups_
+                  << (warpgroups_ == 1 ? " that computes with " : " that compute with ") << registers.consumers
+                  << "; rings of " << stages_;
+  emitRemark(loc) << "tile-specialize-warps: "
+                  << (overlap_ ? "P V of a tile runs beside the softmax of the next" : "one product after the other")
+                  << (ping_pong_ ? "; warpgroups take turns, one's softmax beside another's products" : "");
+  if (v_t_)
+    emitRemark(loc) << "tile-specialize-warps: " << transposers << " warps of the producer transpose V";
+  if (segments_.front().checked())
+    emitRemark(loc) << "tile-specialize-warps: a warp of the producer makes V finite where the mask cuts a tile";
+}
+
 LogicalResult Specialize::run() {
   if (failed(collect()))
     return failure();
@@ -183,6 +199,7 @@ LogicalResult Specialize::run() {
     producer();
     return success();
   }
+  explain();
   makeBarriers();
   builder_.setInsertionPoint(part);
   startRings();

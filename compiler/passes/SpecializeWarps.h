@@ -2,6 +2,7 @@
 // SpecializeProducer.cpp the producer, SpecializeConsumers.cpp the consumers.
 #pragma once
 
+#include "attune/compiler/DefaultSchedule.h"
 #include "compiler/passes/TileBuilder.h"
 #include "compiler/passes/TilePasses.h"
 
@@ -42,6 +43,10 @@ public:
 
 private:
   LogicalResult collect();
+  RoleRegisters registersOfRoles() {
+    return roleRegisters(static_cast<int>(warpgroups_), persistent_, v_t_ != nullptr);
+  }
+  void explain();
   void makeBarriers();
   void makeUniform(Value bound);
   void startRings();
