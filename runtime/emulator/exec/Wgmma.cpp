@@ -34,15 +34,17 @@ void wait(Warp& warp, const Instr& instr) {
     warp.retry({Wait::Kind::Warpgroup, 0, 0});
 }
 
+/// The first one that is left: A's comes before B's.
 WgmmaElement takeElement(Decode& decode) {
   static constexpr std::pair<const char*, WgmmaElement> names[] = {{"bf16", WgmmaElement::Bfloat},
                                                                    {"f16", WgmmaElement::Half},
                                                                    {"e4m3", WgmmaElement::E4m3},
                                                                    {"e5m2", WgmmaElement::E5m2},
                                                                    {"tf32", WgmmaElement::Tf32}};
-  for (const auto& [name, element] : names)
-    if (decode.take(name))
-      return element;
+  for (const std::string& suffix : decode.statement.suffix)
+    for (const auto& [name, element] : names)
+      if (suffix == name && decode.take(suffix))
+        return element;
   decode.unsupported("these elements");
 }
 
@@ -81,11 +83,8 @@ void takeTypes(Decode& decode, WgmmaForm& form) {
   form.half_sums = !decode.take("f32");
   if (form.half_sums && !decode.take("f16"))
     decode.unsupported("these sums");
-  form.a = takeElement(decode), form.b = form.a;
-  static constexpr const char* names[] = {"bf16", "f16", "e4m3", "e5m2", "tf32"};
-  for (const char* name : names)
-    if (decode.peek(name))
-      form.b = takeElement(decode);
+  form.a = takeElement(decode);
+  form.b = takeElement(decode);
   const bool mixed = bits(form.a) == 8 && bits(form.b) == 8;
   if ((form.a != form.b && !mixed) || form.k * bits(form.a) != 256 ||
       (form.half_sums && form.a != WgmmaElement::Half && bits(form.a) != 8))
