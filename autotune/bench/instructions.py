@@ -1,24 +1,32 @@
 #!/usr/bin/env python3
-"""Instructions of the loops with wgmma in a cubin, by class: python3 instructions.py KERNEL.cubin ... > counts.json
+"""Instructions of the loops with wgmma in a cubin, by class, and what the kernel takes: python3 instructions.py KERNEL.cubin ... > counts.json
 
 A loop goes from the target of a backward branch to that branch; the innermost ones that hold wgmma are listed. Where a
 forward branch in it skips a block of at least 50 comparisons and selections, the mask, `full_tile` is the loop without
-that block. Needs nvdisasm (CUDA toolkit, or the package nvidia-cuda-nvdisasm).
+that block. `kernel` is all of the code. `static_shared_bytes` is what the cubin itself asks for: a launch adds the dynamic
+part. One kernel per cubin. Needs nvdisasm (CUDA toolkit, or the package nvidia-cuda-nvdisasm).
 """
 import collections
+import glob
 import json
+import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
 CLASSES = {
-    "tensor": {"HGMMA", "QGMMA"},
+    "tensor": {"HGMMA", "QGMMA", "IGMMA", "BGMMA"},
     "exponential": {"MUFU"},
     "fp32": {"FFMA", "FMUL", "FADD", "FMNMX"},
     "conversion": {"F2FP", "F2F"},
     "comparison": {"ISETP", "FSETP", "FSEL", "SEL", "PLOP3"},
     "shuffle": {"SHFL"},
+    "shared": {"LDS", "STS", "LDSM", "STSM", "ATOMS", "UTMALDG", "UTMASTG", "UTMAREDG", "UBLKCP", "UBLKRED"},
+    "global": {"LDG", "STG", "ATOM", "ATOMG", "RED"},
+    "local": {"LDL", "STL"},
+    "other_tensor": {"HMMA", "IMMA", "BMMA", "DMMA"},
     "barrier": {"BAR", "SYNCS", "WARPGROUP", "WARPSYNC", "ELECT", "DEPBAR", "NANOSLEEP", "YIELD"},
     "control": {"BRA", "BSSY", "BSYNC", "BREAK", "CALL"},
 }
@@ -36,16 +44,42 @@ def kind(text):
     return "uniform" if op.startswith("U") or op in ("REDUX", "R2UR") else "integer"
 
 
-def disassemble(cubin):
+def nvdisasm():
+    """On PATH, in a toolkit, or installed beside NVRTC's wheel: pip install --target .nvrtc nvidia-cuda-nvdisasm. None without."""
+    root = pathlib.Path(__file__).resolve().parents[2]
+    folders = [*filter(None, [os.environ.get("CUDA_HOME")]), *sorted(glob.glob("/usr/local/cuda*"))]
+    folders += glob.glob(f"{root}/.nvrtc/nvidia/*")
+    return shutil.which("nvdisasm", path=os.pathsep.join([os.environ.get("PATH", ""), *(f"{folder}/bin" for folder in folders)]))
+
+
+def listing(cubin):
+    return subprocess.run([nvdisasm() or "nvdisasm", cubin], capture_output=True, text=True, check=True).stdout
+
+
+def disassemble(text):
     """Instructions, and the position of each label among them."""
-    out = subprocess.run(["nvdisasm", "-c", cubin], capture_output=True, text=True, check=True).stdout
     code, labels = [], {}
-    for line in map(str.strip, out.splitlines()):
+    for line in map(str.strip, text.splitlines()):
         if label := re.match(r"(\.L_x_\d+):", line):
             labels[label[1]] = len(code)
-        elif instruction := re.match(r"/\*[0-9a-f]{4,5}\*/\s+(.*?);", line):
+        elif instruction := re.match(r"/\*[0-9a-f]{4,5}\*/\s+([^.].*?);", line):
             code.append(instruction[1])
     return code, labels
+
+
+def resources(text, code):
+    def attribute(name):
+        word = re.search(name + r"\n(?:.*\n){1,6}?.*index@.*\n.*\.word\s+(0x[0-9a-f]+)", text)
+        return int(word[1], 16) if word else 0
+
+    shared = re.findall(r"\.section\s+\.nv\.shared\.(?!reserved).*\n(?:.*\n){1,3}?\s+\.zero\s+(\d+)", text)
+    limits = (re.match(r"USETMAXREG.*?(0x[0-9a-f]+)", t) for t in code)
+    return {
+        "registers": attribute("EIATTR_REGCOUNT"),
+        "setmaxnreg": sorted({int(limit[1], 16) for limit in limits if limit}),
+        "local_bytes": attribute("EIATTR_FRAME_SIZE"),
+        "static_shared_bytes": sum(map(int, shared)),
+    }
 
 
 def target(text, labels):
@@ -84,22 +118,31 @@ def beside(body):
     return 0
 
 
+def classes(body):
+    return dict(sorted({"shared": 0, **collections.Counter(map(kind, body))}.items()))
+
+
 def counts(body):
-    return {"all": len(body), **dict(sorted(collections.Counter(map(kind, body)).items())), "beside_pv": beside(body)}
+    by_class = classes(body)
+    per_wgmma = round(len(body) / by_class["tensor"], 1)
+    return {"all": len(body), **by_class, "per_wgmma": per_wgmma, "beside_pv": beside(body)}
+
+
+def measure(cubin):
+    text = listing(cubin)
+    code, labels = disassemble(text)
+    listed = []
+    for begin, end in loops(code, labels):
+        entry = {"loop": counts(code[begin : end + 1])}
+        if full := without_mask(code, labels, begin, end):
+            entry["full_tile"] = counts(full)
+        listed.append(entry)
+    size = {"cubin_bytes": pathlib.Path(cubin).stat().st_size}
+    return {**size, **resources(text, code), "instructions": len(code), "kernel": classes(code), "loops": listed}
 
 
 def main():
-    result = {}
-    for cubin in sys.argv[1:]:
-        code, labels = disassemble(cubin)
-        listed = []
-        for begin, end in loops(code, labels):
-            entry = {"loop": counts(code[begin : end + 1])}
-            if full := without_mask(code, labels, begin, end):
-                entry["full_tile"] = counts(full)
-            listed.append(entry)
-        result[pathlib.Path(cubin).name] = {"instructions": len(code), "loops": listed}
-    print(json.dumps(result, indent=2))
+    print(json.dumps({pathlib.Path(cubin).name: measure(cubin) for cubin in sys.argv[1:]}, indent=2))
 
 
 if __name__ == "__main__":
