@@ -110,9 +110,13 @@ void loadFromShared(Warp& warp, const Instr& instr, const BulkForm& form, unsign
                     SharedPlace barrier) {
   const SharedPlace from = placeOf(warp, addressOf(warp, instr, form.source, lane));
   const std::uint32_t bytes = warp.read<std::uint32_t>(instr.op[form.size])[lane];
-  if (from.block != warp.block || std::uint64_t{from.offset} + bytes > from.block->shared_bytes || bytes % 16 != 0 ||
+  if (from.block != warp.block || to.block == warp.block)
+    throw Fault{"a bulk copy between shared memories goes from this block's to another one's"};
+  if (std::uint64_t{from.offset} + bytes > from.block->shared_bytes || bytes == 0 || bytes % 16 != 0 ||
       from.offset % 16 != 0 || to.offset % 16 != 0)
-    throw Fault{"a bulk copy between shared memories: the source is this block's, and all are multiples of 16 bytes"};
+    throw Fault{"a bulk copy of " + std::to_string(bytes) + " bytes from offset " + std::to_string(from.offset) +
+                " of shared memory to offset " + std::to_string(to.offset) +
+                ": all must be multiples of 16, and inside of it"};
   const Stamp reader{warp.block->clockOfCopies(), warp.block->clocks->now(warp.block->clockOfCopies())};
   warp.block->proxy->shadow.asyncRead(warp.block->clocks->moment(warp.thread()), reader, from.offset, bytes,
                                       "a bulk copy");

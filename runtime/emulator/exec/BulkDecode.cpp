@@ -89,6 +89,8 @@ private:
     form_.kind = to_global ? BulkForm::Kind::Store : BulkForm::Kind::Load;
     form_.from_shared = !to_global && spaces[1] != "global";
     form_.multicast = decode_.take("multicast::cluster");
+    if (form_.from_shared && (form_.tensor || form_.multicast))
+      decode_.unsupported("these spaces");
     if (!decode_.take(to_global ? "bulk_group" : "mbarrier::complete_tx::bytes") ||
         (to_global && spaces[1] == "global"))
       decode_.unsupported("this completion mechanism");

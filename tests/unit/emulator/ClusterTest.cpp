@@ -10,10 +10,6 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-std::string clusterText(const std::string& parameters, const std::string& body) {
-  return replaced(hopperText(parameters, body, 64), ".minnctapersm 1", ".minnctapersm 1\n.reqnctapercluster 2, 2, 1");
-}
-
 // Each block writes rank * 1000 + thread to the shared memory of the next one, which hands it out.
 const std::string exchange = clusterText(".param .u64 out", R"(
   .shared .align 4 .b8 slot[256]; .reg .b32 %r<16>; .reg .b64 %p<4>;

@@ -22,4 +22,9 @@ inline std::string replaced(std::string text, const std::string& what, const std
   return text.replace(at, what.size(), by);
 }
 
+/// PTX of one kernel `k` of 64 threads for clusters of 2 x 2 blocks.
+inline std::string clusterText(const std::string& parameters, const std::string& body) {
+  return replaced(hopperText(parameters, body, 64), ".minnctapersm 1", ".minnctapersm 1\n.reqnctapercluster 2, 2, 1");
+}
+
 } // namespace attune::emulator
