@@ -70,11 +70,27 @@ BulkBox plainBox(const Warp& warp, std::uint32_t offset, std::uint64_t address, 
   return box;
 }
 
+/// What the plain form calls the elements of a tensor map.
+std::string_view typeOf(Element element, bool bitwise) {
+  switch (element) {
+  case Element::BF16:
+    return "bf16";
+  case Element::F16:
+    return "f16";
+  case Element::F32:
+    return "f32";
+  case Element::I32:
+    return bitwise ? "b32" : "s32";
+  case Element::U8:
+  case Element::E4M3:
+    break;
+  }
+  return {};
+}
+
 BulkReduction reductionOf(Element element, std::string_view operation) {
-  const BulkReduction made = bulkReduction(operation, element == Element::BF16  ? "bf16"
-                                                      : element == Element::F16 ? "f16"
-                                                      : element == Element::F32 ? "f32"
-                                                                                : "s32");
+  const bool bitwise = operation == "and" || operation == "or" || operation == "xor";
+  const BulkReduction made = bulkReduction(operation, typeOf(element, bitwise));
   if (made == nullptr)
     throw Fault{"a reduction ." + std::string(operation) + " that the tensor map's elements do not have"};
   return made;

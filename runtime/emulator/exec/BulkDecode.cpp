@@ -115,19 +115,20 @@ private:
       form_.mask = value(decode_.operand(at++), 16);
   }
   void reduction(bool to_global) {
-    decode_.take("noftz");
-    static constexpr const char* operations[] = {"add", "min", "max", "and", "or", "xor"};
-    for (const char* operation : operations) {
-      if (!decode_.take(operation))
-        continue;
-      // the tensor form has its type in the map
+    static constexpr const char* operations[] = {"add", "min", "max", "inc", "dec", "and", "or", "xor"};
+    for (const char* operation : operations)
+      if (form_.operation.empty() && decode_.take(operation))
+        form_.operation = operation;
+    bool of_halves = false;
+    if (!form_.tensor) // which has its type in the map
       for (const char* type : {"u32", "s32", "u64", "s64", "b32", "b64", "f16", "bf16", "f32", "f64"})
-        if (decode_.take(type))
-          form_.reduction = bulkReduction(operation, type);
-      form_.operation = operation;
-      break;
-    }
-    if (!to_global || (form_.tensor ? form_.operation.empty() : form_.reduction == nullptr))
+        if (decode_.take(type)) {
+          form_.reduction = bulkReduction(form_.operation, type);
+          of_halves = std::string_view(type).ends_with("f16");
+        }
+    const bool keeps_subnormals = decode_.take("noftz"); // a sum of halves must say so, nothing else may
+    if (!to_global || (form_.tensor ? form_.operation.empty() : form_.reduction == nullptr) ||
+        keeps_subnormals != (of_halves && form_.operation == "add"))
       decode_.unsupported("this reduction");
   }
 

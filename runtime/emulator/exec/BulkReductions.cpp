@@ -15,8 +15,14 @@ struct Add {
     else if constexpr (std::is_integral_v<T>)
       return static_cast<T>(static_cast<std::make_unsigned_t<T>>(a) + static_cast<std::make_unsigned_t<T>>(b));
     else
-      return a + b;
+      return flush(flush(a) + flush(b)); // f32, as PTX says; f64 stays
   }
+};
+struct Increment {
+  std::uint32_t operator()(std::uint32_t a, std::uint32_t b) const { return a >= b ? 0 : a + 1; }
+};
+struct Decrement {
+  std::uint32_t operator()(std::uint32_t a, std::uint32_t b) const { return a == 0 || a > b ? b : a - 1; }
 };
 template <bool Max>
 struct Extreme {
@@ -79,20 +85,27 @@ BulkReduction onNumbers(std::string_view type) {
 }
 template <class Op>
 BulkReduction onBits(std::string_view type) {
-  if (type == "b32" || type == "u32" || type == "s32")
+  if (type == "b32")
     return &reduce<std::uint32_t, Op>;
-  return type == "b64" || type == "u64" || type == "s64" ? &reduce<std::uint64_t, Op> : nullptr;
+  return type == "b64" ? &reduce<std::uint64_t, Op> : nullptr;
 }
 
 } // namespace
 
 BulkReduction bulkReduction(std::string_view operation, std::string_view type) {
   if (operation == "add")
-    return type == "f32" ? &reduce<float, Add> : type == "f64" ? &reduce<double, Add> : onNumbers<Add>(type);
+    return type == "f32"   ? &reduce<float, Add>
+           : type == "f64" ? &reduce<double, Add>
+           : type == "s64" ? nullptr
+                           : onNumbers<Add>(type);
   if (operation == "min")
     return onNumbers<Extreme<false>>(type);
   if (operation == "max")
     return onNumbers<Extreme<true>>(type);
+  if (operation == "inc")
+    return type == "u32" ? &reduce<std::uint32_t, Increment> : nullptr;
+  if (operation == "dec")
+    return type == "u32" ? &reduce<std::uint32_t, Decrement> : nullptr;
   if (operation == "and")
     return onBits<And>(type);
   if (operation == "or")

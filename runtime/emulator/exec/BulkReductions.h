@@ -8,7 +8,7 @@
 
 namespace attune::emulator::exec {
 
-/// cp.reduce.async.bulk ("add", "bf16"); nullptr for a combination that PTX has not.
+/// cp.reduce.async.bulk ("add", "bf16"), but for its .noftz; nullptr for a combination that PTX has not.
 BulkReduction bulkReduction(std::string_view operation, std::string_view type);
 
 } // namespace attune::emulator::exec
