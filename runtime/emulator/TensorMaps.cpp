@@ -23,23 +23,19 @@ struct Packed {
 static_assert(sizeof(Packed) <= sizeof(TensorMap) && std::is_trivially_copyable_v<Packed>);
 constexpr char mark[9] = "attuneTM";
 
-/// Bits of the address that are XORed into the 16-byte chunk's number, and what shared memory must be aligned to for
-/// the pattern to begin where the box does.
-struct SwizzleRule {
-  std::uint32_t bits, alignment;
-};
-SwizzleRule ruleOf(Swizzle swizzle) {
+/// Bits 7.. of the address that are XORed into the 16-byte chunk's number.
+std::uint32_t swizzleBits(Swizzle swizzle) {
   switch (swizzle) {
   case Swizzle::None:
     break;
   case Swizzle::Bytes32:
-    return {1, 256};
+    return 1;
   case Swizzle::Bytes64:
-    return {3, 512};
+    return 3;
   case Swizzle::Bytes128:
-    return {7, 1024};
+    return 7;
   }
-  return {0, 128};
+  return 0;
 }
 
 } // namespace
@@ -86,14 +82,13 @@ BulkBox boxOf(const TiledTensor& tensor, std::span<const std::int32_t> coordinat
   if (coordinates.size() != rank)
     throw Fault{"a tensor map of rank " + std::to_string(rank) + " in an instruction for rank " +
                 std::to_string(coordinates.size())};
-  const SwizzleRule rule = ruleOf(tensor.swizzle);
-  if (offset % rule.alignment != 0)
-    throw Fault{"offset " + std::to_string(offset) + " of shared memory: a box with this swizzle needs " +
-                std::to_string(rule.alignment) + "-byte alignment"};
+  // With a swizzle too: its pattern is one of addresses, wherever in it the box begins.
+  if (offset % 128 != 0)
+    throw Fault{"offset " + std::to_string(offset) + " of shared memory: a box needs 128-byte alignment"};
   const auto element = static_cast<std::uint32_t>(bytesOf(tensor.element));
   const std::uint32_t row_bytes = tensor.box[0] * element;
   BulkBox box;
-  box.offset = offset, box.swizzle = rule.bits;
+  box.offset = offset, box.swizzle = swizzleBits(tensor.swizzle);
   box.fill = tensor.fill_nan ? std::byte{0xff} : std::byte{0};
   const std::int64_t first = coordinates[0];
   const std::int64_t begin = std::max<std::int64_t>(first, 0);

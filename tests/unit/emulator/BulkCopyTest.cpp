@@ -111,10 +111,6 @@ TEST(TensorMaps, PlantedBugsAreFound) {
       << "a wait for the wrong phase";
   EXPECT_THAT(loadError(replaced(ptx, "fence.mbarrier_init.release.cluster;", ""), tensor, 8192),
               HasSubstr("whose initialisation no fence.mbarrier_init or fence.proxy.async has made visible"));
-  EXPECT_THAT(loadError(replaced(ptx, ".shared .align 1024 .b8 tile[32768];",
-                                 ".shared .align 1024 .b8 pad[512]; .shared .align 128 .b8 tile[32768];"),
-                        tensor, 8192),
-              HasSubstr("needs 1024-byte alignment"));
   EXPECT_THAT(loadError(replaced(ptx, "_, [bar], %r1;", "_, [bar], 8000;"), tensor, 8192), HasSubstr("deadlock"))
       << "a wrong number of bytes";
   EXPECT_THAT(loadError(ptx, tensor, 8000),
