@@ -1,5 +1,9 @@
 #include "runtime/emulator/Async.h"
 
+#include "runtime/emulator/AsyncProxy.h"
+#include "runtime/emulator/Block.h"
+#include "runtime/emulator/Races.h"
+
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -32,9 +36,11 @@ void land(const AsyncCopy& copy, std::uint32_t lanes) {
 void AsyncQueue::reset() {
   copies_.clear();
   committed_.fill(0);
+  issued_ = 0;
 }
 
 void AsyncQueue::issue(const AsyncCopy& copy) {
+  const std::uint64_t number = issued_++;
   std::uint32_t left = copy.lanes;
   while (left != 0) { // lanes mostly have committed equally often, so this is one turn
     const std::uint32_t group = committed_[static_cast<unsigned>(std::countr_zero(left))];
@@ -43,6 +49,7 @@ void AsyncQueue::issue(const AsyncCopy& copy) {
     AsyncCopy& made = copies_.emplace_back(copy);
     made.lanes = same;
     made.group = group;
+    made.number = number;
     left &= ~same;
   }
   each(copy.lanes, [&](unsigned lane) { // NaN, whatever the type
@@ -58,13 +65,14 @@ void AsyncQueue::commit(std::uint32_t lanes) {
     committed_[lane] += (lanes >> lane) & 1;
 }
 
-/// due(copy): the lanes of it that land now.
-template <class Due>
-void AsyncQueue::landIf(Due due) {
+/// due(copy): the lanes of it that are complete now; mark(copy, lane) says so to the checks.
+template <class Due, class Mark>
+void AsyncQueue::completeIf(Due due, Mark mark) {
   std::size_t kept = 0;
   for (AsyncCopy& copy : copies_) {
     const std::uint32_t lanes = copy.lanes & due(copy);
-    land(copy, lanes);
+    land(copy, lanes & ~copy.landed);
+    each(lanes, [&](unsigned lane) { mark(copy, lane); });
     copy.lanes &= ~lanes;
     if (copy.lanes == 0)
       continue;
@@ -75,13 +83,28 @@ void AsyncQueue::landIf(Due due) {
   copies_.resize(kept);
 }
 
-void AsyncQueue::wait(std::uint32_t lanes, std::uint32_t keep) {
+namespace {
+
+/// A complete copy is a write of its lane, now.
+auto writesOf(Warp& warp) {
+  return [&warp, &block = *warp.block](const AsyncCopy& copy, unsigned lane) {
+    const auto offset = static_cast<std::uint32_t>(copy.destination[lane] - block.shared);
+    if (block.races)
+      checkRace(warp, *block.races, RaceDetector::Kind::Write, 1u << lane, offset, copy.bytes);
+    if (block.proxy)
+      block.proxy->shadow.genericWrite(warp.thread(), 1u << lane, offset, copy.bytes);
+  };
+}
+
+} // namespace
+
+void AsyncQueue::wait(Warp& warp, std::uint32_t lanes, std::uint32_t keep) {
   std::uint32_t newest = 0, oldest = ~0u; // groups committed by the lanes
   each(lanes, [&](unsigned lane) {
     newest = std::max(newest, committed_[lane]);
     oldest = std::min(oldest, committed_[lane]);
   });
-  landIf([&](const AsyncCopy& copy) {
+  const auto older = [&](const AsyncCopy& copy) {
     const std::uint64_t next = std::uint64_t{copy.group} + keep;
     if (next < oldest)
       return lanes;
@@ -89,15 +112,32 @@ void AsyncQueue::wait(std::uint32_t lanes, std::uint32_t keep) {
     if (next < newest)
       each(lanes & copy.lanes, [&](unsigned lane) { due |= next < committed_[lane] ? 1u << lane : 0; });
     return due;
-  });
+  };
+  completeIf(older, writesOf(warp));
 }
 
-void AsyncQueue::landAll(std::uint32_t lanes) {
-  landIf([&](const AsyncCopy&) { return lanes; });
+void AsyncQueue::waitAll(Warp& warp, std::uint32_t lanes) {
+  completeIf([&](const AsyncCopy&) { return lanes; }, writesOf(warp));
+}
+
+void AsyncQueue::completeBefore(Warp& warp, std::uint32_t lanes, std::uint64_t end, const Stamp& by) {
+  Block& block = *warp.block;
+  completeIf([&](const AsyncCopy& copy) { return copy.number < end ? lanes : 0; },
+             [&](const AsyncCopy& copy, unsigned lane) {
+               const auto offset = static_cast<std::uint32_t>(copy.destination[lane] - block.shared);
+               if (block.races)
+                 block.races->written(by, offset, copy.bytes);
+               block.proxy->shadow.genericWritten(by, offset, copy.bytes);
+             });
 }
 
 void AsyncQueue::landSome(Random& random) {
-  landIf([&](const AsyncCopy&) { return static_cast<std::uint32_t>(random.next() & random.next()); }); // a quarter
+  for (AsyncCopy& copy : copies_) {
+    const auto lanes =
+        copy.lanes & ~copy.landed & static_cast<std::uint32_t>(random.next() & random.next()); // a quarter
+    land(copy, lanes);
+    copy.landed |= lanes;
+  }
 }
 
 } // namespace attune::emulator

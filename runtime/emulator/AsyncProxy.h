@@ -11,8 +11,8 @@ namespace attune::emulator {
 /// What a block has beside its warps where the program is one for Hopper: mbarriers, the units that copy and multiply
 /// on their own, and what is known of shared memory for the checks between them.
 struct AsyncProxy {
-  AsyncProxy(Block& home, std::size_t shared_bytes, const Clocks& clocks, bool check_order)
-      : shadow(shared_bytes, clocks, check_order), barriers(home), copies(home), groups(home), registers(home) {}
+  AsyncProxy(Block& home, std::size_t shared_bytes, const Clocks& clocks, const Options& options)
+      : shadow(shared_bytes, clocks, options), barriers(home), copies(home), groups(home), registers(home) {}
 
   void reset() {
     shadow.reset();

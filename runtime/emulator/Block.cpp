@@ -44,7 +44,7 @@ Block::Block(const Launch& of, Tally& tally, Clocks& of_cluster, unsigned rank_i
   if (launch.options->check_races)
     races = std::make_unique<RaceDetector>(shared_bytes, *clocks);
   if (program.uses_async_proxy)
-    proxy = std::make_unique<AsyncProxy>(*this, shared_bytes, *clocks, launch.options->check_races);
+    proxy = std::make_unique<AsyncProxy>(*this, shared_bytes, *clocks, *launch.options);
 }
 
 Block::~Block() = default;
@@ -75,7 +75,7 @@ void Block::start(const Dim3& at) {
 void Block::visited(const Stamp& by, std::uint32_t line) {
   if (ended())
     throw Fault{"the shared memory of block " + std::to_string(rank) + " of the cluster, which has ended"};
-  visits_[by.thread] = {by.time, line};
+  visits_[by.thread] = {by, line};
 }
 
 void Block::checkVisits() const {
@@ -83,7 +83,7 @@ void Block::checkVisits() const {
     return;
   for (std::uint32_t thread = 0; thread < visits_.size(); ++thread) {
     const Visit& visit = visits_[thread];
-    if (visit.time == 0 || Clocks::knows(ends_, {thread, visit.time}))
+    if (visit.by.time == 0 || Clocks::knows(ends_, visit.by))
       continue;
     Fault fault{"race: " + nameOfClock(thread) + " accesses the shared memory of block " + std::to_string(rank) +
                 " of the cluster, and nothing orders that before the end of this block (a barrier of the cluster, or a "
@@ -119,17 +119,26 @@ void Block::barrier(Warp& warp, std::uint32_t id, std::uint32_t threads, bool ar
     throw Fault{"barrier " + std::to_string(id) + " does not exist: they are numbered 0 to 15"};
   if (threads % 32 != 0)
     throw Fault{"barrier " + std::to_string(id) + ": " + std::to_string(threads) + " threads is no multiple of a warp"};
+  if (arrive_only && threads == 0)
+    throw Fault{"an arrival at barrier " + std::to_string(id) + " without a number of threads"};
   Barrier& barrier = barriers_[id];
+  const bool reduces = op != BarrierOp::Sync;
   if (barrier.arrived == 0)
-    barrier.expected = threads;
+    barrier.expected = threads, barrier.reduces = reduces;
+  else if (barrier.warps >> warp.index & 1)
+    throw Fault{"a second arrival of this warp at barrier " + std::to_string(id) + ", which waits for " +
+                std::to_string(barrier.expected) + " threads and has " + std::to_string(barrier.arrived)};
+  else if (barrier.reduces != reduces)
+    throw Fault{"barrier " + std::to_string(id) + " has warps that reduce and warps that do not"};
   else if (barrier.expected != threads)
     throw Fault{"barrier " + std::to_string(id) + " waits for " + std::to_string(barrier.expected) +
                 " threads, and this warp names " + std::to_string(threads) + " (0: all)"};
   barrier.arrived += 32;
+  barrier.warps |= 1u << warp.index;
   barrier.lanes_true += static_cast<std::uint32_t>(std::popcount(votes & warp.exec));
   barrier.lanes_seen += static_cast<std::uint32_t>(std::popcount(warp.exec));
   if (ordersWarps())
-    clocks->release(warp.thread(), barrier.moment);
+    clocks->release(warp.thread(), warp.together(), barrier.moment);
   if (!arrive_only) {
     warp.state = Warp::State::AtBarrier;
     barrier.waiting.push_back({&warp, warp.exec, op, result});
@@ -165,7 +174,7 @@ void Block::releaseIfComplete(std::uint32_t id) {
 
 void Block::exited(Warp& warp) {
   if (races)
-    ends_.join(clocks->moment(warp.thread()));
+    ends_.join(clocks->moment(warp.thread(), whole_warp));
   cluster_barrier->exited();
   for (std::uint32_t id = 0; id < barriers_.size(); ++id)
     if (barriers_[id].arrived != 0 && barriers_[id].expected == 0)

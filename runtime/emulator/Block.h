@@ -83,6 +83,8 @@ private:
     std::uint32_t arrived = 0; ///< threads
     std::uint32_t expected = 0;
     std::uint32_t lanes_true = 0, lanes_seen = 0;
+    std::uint32_t warps = 0; ///< that have arrived
+    bool reduces = false;
     struct Waiter {
       Warp* warp;
       std::uint32_t lanes;
@@ -93,7 +95,7 @@ private:
     Moment moment; ///< what the arrivers know
 
     void clear() { ///< and keep the memory of the lists
-      arrived = expected = lanes_true = lanes_seen = 0;
+      arrived = expected = lanes_true = lanes_seen = warps = 0;
       waiting.clear();
       moment.clear();
     }
@@ -109,7 +111,8 @@ private:
   std::array<Barrier, 16> barriers_;
   std::uint32_t first_clock_ = 0;
   struct Visit {
-    std::uint32_t time = 0, line = 0;
+    Stamp by;
+    std::uint32_t line = 0;
   };
   std::vector<Visit> visits_; ///< the last one of each thread of the clocks
   Moment ends_;               ///< what its warps knew when they ended

@@ -41,7 +41,7 @@ void BulkCopies::load(Warp& warp, BulkBox box, std::uint32_t ranks, std::uint32_
       throw Fault{"a bulk copy of " + std::to_string(box.bytes) + " bytes to offset " + std::to_string(box.offset) +
                   " of shared memory, which has " + std::to_string(peer->shared_bytes)};
     peer->proxy->barriers.checkForCopy(warp, barrier);
-    peer->proxy->shadow.beginAsyncWrite(home_.clocks->moment(warp.thread()), box.offset, box.bytes);
+    peer->proxy->shadow.beginAsyncWrite(home_.clocks->moment(warp.thread(), warp.together()), box.offset, box.bytes);
     if (peer->races)
       peer->races->forget(box.offset, box.bytes);
     std::memset(peer->shared + box.offset, 0xff, box.bytes); // NaN, whatever the type
@@ -60,7 +60,8 @@ void BulkCopies::store(Warp& warp, unsigned lane, BulkBox box, BulkReduction red
   copy.warp = warp.index, copy.line = lineOf(warp), copy.lane = static_cast<std::uint8_t>(lane);
   copy.group = committed_[warp.index][lane];
   copy.stamp = {home_.clockOfCopies(), home_.clocks->tick(home_.clockOfCopies())};
-  home_.proxy->shadow.asyncRead(home_.clocks->moment(warp.thread()), copy.stamp, box.offset, box.bytes, "a bulk copy");
+  home_.proxy->shadow.asyncRead(home_.clocks->moment(warp.thread(), 1u << lane), copy.stamp, box.offset, box.bytes,
+                                "a bulk copy");
   copy.box = std::move(box);
   copy.reduction = reduction;
   copies_.push_back(std::move(copy));
@@ -89,6 +90,8 @@ void BulkCopies::arriveAfterCopies(Warp& warp, SharedPlace barrier) {
   copy.kind = Copy::Kind::Arrive;
   copy.warp = warp.index, copy.line = lineOf(warp);
   copy.lanes = warp.exec, copy.barrier = barrier.offset, copy.at = barrier.block;
+  copy.end = warp.async.issued();
+  home_.clocks->release(warp.thread(), warp.exec, copy.known);
   copies_.push_back(std::move(copy));
 }
 
@@ -117,9 +120,10 @@ void BulkCopies::land(Copy& copy) {
   try {
     if (copy.kind == Copy::Kind::Load)
       return landLoad(copy);
-    warp.async.landAll(copy.lanes);
-    for (std::uint32_t rest = copy.lanes; rest != 0; rest &= rest - 1)
-      copy.at->proxy->barriers.arrive(warp, copy.barrier, {});
+    const Stamp by{home_.clockOfCopies(), home_.clocks->tick(home_.clockOfCopies())};
+    warp.async.completeBefore(warp, copy.lanes, copy.end, by);
+    copy.known.seen[by.thread].until(by.time, by.lanes);
+    copy.at->proxy->barriers.arrive(warp, copy.barrier, {.known = &copy.known});
   } catch (Fault& fault) {
     fault.line = copy.line;
     home_.reportFault(warp, fault);

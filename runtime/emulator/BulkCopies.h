@@ -66,8 +66,11 @@ private:
     bool captured = false; ///< a store that has read shared memory
     std::uint8_t lane = 0;
     std::uint32_t warp = 0, line = 0, group = 0, ranks = 0, barrier = 0;
-    std::uint32_t lanes = 0; ///< of an arrival
-    Block* at = nullptr;     ///< of an arrival
+    // of an arrival: whose, after which of the warp's copies, where, and what those lanes knew
+    std::uint32_t lanes = 0;
+    std::uint64_t end = 0;
+    Block* at = nullptr;
+    Moment known;
     Stamp stamp;
     BulkBox box;
     BulkReduction reduction = nullptr;

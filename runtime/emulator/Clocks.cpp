@@ -1,53 +1,76 @@
 #include "runtime/emulator/Clocks.h"
 
-#include <algorithm>
-
 namespace attune::emulator {
 
 namespace {
-void joinInto(std::vector<std::uint32_t>& into, const std::vector<std::uint32_t>& other) {
+void joinInto(std::vector<Known>& into, const std::vector<Known>& other) {
   into.resize(std::max(into.size(), other.size()));
   for (std::size_t i = 0; i < other.size(); ++i)
-    into[i] = std::max(into[i], other[i]);
+    into[i].join(other[i]);
 }
 } // namespace
+
+void Known::until(std::uint32_t time, std::uint32_t of_lanes) {
+  if (of_lanes == whole_warp)
+    all = std::max(all, time);
+  else if (some <= all) // what it said is in `all`
+    some = time, lanes = of_lanes;
+  else
+    some = std::max(some, time), lanes |= of_lanes;
+}
+
+void Known::meet(const Known& other) {
+  const bool has = some > all, other_has = other.some > other.all;
+  some = std::min(has ? some : all, other_has ? other.some : other.all);
+  lanes = (has ? lanes : whole_warp) & (other_has ? other.lanes : whole_warp);
+  all = std::min(all, other.all);
+}
 
 void Moment::join(const Moment& other) {
   joinInto(seen, other.seen);
   joinInto(fenced, other.fenced);
 }
 
-void Moment::clear() {
-  std::fill(seen.begin(), seen.end(), 0);
-  std::fill(fenced.begin(), fenced.end(), 0);
+void Moment::meet(const Moment& other) {
+  for (std::size_t i = 0; i < seen.size(); ++i)
+    seen[i].meet(other.seen[i]), fenced[i].meet(other.fenced[i]);
 }
 
-Clocks::Clocks(std::size_t threads) : moments_(threads) {
+void Moment::clear() {
+  std::fill(seen.begin(), seen.end(), Known{});
+  std::fill(fenced.begin(), fenced.end(), Known{});
+}
+
+Clocks::Clocks(std::size_t threads) : moments_(threads), now_(threads, 1) {
   for (Moment& moment : moments_)
     moment.seen.resize(threads), moment.fenced.resize(threads);
-  reset();
 }
 
 void Clocks::reset() {
-  for (std::size_t i = 0; i < moments_.size(); ++i) {
-    moments_[i].clear();
-    moments_[i].seen[i] = 1;
-  }
+  for (Moment& moment : moments_)
+    moment.clear();
+  std::fill(now_.begin(), now_.end(), 1);
 }
 
-void Clocks::release(std::uint32_t thread, Moment& into) {
+Moment Clocks::moment(std::uint32_t thread, std::uint32_t lanes) const {
+  Moment moment = moments_[thread];
+  moment.seen[thread].until(now_[thread], lanes);
+  return moment;
+}
+
+void Clocks::release(std::uint32_t thread, std::uint32_t lanes, Moment& into) {
   into.join(moments_[thread]);
-  tick(thread);
+  into.seen[thread].until(tick(thread), lanes);
 }
 
 void Clocks::learn(std::uint32_t thread, const Stamp& stamp) {
-  std::uint32_t& known = moments_[thread].seen[stamp.thread];
-  known = std::max(known, stamp.time);
+  moments_[thread].seen[stamp.thread].until(stamp.time, stamp.lanes);
 }
 
-void Clocks::fence(std::uint32_t thread) {
-  joinInto(moments_[thread].fenced, moments_[thread].seen);
-  tick(thread);
+void Clocks::fence(std::uint32_t thread, std::uint32_t lanes) {
+  Moment& moment = moments_[thread];
+  joinInto(moment.fenced, moment.seen);
+  moment.fenced[thread].until(tick(thread), lanes);
 }
 
 } // namespace attune::emulator

@@ -1,22 +1,45 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
 namespace attune::emulator {
 
-/// What a thread of the clocks had seen at one moment: per thread the last time whose effects it knows, and the last
-/// time whose generic writes a proxy fence has made known to the asynchronous proxy.
-struct Moment {
-  std::vector<std::uint32_t> seen, fenced;
-  void join(const Moment& other);
-  void clear();
+/// The lanes of a warp that do something together; all of them, if those are the living ones.
+constexpr std::uint32_t whole_warp = ~0u;
+
+/// An access: whose, when, and of a warp by which lanes. Time 0: never.
+struct Stamp {
+  std::uint32_t thread = 0, time = 0, lanes = whole_warp;
 };
 
-/// An access: whose, and when. Time 0: never.
-struct Stamp {
-  std::uint32_t thread = 0, time = 0;
+/// What is known of a thread of the clocks: everything until `all`, and what `lanes` alone did until `some`.
+/// The lanes of a warp are threads of PTX: an arrival, a fence or a copy of one of them says nothing of the others'
+/// since bar.warp.sync last ordered them (PTX ISA, "Memory Consistency Model": a warp is no scope).
+struct Known {
+  std::uint32_t all = 0, some = 0, lanes = 0;
+
+  bool covers(const Stamp& stamp) const {
+    return stamp.time <= all || (stamp.time <= some && (stamp.lanes & ~lanes) == 0);
+  }
+  void until(std::uint32_t time, std::uint32_t of_lanes);
+  void join(const Known& other) { // of several lanes more than is true, so that nothing right is reported
+    all = std::max(all, other.all);
+    if (other.some > all)
+      until(other.some, other.lanes);
+  }
+  void meet(const Known& other);
+};
+
+/// What a thread of the clocks had seen at one moment: per thread what it knows of its effects, and of its generic
+/// accesses that a proxy fence has ordered with the asynchronous proxy's.
+struct Moment {
+  std::vector<Known> seen, fenced;
+  void join(const Moment& other); ///< what one of the two knows
+  void meet(const Moment& other); ///< what both know
+  void clear();
 };
 
 /// Vector clocks (Mattern 1989) of the warps that run together, and of the units that work beside them. The order that
@@ -26,26 +49,40 @@ public:
   explicit Clocks(std::size_t threads);
   void reset();
 
-  std::uint32_t now(std::uint32_t thread) const { return moments_[thread].seen[thread]; }
-  const Moment& moment(std::uint32_t thread) const { return moments_[thread]; }
+  std::uint32_t now(std::uint32_t thread) const { return now_[thread]; }
   std::size_t threads() const { return moments_.size(); }
+  /// What `lanes` of a warp know, their own accesses included.
+  Moment moment(std::uint32_t thread, std::uint32_t lanes) const;
 
-  bool ordered(const Stamp& stamp, std::uint32_t thread) const {
-    return stamp.thread == thread || knows(moments_[thread], stamp);
+  /// Whether `stamp` comes before what `lanes` of `thread` do now. What they alone did does.
+  bool ordered(const Stamp& stamp, std::uint32_t thread, std::uint32_t lanes) const {
+    return (stamp.thread == thread && stamp.lanes == lanes) || knows(moments_[thread], stamp);
   }
-  static bool knows(const Moment& moment, const Stamp& stamp) { return stamp.time <= moment.seen[stamp.thread]; }
-  static bool fenced(const Moment& moment, const Stamp& stamp) { return stamp.time <= moment.fenced[stamp.thread]; }
+  /// Whether it was one of `lanes`, or comes before what they do.
+  bool includes(const Stamp& stamp, std::uint32_t thread, std::uint32_t lanes) const {
+    return (stamp.thread == thread && (stamp.lanes & ~lanes) == 0) || knows(moments_[thread], stamp);
+  }
+  /// Of an access to what `before` was the last one to: lanes that have not met since count as one.
+  Stamp stamp(std::uint32_t thread, std::uint32_t lanes, const Stamp& before) const {
+    return {thread, now(thread),
+            before.thread == thread && !ordered(before, thread, lanes) ? before.lanes | lanes : lanes};
+  }
+  static bool knows(const Moment& moment, const Stamp& stamp) { return moment.seen[stamp.thread].covers(stamp); }
+  static bool fenced(const Moment& moment, const Stamp& stamp) { return moment.fenced[stamp.thread].covers(stamp); }
 
-  /// What `thread` does from here on is later than what `into` (a barrier, say) now knows.
-  void release(std::uint32_t thread, Moment& into);
+  /// What `lanes` of `thread` do from here on is later than what `into` (a barrier, say) now knows.
+  void release(std::uint32_t thread, std::uint32_t lanes, Moment& into);
   void acquire(std::uint32_t thread, const Moment& from) { moments_[thread].join(from); }
   void learn(std::uint32_t thread, const Stamp& stamp); ///< one event instead of a whole moment
-  /// fence.proxy.async: generic writes that `thread` knows may be read by the asynchronous proxy.
-  void fence(std::uint32_t thread);
-  std::uint32_t tick(std::uint32_t thread) { return moments_[thread].seen[thread]++; } ///< the time that ends
+  /// bar.warp.sync: the lanes of a warp know of each other.
+  void converge(std::uint32_t thread) { moments_[thread].seen[thread].all = tick(thread); }
+  /// fence.proxy.async: generic accesses that `lanes` know are ordered with what the asynchronous proxy does.
+  void fence(std::uint32_t thread, std::uint32_t lanes);
+  std::uint32_t tick(std::uint32_t thread) { return now_[thread]++; } ///< the time that ends
 
 private:
-  std::vector<Moment> moments_;
+  std::vector<Moment> moments_; ///< of a warp itself: until its lanes last met
+  std::vector<std::uint32_t> now_;
 };
 
 } // namespace attune::emulator

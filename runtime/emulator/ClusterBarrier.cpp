@@ -20,7 +20,7 @@ void ClusterBarrier::arrive(Warp& warp, bool releases) {
   arrived_[thread] = true;
   waited_[thread] = phase_ + 1;
   if (releases)
-    clocks_.release(thread, arriving_);
+    clocks_.release(thread, warp.together(), arriving_);
   completeIfDone();
 }
 

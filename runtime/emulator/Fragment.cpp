@@ -152,10 +152,7 @@ void OperandReader::run(Stamp reader, const WgmmaForm& form, const Slot* op, std
     rows(MatrixDescriptor(a), 64, form.a_transposed, a_, issued);
   Moment all = issued[0]; // and all of B: what every warp knew
   for (const Moment& moment : issued)
-    for (std::size_t i = 0; i < all.seen.size(); ++i) {
-      all.seen[i] = std::min(all.seen[i], moment.seen[i]);
-      all.fenced[i] = std::min(all.fenced[i], moment.fenced[i]);
-    }
+    all.meet(moment);
   rows(MatrixDescriptor(b), form.n, form.b_transposed, b_, {&all, 1});
 }
 

@@ -31,19 +31,19 @@ void Mbarriers::init(Warp& warp, std::uint32_t offset, std::uint32_t count) {
     throw Fault{"mbarrier.init at offset " + std::to_string(offset) +
                 ", where an mbarrier is alive: mbarrier.inval first"};
   const std::uint32_t thread = warp.thread();
-  home_.proxy->shadow.genericWrite(thread, offset, 8, -1);
+  home_.proxy->shadow.genericWrite(thread, warp.together(), offset, 8);
   home_.proxy->shadow.setBarrier(offset, true);
   std::memset(home_.shared + offset, std::to_integer<int>(barrier_bytes), 8);
   Mbarrier& barrier = barriers_[offset];
   barrier.expected = barrier.pending = count;
-  barrier.initialised = {thread, home_.clocks->now(thread)};
+  barrier.initialised = {thread, home_.clocks->now(thread), warp.together()};
 }
 
 void Mbarriers::invalidate(Warp& warp, std::uint32_t offset) {
   find(offset);
   barriers_.erase(offset);
   home_.proxy->shadow.setBarrier(offset, false);
-  home_.proxy->shadow.genericWrite(warp.thread(), offset, 8, -1);
+  home_.proxy->shadow.genericWrite(warp.thread(), warp.together(), offset, 8);
 }
 
 void Mbarriers::publish() {
@@ -51,9 +51,9 @@ void Mbarriers::publish() {
     barrier.published |= barrier.offered;
 }
 
-void Mbarriers::fenceInit(std::uint32_t thread, bool offers) {
+void Mbarriers::fenceInit(const Warp& warp, bool offers) {
   for (auto& [offset, barrier] : barriers_) {
-    const bool known = home_.clocks->ordered(barrier.initialised, thread);
+    const bool known = home_.clocks->includes(barrier.initialised, warp.thread(), warp.together());
     barrier.fenced |= known;
     barrier.offered |= known && offers;
   }
@@ -61,7 +61,7 @@ void Mbarriers::fenceInit(std::uint32_t thread, bool offers) {
 
 void Mbarriers::checkInitialised(const Warp& warp, const Mbarrier& barrier, std::uint32_t offset) const {
   if (warp.block->launch.options->check_races && !barrier.published &&
-      !home_.clocks->ordered(barrier.initialised, warp.thread()))
+      !home_.clocks->ordered(barrier.initialised, warp.thread(), warp.together()))
     throw Fault{"race: the mbarrier at offset " + std::to_string(offset) +
                 " is used, and its initialisation is not ordered before"};
 }
@@ -76,6 +76,10 @@ void Mbarriers::checkForCopy(const Warp& warp, std::uint32_t offset) {
 
 std::uint64_t Mbarriers::arrive(Warp& warp, std::uint32_t offset, const Arrival& arrival) {
   Mbarrier& barrier = find(offset);
+  checkInitialised(warp, barrier, offset);
+  if (!barrier.observed)
+    throw Fault{"an arrival at the mbarrier at offset " + std::to_string(offset) + " in phase " +
+                std::to_string(barrier.phase) + ": nobody has waited for the end of the phase before"};
   if (arrival.count == 0 || arrival.count > barrier.pending)
     throw Fault{"arrival of " + std::to_string(arrival.count) + " at the mbarrier at offset " + std::to_string(offset) +
                 ", which waits for " + std::to_string(barrier.pending) + " more in this phase (of " +
@@ -86,8 +90,10 @@ std::uint64_t Mbarriers::arrive(Warp& warp, std::uint32_t offset, const Arrival&
   barrier.pending -= arrival.count;
   if (arrival.drop)
     barrier.expected -= arrival.count;
-  if (!arrival.relaxed)
-    home_.clocks->release(warp.thread(), barrier.arriving);
+  if (arrival.known != nullptr)
+    barrier.arriving.join(*arrival.known);
+  else if (!arrival.relaxed)
+    home_.clocks->release(warp.thread(), warp.together(), barrier.arriving);
   if (arrival.no_complete && barrier.pending == 0 && barrier.transactions == 0)
     throw Fault{"mbarrier.arrive.noComplete completes the phase of the mbarrier at offset " + std::to_string(offset)};
   completeIfDone(barrier);
@@ -110,10 +116,9 @@ void Mbarriers::expectTransactions(Warp& warp, std::uint32_t offset, std::uint32
 void Mbarriers::completeTransactions(std::uint32_t offset, std::uint32_t bytes, const Stamp& stamp) {
   Mbarrier& barrier = find(offset);
   addTransactions(barrier, offset, -std::int64_t{bytes});
-  std::vector<std::uint32_t>& seen = barrier.arriving.seen;
-  seen.resize(home_.clocks->threads());
+  barrier.arriving.seen.resize(home_.clocks->threads());
   barrier.arriving.fenced.resize(home_.clocks->threads());
-  seen[stamp.thread] = std::max(seen[stamp.thread], stamp.time);
+  barrier.arriving.seen[stamp.thread].until(stamp.time, stamp.lanes);
   completeIfDone(barrier);
 }
 
@@ -121,19 +126,22 @@ void Mbarriers::completeIfDone(Mbarrier& barrier) {
   if (barrier.pending != 0 || barrier.transactions != 0)
     return;
   ++barrier.phase;
+  barrier.observed = false;
   barrier.pending = barrier.expected;
   std::swap(barrier.completed, barrier.arriving);
   barrier.arriving.clear();
   home_.wake();
 }
 
-void Mbarriers::acquire(Warp& warp, const Mbarrier& barrier, bool relaxed) {
+void Mbarriers::acquire(Warp& warp, Mbarrier& barrier, bool relaxed) {
+  barrier.observed = true;
   if (!relaxed)
     home_.clocks->acquire(warp.thread(), barrier.completed);
 }
 
 bool Mbarriers::testPhase(Warp& warp, std::uint32_t offset, std::uint64_t token, bool relaxed) {
   Mbarrier& barrier = find(offset);
+  checkInitialised(warp, barrier, offset);
   if ((token & token_mark) != token_mark)
     throw Fault{"a state that no mbarrier.arrive returned"};
   const std::uint32_t phase = static_cast<std::uint32_t>(token), current = static_cast<std::uint32_t>(barrier.phase);
@@ -149,6 +157,7 @@ bool Mbarriers::testPhase(Warp& warp, std::uint32_t offset, std::uint64_t token,
 
 bool Mbarriers::testParity(Warp& warp, std::uint32_t offset, std::uint32_t parity, bool relaxed) {
   Mbarrier& barrier = find(offset);
+  checkInitialised(warp, barrier, offset);
   if (parity > 1)
     throw Fault{"a phase parity of " + std::to_string(parity)};
   if ((barrier.phase & 1) == parity)

@@ -22,7 +22,7 @@ public:
   void invalidate(Warp& warp, std::uint32_t offset);
   /// All that `warp` has initialised may be used by bulk copies from now on.
   /// With `offers` (fence.mbarrier_init) a relaxed barrier of the cluster, at publish(), orders their initialisation.
-  void fenceInit(std::uint32_t thread, bool offers = false);
+  void fenceInit(const Warp& warp, bool offers = false);
   void publish();
 
   struct Arrival {
@@ -30,6 +30,7 @@ public:
     std::uint32_t transactions = 0; ///< bytes that the phase waits for besides
     bool drop = false, no_complete = false;
     bool relaxed = false;
+    const Moment* known = nullptr; ///< instead of what the warp knows now
   };
   /// The state token: the phase that this arrival belongs to.
   std::uint64_t arrive(Warp& warp, std::uint32_t offset, const Arrival& arrival);
@@ -60,13 +61,14 @@ private:
     bool offered = false;   ///< by fence.mbarrier_init
     bool published = false; ///< and then by a barrier of the cluster: no clock need order the initialisation
     bool fenced = false;    ///< the initialisation is visible to the asynchronous proxy
+    bool observed = true;   ///< somebody has seen the end of the last phase
     Moment arriving, completed;
   };
   void checkInitialised(const Warp& warp, const Mbarrier& barrier, std::uint32_t offset) const;
   Mbarrier& find(std::uint32_t offset);
   void addTransactions(Mbarrier& barrier, std::uint32_t offset, std::int64_t bytes);
   void completeIfDone(Mbarrier& barrier);
-  void acquire(Warp& warp, const Mbarrier& barrier, bool relaxed);
+  void acquire(Warp& warp, Mbarrier& barrier, bool relaxed);
 
   Block& home_;
   std::unordered_map<std::uint32_t, Mbarrier> barriers_;

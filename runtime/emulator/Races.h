@@ -6,7 +6,9 @@
 
 namespace attune::emulator {
 
-/// Finds pairs of accesses to a word of shared memory by two warps, one of them a write, which no barrier orders
+class Warp;
+
+/// Finds pairs of accesses to a word of shared memory by two warps or lanes, one of them a write, which nothing orders
 /// (FastTrack, Flanagan and Freund 2009, reduced to one remembered read per word: it never reports what is ordered, and
 /// may miss one of several readers).
 class RaceDetector {
@@ -14,19 +16,31 @@ public:
   RaceDetector(std::size_t bytes, const Clocks& clocks) : clocks_(clocks), words_((bytes + 3) / 4) {}
   void reset();
 
-  /// The other warp, if this access is not ordered with its last one. Warps are threads of the clocks.
-  std::optional<unsigned> read(unsigned warp, std::uint32_t address, std::size_t bytes);
-  std::optional<unsigned> write(unsigned warp, std::uint32_t address, std::size_t bytes);
+  enum class Kind : std::uint8_t { Read, Write, Atomic }; ///< atomics do not race with one another
+  /// The other warp, if this access by `lanes` is not ordered with an earlier one; `warp` itself, if that was another
+  /// lane's. Warps are threads of the clocks.
+  std::optional<unsigned> access(Kind kind, unsigned warp, std::uint32_t lanes, std::uint32_t address,
+                                 std::size_t bytes);
+  /// A copy that works by itself has written here.
+  void written(const Stamp& by, std::uint32_t address, std::size_t bytes);
   /// A bulk copy, which has checks of its own, has written here.
   void forget(std::uint32_t address, std::size_t bytes);
 
 private:
+  struct Accesses {
+    Stamp last;
+    std::uint8_t bytes = 0; ///< of the word
+  };
   struct Word {
-    Stamp written, read;
+    Accesses written, atomic, read;
   };
 
   const Clocks& clocks_;
   std::vector<Word> words_;
 };
+
+/// Throws Fault if this access of `warp` is not ordered with an earlier one.
+void checkRace(const Warp& warp, RaceDetector& races, RaceDetector::Kind kind, std::uint32_t lanes,
+               std::uint32_t address, std::size_t bytes);
 
 } // namespace attune::emulator

@@ -10,14 +10,15 @@ namespace {
 
 std::string at(std::size_t granule) { return "shared memory at offset " + std::to_string(granule * 16); }
 
-[[noreturn]] void underWay(const std::string& what, std::size_t granule, int lane) {
-  throw Fault{
-      what + " of " + at(granule) +
-          ", to which a bulk copy is still under way (a wait for its mbarrier is missing, or for another phase)",
-      lane};
+[[noreturn]] void underWay(const std::string& what, std::size_t granule) {
+  throw Fault{what + " of " + at(granule) +
+              ", to which a bulk copy is still under way (a wait for its mbarrier is missing, or for another phase)"};
 }
-[[noreturn]] void unordered(const std::string& what, std::size_t granule, const char* other, int lane = -1) {
-  throw Fault{"race: " + what + " of " + at(granule) + " and " + other + " with no barrier or wait in between", lane};
+[[noreturn]] void unordered(const std::string& what, std::size_t granule, const char* other) {
+  throw Fault{"race: " + what + " of " + at(granule) + " and " + other + " with no barrier or wait in between"};
+}
+[[noreturn]] void unfenced(const std::string& what, std::size_t granule, const char* other) {
+  throw Fault{what + " " + at(granule) + ", which " + other + ", and no fence.proxy.async lies in between"};
 }
 
 } // namespace
@@ -30,33 +31,35 @@ void SharedShadow::each(std::uint32_t offset, std::uint32_t bytes, F f) {
 
 void SharedShadow::reset() { std::fill(granules_.begin(), granules_.end(), Granule{}); }
 
-void SharedShadow::genericRead(std::uint32_t thread, std::uint32_t offset, std::uint32_t bytes, int lane) {
+void SharedShadow::genericRead(std::uint32_t thread, std::uint32_t lanes, std::uint32_t offset, std::uint32_t bytes) {
   each(offset, bytes, [&](std::size_t i, Granule& granule) {
     if (granule.landing)
-      underWay("read", i, lane);
-    if (check_order_ && !granule.generic && !clocks_.ordered(granule.written(), thread))
-      unordered("read", i, "a bulk copy's write", lane);
-    granule.reader = static_cast<std::uint16_t>(thread);
-    granule.read_time = clocks_.now(thread);
-    granule.async_read = false;
+      underWay("read", i);
+    if (options_.check_races && !granule.generic && !clocks_.ordered(granule.written, thread, lanes))
+      unordered("read", i, "a bulk copy's write");
+    granule.generic_read = clocks_.stamp(thread, lanes, granule.generic_read);
   });
 }
 
-void SharedShadow::genericWrite(std::uint32_t thread, std::uint32_t offset, std::uint32_t bytes, int lane) {
+void SharedShadow::genericWrite(std::uint32_t thread, std::uint32_t lanes, std::uint32_t offset, std::uint32_t bytes) {
   each(offset, bytes, [&](std::size_t i, Granule& granule) {
     if (granule.landing)
-      underWay("write", i, lane);
+      underWay("write", i);
     for (std::size_t half = 0; half < 2; ++half)
       if ((granule.barriers >> half & 1) != 0 && offset < i * 16 + half * 8 + 8 && offset + bytes > i * 16 + half * 8)
-        throw Fault{"write over the mbarrier at offset " + std::to_string(i * 16 + half * 8), lane};
-    if (check_order_ && granule.async_read && !clocks_.ordered(granule.read(), thread))
-      unordered("write", i, "a read by wgmma or a bulk copy", lane);
-    if (check_order_ && !granule.generic && !clocks_.ordered(granule.written(), thread))
-      unordered("write", i, "a bulk copy's write", lane);
-    granule.writer = static_cast<std::uint16_t>(thread);
-    granule.write_time = clocks_.now(thread);
+        throw Fault{"write over the mbarrier at offset " + std::to_string(i * 16 + half * 8)};
+    for (const Stamp& read : granule.async_reads)
+      if (options_.check_races && !clocks_.ordered(read, thread, lanes))
+        unordered("write", i, "a read by wgmma or a bulk copy");
+    if (options_.check_races && !granule.generic && !clocks_.ordered(granule.written, thread, lanes))
+      unordered("write", i, "a bulk copy's write");
+    granule.written = clocks_.stamp(thread, lanes, granule.written);
     granule.generic = true;
   });
+}
+
+void SharedShadow::genericWritten(const Stamp& by, std::uint32_t offset, std::uint32_t bytes) {
+  each(offset, bytes, [&](std::size_t, Granule& granule) { granule.written = by, granule.generic = true; });
 }
 
 void SharedShadow::setBarrier(std::uint32_t offset, bool live) {
@@ -68,38 +71,47 @@ void SharedShadow::setBarrier(std::uint32_t offset, bool live) {
 void SharedShadow::beginAsyncWrite(const Moment& issuer, std::uint32_t offset, std::uint32_t bytes) {
   each(offset, bytes, [&](std::size_t i, Granule& granule) {
     if (granule.landing)
-      underWay("another bulk copy's write", i, -1);
+      underWay("another bulk copy's write", i);
     if (granule.barriers != 0)
       throw Fault{"a bulk copy over the mbarrier in the 16 bytes at offset " + std::to_string(i * 16)};
-    if (check_order_ && !Clocks::knows(issuer, granule.read()))
-      unordered("a bulk copy's write", i, granule.async_read ? "a read by wgmma or a bulk copy" : "a warp's read");
-    if (check_order_ && !Clocks::knows(issuer, granule.written()))
-      unordered("a bulk copy's write", i, granule.generic ? "a warp's write" : "another bulk copy's write");
     granule.landing = true;
+    if (!options_.check_races)
+      return;
+    for (const Stamp& read : granule.async_reads)
+      if (!Clocks::knows(issuer, read))
+        unordered("a bulk copy's write", i, "a read by wgmma or a bulk copy");
+    if (!Clocks::knows(issuer, granule.generic_read))
+      unordered("a bulk copy's write", i, "a warp's read");
+    if (!Clocks::knows(issuer, granule.written))
+      unordered("a bulk copy's write", i, granule.generic ? "a warp's write" : "another bulk copy's write");
+    if (options_.unfenced_reuse)
+      return;
+    if (!Clocks::fenced(issuer, granule.generic_read))
+      unfenced("a bulk copy writes to", i, "a warp read with ordinary loads");
+    if (granule.generic && !Clocks::fenced(issuer, granule.written))
+      unfenced("a bulk copy writes to", i, "a warp wrote with ordinary stores");
   });
 }
 
 void SharedShadow::endAsyncWrite(const Stamp& by, std::uint32_t offset, std::uint32_t bytes) {
-  each(offset, bytes, [&](std::size_t, Granule& granule) {
-    granule = {by.time, 0, static_cast<std::uint16_t>(by.thread), 0, false, false, granule.barriers, false};
-  });
+  each(offset, bytes,
+       [&](std::size_t, Granule& granule) { granule = Granule{.written = by, .barriers = granule.barriers}; });
 }
 
 void SharedShadow::asyncRead(const Moment& issuer, const Stamp& by, std::uint32_t offset, std::uint32_t bytes,
                              const char* unit) {
   each(offset, bytes, [&](std::size_t i, Granule& granule) {
     if (granule.landing)
-      underWay(std::string("read by ") + unit, i, -1);
-    if (granule.write_time != 0 && !Clocks::knows(issuer, granule.written())) {
-      if (check_order_)
+      underWay(std::string("read by ") + unit, i);
+    if (!Clocks::knows(issuer, granule.written)) {
+      if (options_.check_races)
         unordered(std::string("read by ") + unit, i, granule.generic ? "a warp's write" : "a bulk copy's write");
-    } else if (granule.write_time != 0 && granule.generic && !Clocks::fenced(issuer, granule.written())) {
-      throw Fault{std::string(unit) + " reads " + at(i) +
-                  ", which a warp wrote with ordinary stores, and no fence.proxy.async lies in between"};
+    } else if (granule.generic && !Clocks::fenced(issuer, granule.written)) {
+      unfenced(std::string(unit) + " reads", i, "a warp wrote with ordinary stores");
     }
-    granule.reader = static_cast<std::uint16_t>(by.thread);
-    granule.read_time = by.time;
-    granule.async_read = true;
+    const auto same = [&](const Stamp& read) { return read.time == 0 || read.thread == by.thread; };
+    const auto place = std::find_if(granule.async_reads.begin(), granule.async_reads.end(), same);
+    (place == granule.async_reads.end() ? granule.async_reads.back() : *place) = by;
   });
 }
 

@@ -66,6 +66,7 @@ public:
   }
   std::uint32_t thread() const; ///< of the clocks
   std::uint32_t alive() const { return alive_; }
+  std::uint32_t together() const { return exec == alive_ ? whole_warp : exec; } ///< of the clocks
   std::uint32_t active() const { return active_; }
   std::uint32_t pc() const { return pc_; }
   std::string where() const; ///< for the deadlock report

@@ -102,7 +102,7 @@ void Warpgroups::take(Warp& warp, const Instr& instr, Group& group, Product& pro
                   " of A was written since the last wgmma.fence: one must lie in between"};
     state |= Feeds;
   }
-  product.issued[member] = home_.clocks->moment(warp.thread());
+  product.issued[member] = home_.clocks->moment(warp.thread(), warp.together());
   home_.clocks->tick(warp.thread());
   product.parts |= static_cast<std::uint8_t>(1u << member);
 }
@@ -206,7 +206,7 @@ void Warpgroups::finish() const {
       if (!product.done) {
         Fault fault{"the block ends while this wgmma is under way: nobody waited for it"};
         fault.line = product.instr->line;
-        throw fault;
+        home_.reportFault(home_.warps()[static_cast<std::size_t>(&group - groups_.data()) * 4], fault);
       }
 }
 

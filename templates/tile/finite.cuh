@@ -36,8 +36,8 @@ ATTUNE_DEVICE void make_finite(st<T, Rows, Cols>& tile, int& found) {
     }
     if (lane() == 0)
       atomicOr(&found, 1);
-    sm90::fence_proxy_async();
   }
+  sm90::fence_proxy_async(); // what was written comes before wgmma's reads, what was read before the next bulk copy
   __syncwarp();
 }
 

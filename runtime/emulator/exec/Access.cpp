@@ -42,19 +42,15 @@ std::string describeShared(const Block& block, std::uint64_t address) {
   return where;
 }
 
-void checkRace(Warp& warp, RaceDetector& races, unsigned lane, std::uint32_t address, unsigned bytes,
-               Direction direction) {
-  const std::uint32_t thread = warp.thread();
-  auto other = direction == Direction::Read ? races.read(thread, address, bytes) : std::optional<unsigned>{};
-  if (direction == Direction::Write)
-    other = races.write(thread, address, bytes); // atomics do not race with one another
-  if (other)
-    throw Fault{"race on shared memory: " + std::string(verb(direction)) + " at " + hex(address) +
-                    " and an access of " + warp.block->nameOfClock(*other) + " with no barrier in between",
-                static_cast<int>(lane)};
+RaceDetector::Kind kindOf(Direction direction) {
+  return direction == Direction::Read    ? RaceDetector::Kind::Read
+         : direction == Direction::Write ? RaceDetector::Kind::Write
+                                         : RaceDetector::Kind::Atomic;
 }
 
-void sharedLane(Warp& warp, unsigned lane, std::uint64_t address, unsigned bytes, Direction direction, Access& access) {
+/// `together` is who makes this access: the lane, or all of a matrix instruction for which it names the address.
+void sharedLane(Warp& warp, unsigned lane, std::uint32_t together, std::uint64_t address, unsigned bytes,
+                Direction direction, Access& access) {
   Block* block = warp.block;
   std::uint64_t offset = address - block->shared_base;
   if (address >> rank_shift != block->rank && address >> rank_shift < block->peers.size()) {
@@ -66,13 +62,13 @@ void sharedLane(Warp& warp, unsigned lane, std::uint64_t address, unsigned bytes
   access.host[lane] = block->shared + offset;
   const auto at = static_cast<std::uint32_t>(offset);
   if (block->races)
-    checkRace(warp, *block->races, lane, at, bytes, direction);
+    checkRace(warp, *block->races, kindOf(direction), together, at, bytes);
   if (!block->proxy)
     return;
   if (direction == Direction::Read)
-    block->proxy->shadow.genericRead(warp.thread(), at, bytes, static_cast<int>(lane));
+    block->proxy->shadow.genericRead(warp.thread(), together, at, bytes);
   else
-    block->proxy->shadow.genericWrite(warp.thread(), at, bytes, static_cast<int>(lane));
+    block->proxy->shadow.genericWrite(warp.thread(), together, at, bytes);
 }
 
 void localLane(Warp& warp, unsigned lane, std::uint64_t offset, unsigned bytes, Direction direction, Access& access) {
@@ -223,7 +219,15 @@ void resolveShared(Warp& warp, unsigned bytes, Direction direction, SharedAccess
   const Block& block = *warp.block;
   if (block.races || block.proxy ||
       !place(block.shared, 0, block.shared_base, block.shared_bytes, bytes, warp.exec, access))
-    each(warp.exec, [&](unsigned lane) { sharedLane(warp, lane, access.address[lane], bytes, direction, access); });
+    each(warp.exec, [&](unsigned lane) {
+      const std::uint32_t together = access.of_warp ? whole_warp : 1u << lane;
+      try {
+        sharedLane(warp, lane, together, access.address[lane], bytes, direction, access);
+      } catch (Fault& fault) {
+        fault.lane = static_cast<int>(lane);
+        throw;
+      }
+    });
   if (warp.block->count_memory)
     accountShared(warp, bytes, kind, access.address, warp.exec);
 }

@@ -8,6 +8,7 @@ namespace attune::emulator::exec {
 struct Access {
   std::uint64_t address[lanes];
   std::byte* host[lanes]; ///< for lanes in exec
+  bool of_warp = false;   ///< each lane names rows that the whole warp moves
 };
 
 enum class Direction : std::uint8_t { Read, Write, Both };

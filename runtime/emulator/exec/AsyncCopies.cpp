@@ -54,8 +54,8 @@ void commit(Warp& warp, const Instr&) {
   landEarly(warp);
 }
 
-void waitGroup(Warp& warp, const Instr& instr) { warp.async.wait(warp.exec, instr.target); }
-void waitAll(Warp& warp, const Instr&) { warp.async.landAll(warp.exec); }
+void waitGroup(Warp& warp, const Instr& instr) { warp.async.wait(warp, warp.exec, instr.target); }
+void waitAll(Warp& warp, const Instr&) { warp.async.waitAll(warp, warp.exec); }
 
 /// An arrival of each lane, without .noinc one that the phase did not wait for.
 template <bool Extra>

@@ -134,7 +134,7 @@ void loadFromShared(Warp& warp, const Instr& instr, const BulkForm& form, unsign
                 " of shared memory to offset " + std::to_string(to.offset) +
                 ": all must be multiples of 16, and inside of it"};
   const Stamp reader{warp.block->clockOfCopies(), warp.block->clocks->now(warp.block->clockOfCopies())};
-  warp.block->proxy->shadow.asyncRead(warp.block->clocks->moment(warp.thread()), reader, from.offset, bytes,
+  warp.block->proxy->shadow.asyncRead(warp.block->clocks->moment(warp.thread(), 1u << lane), reader, from.offset, bytes,
                                       "a bulk copy");
   BulkBox box;
   box.offset = to.offset, box.bytes = bytes;

@@ -102,7 +102,7 @@ void arrive(Warp& warp, const Instr&) {
   if (!warp.converge(warp.alive()))
     return;
   if (!Relaxed && warp.block->proxy)
-    warp.block->proxy->barriers.fenceInit(warp.thread());
+    warp.block->proxy->barriers.fenceInit(warp);
   warp.block->cluster_barrier->arrive(warp, !Relaxed);
 }
 void wait(Warp& warp, const Instr&) {

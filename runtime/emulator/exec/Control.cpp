@@ -76,22 +76,31 @@ void decodeIndexedBranch(Decode& decode) {
   decode.handler(&indexedJump, Class::Branch);
 }
 
+/// What all lanes name, as they must.
+std::uint32_t sameInAll(const Warp& warp, Slot operand) {
+  const auto* value = warp.read<std::uint32_t>(operand);
+  const auto first = static_cast<unsigned>(std::countr_zero(warp.exec));
+  for (std::uint32_t rest = warp.exec; rest != 0; rest &= rest - 1)
+    if (const auto lane = std::countr_zero(rest); value[lane] != value[first])
+      throw Fault{"lanes name different barriers or numbers of threads: " + std::to_string(value[first]) + " and " +
+                      std::to_string(value[lane]),
+                  lane};
+  return value[first];
+}
+
 /// op: [result of a reduction,] barrier, threads[, predicate]
 template <bool ArriveOnly>
 void barrier(Warp& warp, const Instr& instr) {
   if (!warp.converge(warp.alive()))
     return;
-  const auto lane = std::countr_zero(warp.exec);
-  warp.block->barrier(warp, warp.read<std::uint32_t>(instr.op[0])[lane], warp.read<std::uint32_t>(instr.op[1])[lane],
-                      ArriveOnly);
+  warp.block->barrier(warp, sameInAll(warp, instr.op[0]), sameInAll(warp, instr.op[1]), ArriveOnly);
 }
 
 void reducingBarrier(Warp& warp, const Instr& instr) {
   if (!warp.converge(warp.alive()))
     return;
-  const auto lane = std::countr_zero(warp.exec);
-  warp.block->barrier(warp, warp.read<std::uint32_t>(instr.op[1])[lane], warp.read<std::uint32_t>(instr.op[2])[lane],
-                      false, static_cast<BarrierOp>(instr.detail), warp.predicate(instr.op[3]), instr.op[0]);
+  warp.block->barrier(warp, sameInAll(warp, instr.op[1]), sameInAll(warp, instr.op[2]), false,
+                      static_cast<BarrierOp>(instr.detail), warp.predicate(instr.op[3]), instr.op[0]);
 }
 
 void warpBarrier(Warp& warp, const Instr& instr) {
@@ -99,7 +108,8 @@ void warpBarrier(Warp& warp, const Instr& instr) {
   std::uint32_t named = 0; // groups with masks of their own wait for one another, too
   for (std::uint32_t rest = warp.exec; rest != 0; rest &= rest - 1)
     named |= mask[std::countr_zero(rest)];
-  warp.converge(named);
+  if (warp.converge(named))
+    warp.block->clocks->converge(warp.thread());
 }
 
 void decodeBarrier(Decode& decode) {

@@ -18,6 +18,7 @@ void findRows(Warp& warp, const Instr& instr, Slot op, Direction direction, Shar
   for (unsigned i = 0; i < lanes && instr.wide_address; ++i)
     access.address[i] -= access.address[i] - shared_window < window_bytes ? shared_window : 0;
   warp.exec = Matrices == 4 ? all_lanes : (1u << (8 * Matrices)) - 1;
+  access.of_warp = true;
   resolveShared(warp, 16, direction, what, access);
   warp.exec = all_lanes;
 }

@@ -46,7 +46,7 @@ void countBytes(Warp& warp, const Instr& instr) {
     Mbarriers& barriers = places.of[lane].block->proxy->barriers;
     if (Complete)
       barriers.completeTransactions(places.of[lane].offset, bytes[lane],
-                                    {warp.thread(), warp.block->clocks->tick(warp.thread())});
+                                    {warp.thread(), warp.block->clocks->tick(warp.thread()), 1u << lane});
     else
       barriers.expectTransactions(warp, places.of[lane].offset, bytes[lane]);
   });

@@ -66,14 +66,14 @@ void nothing(Warp&, const Instr&) {}
 void fenceProxy(Warp& warp, const Instr&) {
   if (!warp.block->proxy)
     return;
-  warp.block->clocks->fence(warp.thread());
+  warp.block->clocks->fence(warp.thread(), warp.together());
   for (const auto& peer : warp.block->peers)
-    peer->proxy->barriers.fenceInit(warp.thread());
+    peer->proxy->barriers.fenceInit(warp);
 }
 
 void fenceBarrierInit(Warp& warp, const Instr&) {
   if (warp.block->proxy)
-    warp.block->proxy->barriers.fenceInit(warp.thread(), true);
+    warp.block->proxy->barriers.fenceInit(warp, true);
 }
 
 /// Memory here is always coherent: of all fences only those between the generic and the asynchronous proxy do anything.

@@ -19,7 +19,7 @@ SharedPlace placeOf(Warp& warp, std::uint64_t address) {
   if (instr.own_shared)
     throw Fault{"a .shared::cta access of block " + std::to_string(place.block->rank) + " of the cluster by block " +
                 std::to_string(warp.block->rank) + ": only .shared::cluster and generic ones reach another block"};
-  place.block->visited({warp.thread(), place.block->clocks->now(warp.thread())}, instr.line);
+  place.block->visited({warp.thread(), place.block->clocks->now(warp.thread()), warp.together()}, instr.line);
   return place;
 }
 

@@ -77,7 +77,8 @@ TEST(Mbarrier, AStoreThatNoWaitOrdersIsARace) {
       replaced(ring, "W1: mbarrier.try_wait.parity.shared::cta.b64 %q2, [empty], %r8; @!%q2 bra W1;", "");
   for (std::uint64_t seed = 0; seed < 10; ++seed)
     EXPECT_THAT(Harness::errorOf([&] { runRing(spoiled, hopper(seed)); }),
-                testing::AnyOf(HasSubstr("race on shared memory"), HasSubstr("deadlock")));
+                testing::AnyOf(HasSubstr("race on shared memory"), HasSubstr("deadlock"),
+                               HasSubstr("nobody has waited for the end of the phase before")));
 }
 
 TEST(Mbarrier, AMissingArrivalIsADeadlock) {
@@ -91,15 +92,20 @@ TEST(Mbarrier, AMissingArrivalIsADeadlock) {
 std::string errorOf(const std::string& body) {
   return Harness::errorOf([&] {
     Harness harness(hopper());
-    harness.launch(
-        hopperText("", ".shared .align 8 .b8 bar[8]; .reg .b64 %s<4>; .reg .pred %q<4>; .reg .b32 %r<8>;\n"
-                       "mov.u32 %r0, %laneid; setp.eq.u32 %q0, %r0, 0;\n@%q0 mbarrier.init.shared.b64 [bar], 2;\n" +
-                           body),
-        "k", {1}, {32});
+    harness.launch(hopperText("", ".shared .align 8 .b8 bar[16]; .reg .b64 %s<4>; .reg .pred %q<4>; .reg .b32 %r<8>;\n"
+                                  "mov.u32 %r0, %laneid; setp.eq.u32 %q0, %r0, 0;\n@%q0 mbarrier.init.shared.b64 "
+                                  "[bar], 2; bar.warp.sync -1;\n" +
+                                      body),
+                   "k", {1}, {32});
   });
 }
 
 TEST(Mbarrier, RefusesMisuse) {
+  EXPECT_THAT(errorOf("@%q0 mbarrier.arrive.shared.b64 %s0, [bar], 2; @%q0 mbarrier.arrive.shared.b64 %s0, [bar];"),
+              HasSubstr("an arrival at the mbarrier at offset 0 in phase 1: nobody has waited for the end of the phase "
+                        "before"));
+  EXPECT_THAT(errorOf("@%q0 mbarrier.init.shared.b64 [bar+8], 1; mbarrier.arrive.shared.b64 %s0, [bar+8];"),
+              HasSubstr("its initialisation is not ordered before"));
   EXPECT_THAT(errorOf("@%q0 mbarrier.init.shared.b64 [bar], 2;"), HasSubstr("mbarrier.inval first"));
   EXPECT_THAT(errorOf("@%q0 mbarrier.arrive.shared.b64 %s0, [bar], 3;"),
               HasSubstr("which waits for 2 more in this phase"));

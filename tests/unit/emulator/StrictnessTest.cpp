@@ -156,6 +156,23 @@ TEST(Strictness, ABarrierThatPartsDisagreeOnIsReported) {
   EXPECT_THAT(Harness::errorOf([&] { harness.launch(ptx, "k", {1}, {64}); }), HasSubstr("barrier 1 waits for"));
 }
 
+TEST(Strictness, ABarrierIsUsedAsIsMeant) {
+  const auto errorOf = [](const std::string& body) {
+    Harness harness;
+    return Harness::errorOf([&] {
+      harness.launch(
+          kernelText("", ".reg .b32 %r<2>; .reg .pred %p<3>; mov.u32 %r0, %tid.x; setp.ge.u32 %p0, %r0, 32;" + body),
+          "k", {1}, {64});
+    });
+  };
+  EXPECT_THAT(errorOf("@%p0 bra DONE; bar.arrive 1, 96; bar.sync 1, 96; DONE:"),
+              HasSubstr("a second arrival of this warp at barrier 1, which waits for 96 threads and has 32"));
+  EXPECT_THAT(errorOf("and.b32 %r1, %r0, 1; bar.sync %r1, 64;"),
+              HasSubstr("lane 1: lanes name different barriers or numbers of threads: 0 and 1"));
+  EXPECT_THAT(errorOf("@%p0 bra OTHER; bar.sync 1, 64; bra DONE; OTHER: bar.red.or.pred %p1, 1, 64, %p0; DONE:"),
+              HasSubstr("barrier 1 has warps that reduce and warps that do not"));
+}
+
 TEST(Strictness, TheWatchdogEndsALoop) {
   Harness harness({.max_instructions = 100000});
   EXPECT_THAT(Harness::errorOf([&] { harness.launch(kernelText("", "L: bra L;"), "k", {1}, {32}); }),
