@@ -51,9 +51,12 @@ public:
   }
   void copyToDevice(DevicePtr destination, std::span<const std::byte> source) override {
     const Current current(*d_, context_, who_);
-    if (!source.empty())
-      d_->check(d_->cuMemcpyHtoD_v2(destination, source.data(), source.size()), "cuMemcpyHtoD",
-                fmt::format("{}: copy of {} bytes to {:#x}", who_, source.size(), destination));
+    if (source.empty())
+      return;
+    const std::string what = fmt::format("{}: copy of {} bytes to {:#x}", who_, source.size(), destination);
+    d_->check(d_->cuMemcpyHtoD_v2(destination, source.data(), source.size()), "cuMemcpyHtoD", what);
+    // From pageable memory it may return before the bytes are there, and streams need not wait for the default one.
+    d_->check(d_->cuStreamSynchronize(nullptr), "cuStreamSynchronize", what);
   }
   void copyToHost(std::span<std::byte> destination, DevicePtr source) override {
     const Current current(*d_, context_, who_);
@@ -70,6 +73,7 @@ public:
 
   TensorMap encode(const TiledTensor& t) override {
     checkTiledTensor(t);
+    const Current current(*d_, context_, who_); // the thread may have none
     constexpr int types[] = {9, 6, 7, 3, 0, 0}; // CUtensorMapDataType: BFLOAT16, FLOAT16, FLOAT32, INT32, UINT8 twice
     constexpr std::array<std::uint32_t, 5> dense = {1, 1, 1, 1, 1};
     constexpr int not_interleaved = 0;

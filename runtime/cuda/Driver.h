@@ -86,6 +86,7 @@ struct LaunchDescription {
   X(cuCtxPushCurrent_v2, (Context context))                                                                            \
   X(cuCtxPopCurrent_v2, (Context * context))                                                                           \
   X(cuCtxSynchronize, ())                                                                                              \
+  X(cuStreamSynchronize, (Stream stream))                                                                              \
   X(cuMemAlloc_v2, (std::uint64_t* pointer, std::size_t bytes))                                                        \
   X(cuMemFree_v2, (std::uint64_t pointer))                                                                             \
   X(cuMemcpyHtoD_v2, (std::uint64_t to, const void* from, std::size_t bytes))                                          \

@@ -35,7 +35,9 @@ public:
   }
 
   void replace(const std::string& name, const std::string& cuda) {
-    const auto build = Toolchain::shared()->build(cuda, properties().arch, Image::Kind::Ptx, name);
+    // a driver older than NVRTC takes cubins, and not its PTX
+    const Image::Kind kind = properties().emulated ? Image::Kind::Ptx : Image::Kind::Cubin;
+    const auto build = Toolchain::shared()->build(cuda, properties().arch, kind, name);
     for (const auto& [loaded, kernel] : loaded_)
       if (loaded == name)
         replaced_.emplace_back(kernel.get(), ForwardingDevice::load(build.image, name));

@@ -72,6 +72,14 @@ TEST_F(CudaDeviceTest, MemoryGoesRound) {
   device->release(device->allocate(0, "an empty tensor has an address too"));
 }
 
+TEST_F(CudaDeviceTest, WhatWasCopiedIsThere) { // for streams that do not wait for the default one, too
+  const auto device = open();
+  const DevicePtr buffer = device->allocate(6, "x");
+  device->copyToDevice(buffer, std::vector<std::byte>(6, std::byte{7}));
+  EXPECT_TRUE(gpu.staged.empty());
+  device->release(buffer);
+}
+
 TEST_F(CudaDeviceTest, LoadsAllOfAKernelBeforeTheFirstLaunch) {
   const auto device = open();
   gpu.kernels["k"].static_shared = 1024;
@@ -247,7 +255,8 @@ TEST_P(Failing, IsNamedAndLeaksNothing) {
 }
 
 INSTANTIATE_TEST_SUITE_P(EntryPoints, Failing,
-                         testing::Values("cuCtxPushCurrent_v2", "cuMemAlloc_v2", "cuMemcpyHtoD_v2", "cuMemcpyDtoH_v2",
+                         testing::Values("cuCtxPushCurrent_v2", "cuMemAlloc_v2", "cuMemcpyHtoD_v2", "cuStreamSynchronize",
+                                         "cuMemcpyDtoH_v2",
                                          "cuMemsetD8Async", "cuLibraryLoadData", "cuLibraryGetKernel",
                                          "cuKernelGetFunction", "cuFuncLoad", "cuFuncGetAttribute",
                                          "cuFuncSetAttribute", "cuLaunchKernelEx", "cuTensorMapEncodeTiled",

@@ -74,6 +74,13 @@ using namespace attune::cuda;
 using namespace attune::fake;
 
 // Every entry point writes its name down, and fails if it is told to.
+/// What copies from pageable memory have staged arrives: they return before that (CUDA, "API synchronization behavior").
+void deliver() {
+  for (const Staged& copy : state().staged)
+    std::memcpy(reinterpret_cast<void*>(copy.to), copy.bytes.data(), copy.bytes.size());
+  state().staged.clear();
+}
+
 #define ENTRY(name)                                                                                                    \
   const std::scoped_lock lock(state().mutex);                                                                          \
   state().calls.emplace_back(#name);                                                                                   \
@@ -166,6 +173,14 @@ Result cuCtxPopCurrent_v2(Context* context) {
 Result cuCtxSynchronize() {
   ENTRY_WITH_CONTEXT(cuCtxSynchronize)
   NOT_IN_CAPTURE
+  deliver();
+  return Success;
+}
+Result cuStreamSynchronize(Stream stream) {
+  ENTRY_WITH_CONTEXT(cuStreamSynchronize)
+  NOT_IN_CAPTURE
+  if (stream == nullptr)
+    deliver();
   return Success;
 }
 Result cuMemAlloc_v2(std::uint64_t* pointer, std::size_t bytes) {
@@ -186,12 +201,14 @@ Result cuMemFree_v2(std::uint64_t pointer) {
 Result cuMemcpyHtoD_v2(std::uint64_t to, const void* from, std::size_t bytes) {
   ENTRY_WITH_CONTEXT(cuMemcpyHtoD_v2)
   NOT_IN_CAPTURE
-  std::memcpy(reinterpret_cast<void*>(to), from, bytes);
+  const auto* data = static_cast<const std::byte*>(from);
+  state().staged.push_back({to, {data, data + bytes}});
   return Success;
 }
 Result cuMemcpyDtoH_v2(void* to, std::uint64_t from, std::size_t bytes) {
   ENTRY_WITH_CONTEXT(cuMemcpyDtoH_v2)
   NOT_IN_CAPTURE
+  deliver();
   std::memcpy(to, reinterpret_cast<const void*>(from), bytes);
   return Success;
 }
@@ -293,7 +310,7 @@ Result cuLaunchKernelEx(const LaunchDescription* description, Function function,
 Result cuTensorMapEncodeTiled(void* map, int type, std::uint32_t rank, void* address, const std::uint64_t* dims,
                               const std::uint64_t* strides, const std::uint32_t* box, const std::uint32_t* steps,
                               int interleave, int swizzle, int l2_promotion, int fill) {
-  ENTRY(cuTensorMapEncodeTiled)
+  ENTRY_WITH_CONTEXT(cuTensorMapEncodeTiled)
   if (reinterpret_cast<std::uintptr_t>(map) % 64 != 0 || interleave != 0 ||
       std::ranges::count(steps, steps + rank, 1u) != rank)
     return invalid_value;

@@ -45,6 +45,12 @@ struct Capture {
   int launches = 0; ///< that went into the graph
 };
 
+/// A copy to the device that is on its way.
+struct Staged {
+  std::uint64_t to = 0;
+  std::vector<std::byte> bytes;
+};
+
 struct State {
   int version = 12040;
   std::vector<Gpu> gpus{2};
@@ -57,6 +63,7 @@ struct State {
   std::vector<Launch> launches;
   std::optional<Capture> capture; ///< under way
   std::map<std::uint64_t, std::unique_ptr<std::byte[]>> memory;
+  std::vector<Staged> staged;
   int pushed = 0; ///< contexts, less those popped
   int live = 0;   ///< libraries, events, streams, graphs that were not destroyed
   std::mutex mutex;
