@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <set>
 #include <string>
 
 namespace attune {
@@ -28,7 +29,8 @@ void expectNoSpill(const AttentionSpec& spec, std::string_view arch, const Sched
   const Target& where = target(arch);
   SCOPED_TRACE(std::string(arch) + " " + toText(schedule) + " " + specToJson(spec));
   ASSERT_LE(sharedBytes(spec, schedule), where.shared_per_block);
-  for (const KernelSource& kernel : compile(spec, schedule, where).kernels) {
+  const std::vector<KernelSource> kernels = compile(spec, schedule, where).kernels;
+  for (const KernelSource& kernel : kernels) {
     EXPECT_LE(kernel.manifest.shared_bytes, where.shared_per_block);
     const Build build = Toolchain::shared()->build(kernel.cuda, arch, Image::Kind::Cubin, kernel.manifest.name);
     ASSERT_TRUE(build.log.resources) << build.log.text;
@@ -36,11 +38,29 @@ void expectNoSpill(const AttentionSpec& spec, std::string_view arch, const Sched
         << kernel.manifest.name << " with " << build.log.resources->registers << " registers";
     EXPECT_EQ(build.log.resources->local_bytes, 0) << kernel.manifest.name;
     EXPECT_TRUE(build.log.warnings.empty()) << build.log.warnings.front();
+    const int warpgroups = schedule.warps / 4;
+    if (&kernel != &kernels.front() || !schedule.warp_specialized || warpgroups == 1)
+      continue; // a combine kernel, or one in which no warpgroup takes registers from another
+    // Consumers that ask for more than the block was launched with, less what the producer keeps, wait forever.
+    const auto [producer, consumers] = roleRegisters(warpgroups, schedule.persistent, spec.dtype == DType::E4M3);
+    EXPECT_LE(producer + warpgroups * consumers, (1 + warpgroups) * build.log.resources->registers)
+        << kernel.manifest.name;
   }
 }
 
 void expectNoSpill(const AttentionSpec& spec, std::string_view arch, std::int64_t q_len, bool split) {
   expectNoSpill(spec, arch, defaultSchedule(spec, target(arch), q_len, split));
+}
+
+/// The defaults for few queries and many, packed and not, whole and split, each once.
+void expectNoSpillForAnyLength(const AttentionSpec& spec, std::string_view arch) {
+  std::set<std::string> seen;
+  for (const std::int64_t q_len : {1, 8, 32, 64, 1024})
+    for (const bool split : {false, true}) {
+      const Schedule schedule = defaultSchedule(spec, target(arch), q_len, split);
+      if (seen.insert(toText(schedule)).second)
+        expectNoSpill(spec, arch, schedule);
+    }
 }
 
 class DefaultSchedules : public testing::TestWithParam<int> {};
@@ -79,10 +99,16 @@ class WarpSpecialized : public testing::TestWithParam<int> {};
 TEST_P(WarpSpecialized, SpillsNothing) {
   const int head_dim = GetParam();
   ASSERT_TRUE(defaultSchedule(causal(head_dim, head_dim), target("sm_90a"), 1024, false).warp_specialized);
-  expectNoSpill(causal(head_dim, head_dim), "sm_90a", 1024, false);
-  if (full() || head_dim % 64 == 0)
-    expectNoSpill(causal(head_dim, head_dim), "sm_90a", 1, true);
-  if (full() || head_dim == 192)
+  if (full() || head_dim % 128 == 0) {
+    expectNoSpillForAnyLength(causal(head_dim, head_dim), "sm_90a");
+  } else {
+    expectNoSpill(causal(head_dim, head_dim), "sm_90a", 1024, false);
+    if (head_dim % 64 == 0)
+      expectNoSpill(causal(head_dim, head_dim), "sm_90a", 1, true);
+  }
+  if (full() && head_dim != 128)
+    expectNoSpillForAnyLength(causal(head_dim, 128), "sm_90a");
+  else if (head_dim == 192)
     expectNoSpill(causal(head_dim, 128), "sm_90a", 1024, false);
 }
 
@@ -147,16 +173,19 @@ class Float8 : public testing::TestWithParam<int> {};
 TEST_P(Float8, SpillsNothing) {
   AttentionSpec spec = causal(GetParam(), GetParam());
   spec.dtype = DType::E4M3;
-  expectNoSpill(spec, "sm_90a", 1024, false);
-  if (full() || GetParam() == 128)
-    expectNoSpill(spec, "sm_90a", 1, true);
-  if (full() || GetParam() == 256) // without O in shared memory there is room for more keys
-    expectNoSpill(spec, "sm_90a", 1024, true);
-  if (full() || GetParam() % 128 == 0) {
-    spec.alibi = Alibi::PerHead;
-    spec.softcap = 50;
+  if (full() || GetParam() == 128) {
+    expectNoSpillForAnyLength(spec, "sm_90a");
+  } else {
     expectNoSpill(spec, "sm_90a", 1024, false);
+    if (GetParam() == 256) // without O in shared memory there is room for more keys
+      expectNoSpill(spec, "sm_90a", 1024, true);
   }
+  spec.alibi = Alibi::PerHead;
+  spec.softcap = 50;
+  if (full())
+    expectNoSpillForAnyLength(spec, "sm_90a");
+  else if (GetParam() % 128 == 0)
+    expectNoSpill(spec, "sm_90a", 1024, false);
 }
 
 std::vector<int> float8HeadDims() {
@@ -169,18 +198,38 @@ std::vector<int> float8HeadDims() {
 INSTANTIATE_TEST_SUITE_P(HeadDim, Float8, testing::ValuesIn(float8HeadDims()));
 
 /// Each variation of the score, of the outputs and of the mask, on the head dims with the fewest registers to spare.
-class Variants : public testing::TestWithParam<std::string> {};
+class Variants : public testing::TestWithParam<std::string> {
+protected:
+  static AttentionSpec spec(int head_dim) {
+    return specFromJson(R"({"q_heads": 8, "kv_heads": 2, "head_dim": )" + std::to_string(head_dim) + ", " + GetParam() +
+                        "}");
+  }
+};
 
 TEST_P(Variants, SpillNothing) {
-  const std::vector<std::string> dims =
-      full() ? std::vector<std::string>{"64", "128", "192", "256"} : std::vector<std::string>{"128", "256"};
-  expectNoSpill(specFromJson(R"({"q_heads": 8, "kv_heads": 2, "head_dim": 64, )" + GetParam() + "}"), "sm_90a", 1024,
-                false);
-  for (const std::string& dim : dims)
-    for (const std::string arch : {"sm_80", "sm_90", "sm_90a", "sm_120"})
-      if (full() || arch == (dim == "128" ? "sm_90a" : "sm_80"))
-        expectNoSpill(specFromJson(R"({"q_heads": 8, "kv_heads": 2, "head_dim": )" + dim + ", " + GetParam() + "}"),
-                      arch, 1024, false);
+  for (const int head_dim : {64, 128, 192, 256})
+    for (const std::string arch : {"sm_80", "sm_90", "sm_120"}) {
+      if (full() || (head_dim == 256 && arch == "sm_80"))
+        expectNoSpill(spec(head_dim), arch, 1024, false);
+      if (full())
+        expectNoSpill(spec(head_dim), arch, 1, true);
+    }
+}
+
+TEST_P(Variants, SpillNothingWithRoles) {
+  if (!full()) {
+    for (const int head_dim : {64, 128})
+      expectNoSpill(spec(head_dim), "sm_90a", 1024, false);
+    for (const int head_dim : {128, 256})
+      expectNoSpill(spec(head_dim), "sm_90a", 1, true);
+    return;
+  }
+  for (const int head_dim : {64, 128, 192, 256}) {
+    AttentionSpec variant = spec(head_dim);
+    expectNoSpillForAnyLength(variant, "sm_90a");
+    variant.dtype = DType::E4M3;
+    expectNoSpillForAnyLength(variant, "sm_90a");
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(
