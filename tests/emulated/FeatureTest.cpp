@@ -1,5 +1,5 @@
 // What FlashAttention's grids do not vary: masks of other kinds, packed sequences, forced splits, schedules.
-#include "tests/support/Harness.h"
+#include "tests/emulated/OnHopper.h"
 #include "tests/support/RandomMasks.h"
 
 #include <fmt/format.h>
@@ -211,6 +211,33 @@ TEST(Schedules, OtherThanTheDefault) {
     c.schedule = scheduleFromText(text);
     EXPECT_EQ(failure(c), "") << text;
   }
+}
+
+struct HopperSchedules : OnHopper<testing::Test> {};
+
+TEST_F(HopperSchedules, OtherThanTheDefault) { // key tiles, warpgroups, depths of rings and flags that no default has
+  for (const auto& [head_dim, text] : {std::pair{64, "q_tile=64 kv_tile=16 warps=4 stages=4"},
+                                       {64, "q_tile=128 kv_tile=144 warps=8 stages=4 overlap=1 persistent=1"},
+                                       {64, "q_tile=192 kv_tile=144 warps=12 stages=2"},
+                                       {64, "q_tile=192 kv_tile=128 warps=12 stages=2 overlap=1 ping_pong=1"},
+                                       {64, "q_tile=192 kv_tile=112 warps=12 stages=4 persistent=1"},
+                                       {64, "q_tile=128 kv_tile=192 warps=8 stages=3 persistent=1"},
+                                       {64, "q_tile=128 kv_tile=208 warps=8 stages=2 overlap=1 ping_pong=1"},
+                                       {64, "q_tile=128 kv_tile=224 warps=8 stages=2 overlap=1"},
+                                       {64, "q_tile=128 kv_tile=240 warps=8 stages=2"},
+                                       {64, "q_tile=64 kv_tile=256 warps=4 stages=2 overlap=1"},
+                                       {128, "q_tile=64 kv_tile=96 warps=4 stages=2 overlap=1"},
+                                       {128, "q_tile=128 kv_tile=144 warps=8 stages=2 persistent=1"},
+                                       {128, "q_tile=128 kv_tile=176 warps=8 stages=2 overlap=1 ping_pong=1"}})
+    for (const Causal causal : {Causal::None, Causal::BottomRight}) {
+      AttentionSpec spec = gqaSpec(head_dim);
+      spec.causal = causal;
+      Case c = caseOf(spec, Lengths::dense(1, 220, 530), 1, causal == Causal::None ? 3 : 4);
+      c.schedule = scheduleFromText(std::string(text) + " pack_gqa=0 split_kv=0 warp_specialized=1");
+      c.multiprocessors = 3; // so that a block of a persistent kernel has several tiles of rows
+      c.check_races = true;
+      EXPECT_EQ(failure(c), "") << text;
+    }
 }
 
 } // namespace
