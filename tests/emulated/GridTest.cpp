@@ -27,9 +27,9 @@ struct Heads {
 constexpr Dims narrow_and_wide[] = {{8, 8},     {32, 32},   {40, 40},   {64, 64},   {72, 72},   {80, 80},
                                     {96, 96},   {128, 128}, {160, 160}, {192, 192}, {224, 224}, {256, 256},
                                     {192, 128}, {64, 256},  {96, 40},   {24, 136},  {128, 8}};
-/// sm_90a has kernels of its own from head dim 64 on.
-constexpr Dims wide[] = {{64, 64},   {72, 72},   {80, 80},   {96, 96},   {128, 128}, {160, 160},
-                         {192, 192}, {224, 224}, {256, 256}, {192, 128}, {64, 256}};
+/// sm_90a has kernels of its own from head dim 64 on. 104, 184 and 248 are padded within panels of 64 columns.
+constexpr Dims wide[] = {{64, 64},   {72, 72},   {80, 80},   {96, 96},   {104, 104}, {128, 128}, {160, 160},
+                         {184, 184}, {192, 192}, {224, 224}, {248, 248}, {256, 256}, {192, 128}, {64, 256}};
 std::span<const Dims> dims() {
   return testTarget() == "sm_90a" ? std::span<const Dims>(wide) : std::span<const Dims>(narrow_and_wide);
 }
