@@ -177,6 +177,8 @@ void OperandReader::multiply(const WgmmaForm& form, float* sums, bool accumulate
   exec::multiplyTiles(sums, wide_a_.data(), wide_b_.data(), form.n, form.k, accumulates);
   if (form.half_sums)
     exec::roundToHalf(sums, std::size_t{64} * form.n);
+  else if (form.k == 32)
+    exec::truncateTo13Bits(sums, std::size_t{64} * form.n);
 }
 
 } // namespace attune::emulator

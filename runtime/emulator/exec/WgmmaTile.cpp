@@ -144,4 +144,9 @@ void roundToHalf(float* values, std::size_t count) {
     values[i] = toFloat(toHalf(values[i]));
 }
 
+void truncateTo13Bits(float* values, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i)
+    values[i] = std::bit_cast<float>(std::bit_cast<std::uint32_t>(values[i]) & ~((1u << 10) - 1));
+}
+
 } // namespace attune::emulator::exec
