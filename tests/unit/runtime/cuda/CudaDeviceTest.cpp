@@ -255,14 +255,14 @@ TEST_P(Failing, IsNamedAndLeaksNothing) {
 }
 
 INSTANTIATE_TEST_SUITE_P(EntryPoints, Failing,
-                         testing::Values("cuCtxPushCurrent_v2", "cuMemAlloc_v2", "cuMemcpyHtoD_v2", "cuStreamSynchronize",
-                                         "cuMemcpyDtoH_v2",
-                                         "cuMemsetD8Async", "cuLibraryLoadData", "cuLibraryGetKernel",
-                                         "cuKernelGetFunction", "cuFuncLoad", "cuFuncGetAttribute",
-                                         "cuFuncSetAttribute", "cuLaunchKernelEx", "cuTensorMapEncodeTiled",
-                                         "cuEventCreate", "cuEventRecord", "cuEventSynchronize", "cuEventElapsedTime",
-                                         "cuStreamCreate", "cuStreamBeginCapture_v2", "cuStreamEndCapture",
-                                         "cuGraphInstantiateWithFlags", "cuGraphLaunch", "cuCtxSynchronize"));
+                         testing::Values("cuCtxPushCurrent_v2", "cuMemAlloc_v2", "cuMemcpyHtoD_v2",
+                                         "cuStreamSynchronize", "cuMemcpyDtoH_v2", "cuMemsetD8Async",
+                                         "cuLibraryLoadData", "cuLibraryGetKernel", "cuKernelGetFunction", "cuFuncLoad",
+                                         "cuFuncGetAttribute", "cuFuncSetAttribute", "cuLaunchKernelEx",
+                                         "cuTensorMapEncodeTiled", "cuEventCreate", "cuEventRecord",
+                                         "cuEventSynchronize", "cuEventElapsedTime", "cuStreamCreate",
+                                         "cuStreamBeginCapture_v2", "cuStreamEndCapture", "cuGraphInstantiateWithFlags",
+                                         "cuGraphLaunch", "cuCtxSynchronize"));
 
 /// Those that fail while the device is opened.
 class FailingToOpen : public FakeGpus, public testing::WithParamInterface<const char*> {};

@@ -74,7 +74,8 @@ using namespace attune::cuda;
 using namespace attune::fake;
 
 // Every entry point writes its name down, and fails if it is told to.
-/// What copies from pageable memory have staged arrives: they return before that (CUDA, "API synchronization behavior").
+/// What copies from pageable memory have staged arrives: they return before that (CUDA, "API synchronization
+/// behavior").
 void deliver() {
   for (const Staged& copy : state().staged)
     std::memcpy(reinterpret_cast<void*>(copy.to), copy.bytes.data(), copy.bytes.size());
