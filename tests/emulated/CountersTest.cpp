@@ -105,6 +105,17 @@ TEST(Counters, ExactHeadDimsMoveNoPaddingAndMeetNoBankTwice) { // two dims a ker
     check(64, 320);
 }
 
+TEST(Counters, RowsThatAreNoBoxMeetNoBankTwice) { // packed heads, and O of packed sequences
+  for (const int head_dim : {72, 104, 160, 248}) {
+    AttentionSpec spec = gqaSpec(head_dim);
+    spec.causal = Causal::BottomRight;
+    for (const int splits : {1, 2})
+      EXPECT_TRUE(runRight({.spec = spec, .lengths = Lengths::dense(1, 20, 150), .splits = splits}).schedule.pack_gqa);
+    spec.varlen = true;
+    runRight({.spec = spec, .lengths = {{0, 70, 75}, {0, 90, 100}}});
+  }
+}
+
 struct HopperCounters : OnHopper<testing::Test> {};
 
 TEST_F(HopperCounters, EightBitsAreReadOnceAndTransposedWithoutConflicts) {
@@ -114,6 +125,7 @@ TEST_F(HopperCounters, EightBitsAreReadOnceAndTransposedWithoutConflicts) {
     expectEachTileOnce({.spec = spec, .lengths = Lengths::dense(2, 150, 400), .splits = 1});
     spec.causal = Causal::BottomRight;
     expectEachTileOnce({.spec = spec, .lengths = Lengths::dense(1, 150, 400), .splits = 1});
+    expectEachTileOnce({.spec = spec, .lengths = Lengths::dense(1, 20, 300), .splits = 1}); // packed heads
   }
 }
 
