@@ -125,16 +125,12 @@ void Block::barrier(Warp& warp, std::uint32_t id, std::uint32_t threads, bool ar
   const bool reduces = op != BarrierOp::Sync;
   if (barrier.arrived == 0)
     barrier.expected = threads, barrier.reduces = reduces;
-  else if (barrier.warps >> warp.index & 1)
-    throw Fault{"a second arrival of this warp at barrier " + std::to_string(id) + ", which waits for " +
-                std::to_string(barrier.expected) + " threads and has " + std::to_string(barrier.arrived)};
   else if (barrier.reduces != reduces)
     throw Fault{"barrier " + std::to_string(id) + " has warps that reduce and warps that do not"};
   else if (barrier.expected != threads)
     throw Fault{"barrier " + std::to_string(id) + " waits for " + std::to_string(barrier.expected) +
                 " threads, and this warp names " + std::to_string(threads) + " (0: all)"};
-  barrier.arrived += 32;
-  barrier.warps |= 1u << warp.index;
+  barrier.arrived += 32; // a second arrival of a warp counts like that of another: FlashAttention-3 relies on it
   barrier.lanes_true += static_cast<std::uint32_t>(std::popcount(votes & warp.exec));
   barrier.lanes_seen += static_cast<std::uint32_t>(std::popcount(warp.exec));
   if (ordersWarps())

@@ -83,7 +83,6 @@ private:
     std::uint32_t arrived = 0; ///< threads
     std::uint32_t expected = 0;
     std::uint32_t lanes_true = 0, lanes_seen = 0;
-    std::uint32_t warps = 0; ///< that have arrived
     bool reduces = false;
     struct Waiter {
       Warp* warp;
@@ -95,7 +94,7 @@ private:
     Moment moment; ///< what the arrivers know
 
     void clear() { ///< and keep the memory of the lists
-      arrived = expected = lanes_true = lanes_seen = warps = 0;
+      arrived = expected = lanes_true = lanes_seen = 0;
       waiting.clear();
       moment.clear();
     }

@@ -165,8 +165,6 @@ TEST(Strictness, ABarrierIsUsedAsIsMeant) {
           "k", {1}, {64});
     });
   };
-  EXPECT_THAT(errorOf("@%p0 bra DONE; bar.arrive 1, 96; bar.sync 1, 96; DONE:"),
-              HasSubstr("a second arrival of this warp at barrier 1, which waits for 96 threads and has 32"));
   EXPECT_THAT(errorOf("and.b32 %r1, %r0, 1; bar.sync %r1, 64;"),
               HasSubstr("lane 1: lanes name different barriers or numbers of threads: 0 and 1"));
   EXPECT_THAT(errorOf("@%p0 bra OTHER; bar.sync 1, 64; bra DONE; OTHER: bar.red.or.pred %p1, 1, 64, %p0; DONE:"),
