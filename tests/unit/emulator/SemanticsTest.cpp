@@ -280,12 +280,13 @@ TEST(Approximations, StayWithinTheErrorPtxStates) {
     const char* instruction;
     double (*exact)(double);
     float low, high;
+    double bound = 3e-7;
   };
   const Row rows[] = {{"ex2.approx.ftz.f32", [](double x) { return std::exp2(x); }, -125, 127},
                       {"lg2.approx.f32", [](double x) { return std::log2(x); }, 2, 1000},
                       {"rcp.approx.f32", [](double x) { return 1 / x; }, 0.1f, 1000},
                       {"rsqrt.approx.f32", [](double x) { return 1 / std::sqrt(x); }, 0.1f, 1000},
-                      {"tanh.approx.f32", [](double x) { return std::tanh(x); }, -4, 4}};
+                      {"tanh.approx.f32", [](double x) { return std::tanh(x); }, -4, 4, 0x1p-11}};
   for (const Row& row : rows) {
     Harness harness;
     std::vector<float> in(1024);
@@ -296,8 +297,11 @@ TEST(Approximations, StayWithinTheErrorPtxStates) {
         kernelText(".param .u64 io", body + row.instruction + std::string(" %f1, %f0; st.global.f32 [%p0], %f1;")), "k",
         {1}, {1024}, io);
     const auto got = harness.download<float>(io, in.size());
+    double worst = 0; // relative
     for (std::size_t i = 0; i < in.size(); ++i)
-      ASSERT_NEAR(got[i], row.exact(in[i]), 3e-7 * std::abs(row.exact(in[i]))) << row.instruction << " of " << in[i];
+      worst = std::max(worst, std::abs(got[i] / row.exact(in[i]) - 1));
+    EXPECT_LE(worst, row.bound) << row.instruction;
+    EXPECT_GT(worst, row.bound / 10) << row.instruction << " is better than a GPU's";
   }
 }
 
