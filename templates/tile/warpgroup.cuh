@@ -172,6 +172,19 @@ ATTUNE_DEVICE void wait(Tiles&... tiles) {
   (detail::pin(tiles), ...);
 }
 
+namespace detail {
+/// Chunk i of the warpgroup's rows, panel by panel: eight neighbouring lanes stay in one, so their 128 bytes meet no
+/// bank twice.
+struct chunk_place {
+  int row, chunk;
+};
+template <class Tile>
+ATTUNE_DEVICE chunk_place place(int i) {
+  constexpr int chunks = Tile::per_panel * 2;
+  return {index() * 64 + i / chunks % 64, i / (64 * chunks) * chunks + i % chunks};
+}
+} // namespace detail
+
 /// Starts the copy of the warpgroup's rows of a tile; wait_for_load() before they are used. Rows at `limit` and beyond,
 /// and columns beyond the head dim, become zero.
 template <class T, int Rows, int Cols, class View>
@@ -179,7 +192,7 @@ ATTUNE_DEVICE void load_async(st<T, Rows, Cols>& dst, const View& src, int first
   constexpr int chunk_width = 16 / sizeof(T), chunks = Cols / chunk_width;
 #pragma unroll 1
   for (int i = threadIdx.x % 128; i < 64 * chunks; i += 128) {
-    const int row = index() * 64 + i / chunks, chunk = i % chunks;
+    const auto [row, chunk] = detail::place<st<T, Rows, Cols>>(i);
     cp_async::copy_or_zero(dst.address(row, chunk / 2, chunk % 2), src(first + row) + chunk * chunk_width,
                            chunk * chunk_width < View::cols && first + row < limit);
   }
@@ -211,12 +224,11 @@ ATTUNE_DEVICE void store(st<T, Rows, Cols>& d, const rt<float, 16, N>& a) {
 /// The warpgroup's rows of a tile, as its warps wrote them, to rows [first, limit): 16 bytes per thread.
 template <class View, class T, int Rows, int Cols>
 ATTUNE_DEVICE void store(const View& dst, const st<T, Rows, Cols>& src, int first, int limit) {
-  constexpr int chunks = View::cols / 8;
   sync();
 #pragma unroll 1
-  for (int i = threadIdx.x % 128; i < 64 * chunks; i += 128) {
-    const int row = index() * 64 + i / chunks, chunk = i % chunks;
-    if (first + row < limit)
+  for (int i = threadIdx.x % 128; i < 64 * (Cols / 8); i += 128) {
+    const auto [row, chunk] = detail::place<st<T, Rows, Cols>>(i);
+    if (chunk * 8 < View::cols && first + row < limit)
       *reinterpret_cast<int4*>(dst(first + row) + chunk * 8) =
           *reinterpret_cast<const int4*>(src.bytes + src.offset(row, chunk / 2, chunk % 2));
   }
