@@ -17,8 +17,6 @@ struct Options {
   bool lowest_leader =
       false;                ///< elect.sync takes the lowest lane, as GPUs do and some kernels rely on; else the seed's
   bool check_races = false; ///< report shared memory that two warps or lanes touch with no barrier in between
-  bool unfenced_reuse =
-      false; ///< a bulk copy may overwrite what ordinary loads read and no fence.proxy.async follows, as CUTLASS does
   std::uint64_t max_instructions = 1ull << 40; ///< of one block, before it counts as hanging
 };
 

@@ -84,8 +84,6 @@ void SharedShadow::beginAsyncWrite(const Moment& issuer, std::uint32_t offset, s
       unordered("a bulk copy's write", i, "a warp's read");
     if (!Clocks::knows(issuer, granule.written))
       unordered("a bulk copy's write", i, granule.generic ? "a warp's write" : "another bulk copy's write");
-    if (options_.unfenced_reuse)
-      return;
     if (!Clocks::fenced(issuer, granule.generic_read))
       unfenced("a bulk copy writes to", i, "a warp read with ordinary loads");
     if (granule.generic && !Clocks::fenced(issuer, granule.written))

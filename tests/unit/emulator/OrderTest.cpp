@@ -162,9 +162,6 @@ TEST(Order, ABulkCopyOverwritesWhatAFenceHasSeenRead) {
   expectRight(copiers, 64); // who learns of the reads may order them, too
   expectFound(replaced(unfenced, "W2: mbarrier", "  fence.proxy.async.shared::cta;\nW2: mbarrier"), 64,
               "which a warp read");
-  Options options = hopper();
-  options.unfenced_reuse = true;
-  EXPECT_EQ(run(unfenced, options, 64)[3], 103);
 }
 
 } // namespace
