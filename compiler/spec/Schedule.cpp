@@ -169,6 +169,16 @@ namespace {
 
 bool hasManyTerms(const AttentionSpec& spec) { return spec.prefix || spec.chunk || !spec.mask.empty(); }
 
+/// What a softcap, slopes and terms of a mask keep in registers beside the scores. Key tiles of 8 bits are so long that
+/// it shows: as many as it takes for nothing to spill, of all that was tried (tests/nvrtc).
+int besideScores(const AttentionSpec& spec, const Schedule& s) {
+  if (spec.dtype != DType::E4M3)
+    return 0;
+  const bool slopes_of_packed_heads = spec.alibi != Alibi::None && s.pack_gqa;
+  const int softcap = spec.softcap == 0 ? 0 : slopes_of_packed_heads ? 40 : 16;
+  return softcap + (hasManyTerms(spec) ? 48 : 0);
+}
+
 /// Do the registers suffice, with some for a mask in words? What its comparisons make of a key ptxas computes for many
 /// keys at once: six of them, with divisions, spilled where 44 registers were left and not where 68 were. Few masks
 /// need as many, so this guides a choice and refuses nothing.
@@ -177,15 +187,17 @@ bool roomy(const AttentionSpec& spec, const Schedule& s) {
   for (const std::string& set : spec.mask)
     comparisons += static_cast<int>(parseMask(set).size());
   const auto [needed, available] = consumerRegisters(spec, s);
-  return needed + 10 * std::max(comparisons - 1, 0) <= available;
+  return needed + 10 * std::max(comparisons - 1, 0) + besideScores(spec, s) <= available;
 }
 
 /// Where blocks stay for several tiles of rows, Q and K of the next fly beside the last product and the store of this
 /// one: for many rows, if O has room of its own. Sequences of unknown lengths are better dealt out by the hardware,
-/// which gives the next tile to who is done. ALiBi and a mask of many terms leave no registers for a loop around.
+/// which gives the next tile to who is done. ALiBi and a mask of many terms leave no registers for a loop around,
+/// nor does a softcap of packed rows beside tiles of 8 bits.
 bool staysForMore(const AttentionSpec& spec, const Target& target, Schedule s, std::int64_t rows) {
   s.persistent = true;
-  const bool cramped = spec.alibi != Alibi::None && hasManyTerms(spec);
+  const bool cramped = (spec.alibi != Alibi::None && hasManyTerms(spec)) ||
+                       (spec.softcap != 0 && s.pack_gqa && spec.dtype == DType::E4M3);
   return rows > 64 && !s.split_kv && !spec.varlen && !cramped && roomy(spec, s) &&
          sharedBytes(spec, s) <= target.shared_per_block;
 }
