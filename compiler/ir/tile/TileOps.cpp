@@ -5,31 +5,6 @@ using namespace mlir;
 
 namespace attune::tile {
 
-namespace {
-
-bool advances(Operation& op, Value ring) {
-  auto found = op.walk(
-      [&](AdvanceOp advance) { return advance.getRing() == ring ? WalkResult::interrupt() : WalkResult::advance(); });
-  return found.wasInterrupted();
-}
-
-/// A slot or phase is text that its users print, so it means where the ring is there: no user may be behind an advance.
-LogicalResult verifyUsesAheadOfAdvance(Operation* op, Value ring) {
-  for (Operation* user : op->getUsers()) {
-    Operation* last = op->getBlock()->findAncestorOpInBlock(*user);
-    for (Operation* between = op->getNextNode(); between; between = between->getNextNode()) {
-      if ((between != last || last != user) && advances(*between, ring))
-        return op->emitOpError() << "expected its uses ahead of the next tile.advance of the ring, got one behind it: "
-                                 << user->getName();
-      if (between == last)
-        break;
-    }
-  }
-  return success();
-}
-
-} // namespace
-
 LogicalResult KernelOp::verify() {
   auto arguments = getBody().getArguments();
   if (getArgNames().size() != arguments.size())
@@ -51,15 +26,7 @@ LogicalResult KernelOp::verify() {
     return emitOpError()
            << "expected a tile.cluster.sync at the end, for other blocks arrive at this one's barriers, got "
            << getBody().front().back().getName();
-  auto stale = getBody().walk([](Operation* op) {
-    auto slot = dyn_cast<SlotOp>(op);
-    auto phase = dyn_cast<PhaseOp>(op);
-    return (slot && failed(verifyUsesAheadOfAdvance(op, slot.getRing()))) ||
-                   (phase && failed(verifyUsesAheadOfAdvance(op, phase.getRing())))
-               ? WalkResult::interrupt()
-               : WalkResult::advance();
-  });
-  return failure(stale.wasInterrupted());
+  return success();
 }
 
 LogicalResult AllocOp::verify() {
@@ -68,36 +35,6 @@ LogicalResult AllocOp::verify() {
   std::int64_t alignment = isa<StType>(getType()) ? 128 : isa<BarrierType>(getType()) ? 8 : 4;
   if (getOffset() && *getOffset() % alignment)
     return emitOpError() << "expected an offset in multiples of " << alignment << ", got " << *getOffset();
-  return success();
-}
-
-std::int64_t stagesOf(Type type) {
-  auto tiles = dyn_cast<StType>(type);
-  return tiles ? tiles.getStages() : cast<BarrierType>(type).getStages();
-}
-
-Type withStages(Type type, std::int64_t stages) {
-  if (auto tiles = dyn_cast<StType>(type))
-    return StType::get(type.getContext(), tiles.getRows(), tiles.getCols(), tiles.getElement(), stages);
-  return BarrierType::get(type.getContext(), stages);
-}
-
-LogicalResult PhaseOp::verify() {
-  if (getAhead() > 1)
-    return emitOpError() << "expected the tile at hand or 1, the next, got " << std::int64_t(getAhead());
-  return success();
-}
-
-LogicalResult SlotOp::verify() {
-  auto stages = stagesOf(getTiles().getType());
-  if (stages != getRing().getType().getStages())
-    return emitOpError() << "expected a ring of " << stages << " stages, got " << getRing().getType().getStages();
-  Type expected = withStages(getTiles().getType(), 1);
-  if (getType() != expected)
-    return emitOpError() << "expected one stage, " << expected << ", got " << getType();
-  const auto ahead = std::int64_t(getAhead());
-  if (ahead < -1 || ahead > stages)
-    return emitOpError() << "expected a tile from the one before to " << stages << " ahead, got " << ahead;
   return success();
 }
 

@@ -101,18 +101,79 @@ tile.kernel @slot_after_advance() threads 128 grid [[], [], []] {
 
 // -----
 
-tile.kernel @phase_after_advance_in_loop(%sk: index) threads 128 grid [[], [], []] {
+tile.kernel @phase_behind_an_if_that_advances(%sk: index) threads 128 grid [[], [], []] {
   %k_full = tile.alloc : !tile.barrier<stages = 2>
   %ring = tile.ring : !tile.ring<2>
-  %cut_ring = tile.ring : !tile.ring<2>
   // expected-error @+1 {{expected its uses ahead of the next tile.advance of the ring, got one behind it: tile.bar.wait}}
   %phase = tile.phase %ring : !tile.ring<2>
-  tile.advance %cut_ring : !tile.ring<2>
   tile.if [%sk] {
-    %0 = tile.slot %k_full[%ring] : !tile.barrier<stages = 2>, !tile.ring<2> -> !tile.barrier
-    tile.bar.wait %0, %phase : !tile.barrier, index
     tile.advance %ring : !tile.ring<2>
   }
+  %0 = tile.slot %k_full[%ring] : !tile.barrier<stages = 2>, !tile.ring<2> -> !tile.barrier
+  tile.bar.wait %0, %phase : !tile.barrier, index
+}
+
+// -----
+
+tile.kernel @phase_behind_an_advance_in_an_if(%sk: index) threads 128 grid [[], [], []] {
+  %k_full = tile.alloc : !tile.barrier<stages = 2>
+  %ring = tile.ring : !tile.ring<2>
+  // expected-error @+1 {{expected its uses ahead of the next tile.advance of the ring, got one behind it: tile.bar.wait}}
+  %phase = tile.phase %ring : !tile.ring<2>
+  tile.if [%sk] {
+    tile.role producer {
+      tile.advance %ring : !tile.ring<2>
+    }
+    %0 = tile.slot %k_full[%ring] : !tile.barrier<stages = 2>, !tile.ring<2> -> !tile.barrier
+    tile.bar.wait %0, %phase : !tile.barrier, index
+  }
+}
+
+// -----
+
+// The next iteration's wait is behind this one's advance.
+tile.kernel @phase_in_a_loop_that_advances(%sk: index) threads 128 grid [[], [], []] {
+  %k_full = tile.alloc : !tile.barrier<stages = 2>
+  %ring = tile.ring : !tile.ring<2>
+  // expected-error @+1 {{expected its uses ahead of the next tile.advance of the ring, got one behind it: tile.bar.wait}}
+  %phase = tile.phase %ring : !tile.ring<2>
+  tile.for %j from %sk down to %sk {
+    %0 = tile.slot %k_full[%ring] : !tile.barrier<stages = 2>, !tile.ring<2> -> !tile.barrier
+    tile.bar.wait %0, %phase : !tile.barrier, index
+    tile.if [%j] {
+      tile.advance %ring : !tile.ring<2>
+    }
+  }
+}
+
+// -----
+
+tile.kernel @phase_behind_a_loop_that_advances(%sk: index) threads 128 grid [[], [], []] {
+  %k_full = tile.alloc : !tile.barrier<stages = 2>
+  %ring = tile.ring : !tile.ring<2>
+  // expected-error @+1 {{expected its uses ahead of the next tile.advance of the ring, got one behind it: tile.bar.wait}}
+  %phase = tile.phase %ring : !tile.ring<2>
+  tile.for %j from %sk down to %sk {
+    tile.advance %ring : !tile.ring<2>
+  }
+  %0 = tile.slot %k_full[%ring] : !tile.barrier<stages = 2>, !tile.ring<2> -> !tile.barrier
+  tile.bar.wait %0, %phase : !tile.barrier, index
+}
+
+// -----
+
+// A select is text that its users print, too.
+tile.kernel @selected_slot_behind_an_advance(%sk: index) threads 128 grid [[], [], []] {
+  %k_full = tile.alloc : !tile.barrier<stages = 2>
+  %k_landed = tile.alloc : !tile.barrier<stages = 2>
+  %ring = tile.ring : !tile.ring<2>
+  %cut_ring = tile.ring : !tile.ring<2>
+  %0 = tile.slot %k_full[%ring] : !tile.barrier<stages = 2>, !tile.ring<2> -> !tile.barrier
+  // expected-error @+1 {{expected its uses ahead of the next tile.advance of the ring, got one behind it: tile.bar.arrive}}
+  %1 = tile.slot %k_landed[%cut_ring] : !tile.barrier<stages = 2>, !tile.ring<2> -> !tile.barrier
+  %2 = tile.select affine_map<(s) -> (s)>(%sk) %1, %0 : !tile.barrier
+  tile.advance %cut_ring : !tile.ring<2>
+  tile.bar.arrive %2 : !tile.barrier
 }
 
 // -----
