@@ -1,8 +1,7 @@
 #include "runtime/emulator/Async.h"
 
-#include "runtime/emulator/AsyncProxy.h"
 #include "runtime/emulator/Block.h"
-#include "runtime/emulator/Races.h"
+#include "runtime/emulator/SharedChecks.h"
 
 #include <algorithm>
 #include <bit>
@@ -85,14 +84,14 @@ void AsyncQueue::completeIf(Due due, Mark mark) {
 
 namespace {
 
+std::uint32_t offsetOf(const Block& block, const AsyncCopy& copy, unsigned lane) {
+  return static_cast<std::uint32_t>(copy.destination[lane] - block.shared);
+}
+
 /// A complete copy is a write of its lane, now.
 auto writesOf(Warp& warp) {
-  return [&warp, &block = *warp.block](const AsyncCopy& copy, unsigned lane) {
-    const auto offset = static_cast<std::uint32_t>(copy.destination[lane] - block.shared);
-    if (block.races)
-      checkRace(warp, *block.races, RaceDetector::Kind::Write, 1u << lane, offset, copy.bytes);
-    if (block.proxy)
-      block.proxy->shadow.genericWrite(warp.thread(), 1u << lane, offset, copy.bytes);
+  return [&warp](const AsyncCopy& copy, unsigned lane) {
+    checkUse(*warp.block, warp, 1u << lane, SharedUse::Write, offsetOf(*warp.block, copy, lane), copy.bytes);
   };
 }
 
@@ -120,14 +119,11 @@ void AsyncQueue::waitAll(Warp& warp, std::uint32_t lanes) {
   completeIf([&](const AsyncCopy&) { return lanes; }, writesOf(warp));
 }
 
-void AsyncQueue::completeBefore(Warp& warp, std::uint32_t lanes, std::uint64_t end, const Stamp& by) {
-  Block& block = *warp.block;
+void AsyncQueue::completeBefore(Warp& warp, std::uint32_t lanes, std::uint64_t end, const Moment& issuer,
+                                const Stamp& by) {
   completeIf([&](const AsyncCopy& copy) { return copy.number < end ? lanes : 0; },
              [&](const AsyncCopy& copy, unsigned lane) {
-               const auto offset = static_cast<std::uint32_t>(copy.destination[lane] - block.shared);
-               if (block.races)
-                 block.races->written(by, offset, copy.bytes);
-               block.proxy->shadow.genericWritten(by, offset, copy.bytes);
+               checkCopied(*warp.block, issuer, by, offsetOf(*warp.block, copy, lane), copy.bytes);
              });
 }
 

@@ -9,6 +9,7 @@
 namespace attune::emulator {
 
 class Warp;
+struct Moment;
 struct Stamp;
 
 /// A cp.async of some lanes of a warp, between its issue and its completion.
@@ -35,8 +36,9 @@ public:
   /// Completes for `lanes` all but their `keep` newest groups. Throws Fault for what raced with a copy.
   void wait(Warp& warp, std::uint32_t lanes, std::uint32_t keep);
   void waitAll(Warp& warp, std::uint32_t lanes); ///< uncommitted ones too
-  /// Completes the copies of `lanes` before number `end` by themselves: an mbarrier is told, as `by`.
-  void completeBefore(Warp& warp, std::uint32_t lanes, std::uint64_t end, const Stamp& by);
+  /// Completes the copies of `lanes` before number `end` by themselves, as `by`: an mbarrier is told. `issuer` is what
+  /// they knew when they asked for that.
+  void completeBefore(Warp& warp, std::uint32_t lanes, std::uint64_t end, const Moment& issuer, const Stamp& by);
   void landSome(Random& random);
 
 private:

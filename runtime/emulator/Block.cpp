@@ -75,7 +75,9 @@ void Block::start(const Dim3& at) {
 void Block::visited(const Stamp& by, std::uint32_t line) {
   if (ended())
     throw Fault{"the shared memory of block " + std::to_string(rank) + " of the cluster, which has ended"};
-  visits_[by.thread] = {by, line};
+  Visit& last = visits_[by.thread];
+  const bool known = clocks->ordered(last.by, by.thread, by.lanes);
+  last = {{by.thread, by.time, known ? by.lanes : by.lanes | last.by.lanes}, line};
 }
 
 void Block::checkVisits() const {
@@ -127,6 +129,9 @@ void Block::barrier(Warp& warp, std::uint32_t id, std::uint32_t threads, bool ar
     barrier.expected = threads, barrier.reduces = reduces;
   else if (barrier.reduces != reduces)
     throw Fault{"barrier " + std::to_string(id) + " has warps that reduce and warps that do not"};
+  else if (const auto whole = static_cast<std::uint32_t>(warps_.size() * 32); // by their number, or without
+           barrier.expected + threads == whole && barrier.expected * threads == 0)
+    barrier.expected = whole;
   else if (barrier.expected != threads)
     throw Fault{"barrier " + std::to_string(id) + " waits for " + std::to_string(barrier.expected) +
                 " threads, and this warp names " + std::to_string(threads) + " (0: all)"};

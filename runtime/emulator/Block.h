@@ -30,8 +30,8 @@ enum class BarrierOp : std::uint8_t { Sync, Popc, And, Or };
 /// One thread block. A host thread reuses one for all its blocks.
 class Block {
 public:
-  /// Beside its warps a block has this many threads in the clocks: one per warpgroup, and one for its bulk copies.
-  static constexpr unsigned units = 9;
+  /// Beside its warps a block has this many threads in the clocks: one per warpgroup, and some for its bulk copies.
+  static constexpr unsigned groups = 8, copies = 8, units = groups + copies;
 
   Block(const Launch& launch, Tally& tally, Clocks& clocks, unsigned rank);
   ~Block();
@@ -53,10 +53,14 @@ public:
   std::span<Warp> warps() { return warps_; }
   std::span<const Warp> warps() const { return warps_; }
   std::size_t warpCount() const { return warps_.size(); }
-  /// The thread of the clocks that stands for a warp, a warpgroup's tensor cores, or the bulk copies.
+  /// The thread of the clocks that stands for a warp, a warpgroup's tensor cores, or bulk copies.
   std::uint32_t clockOfWarp(unsigned warp) const { return first_clock_ + warp; }
   std::uint32_t clockOfGroup(unsigned group) const { return clockOfWarp(static_cast<unsigned>(warpCount()) + group); }
-  std::uint32_t clockOfCopies() const { return clockOfGroup(units - 1); }
+  /// Copies that different mbarriers, or warps, wait for mostly have different clocks: to know of one is not to know of
+  /// the others.
+  std::uint32_t clockOfCopies(std::uint32_t mbarrier_or_warp) const {
+    return clockOfGroup(groups + mbarrier_or_warp % copies);
+  }
   std::string nameOfClock(std::uint32_t thread) const; ///< "warp 3"
 
   std::string name() const;

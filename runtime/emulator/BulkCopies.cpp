@@ -31,6 +31,11 @@ void BulkCopies::reset() {
   committed_.assign(home_.warpCount(), {});
 }
 
+Stamp BulkCopies::nextStamp(std::uint32_t mbarrier_or_warp) {
+  const std::uint32_t clock = home_.clockOfCopies(mbarrier_or_warp);
+  return {clock, home_.clocks->tick(clock)};
+}
+
 void BulkCopies::load(Warp& warp, BulkBox box, std::uint32_t ranks, std::uint32_t barrier) {
   Copy copy;
   copy.warp = warp.index, copy.line = lineOf(warp), copy.ranks = ranks, copy.barrier = barrier;
@@ -46,7 +51,7 @@ void BulkCopies::load(Warp& warp, BulkBox box, std::uint32_t ranks, std::uint32_
       peer->races->forget(box.offset, box.bytes);
     std::memset(peer->shared + box.offset, 0xff, box.bytes); // NaN, whatever the type
   }
-  copy.stamp = {home_.clockOfCopies(), home_.clocks->tick(home_.clockOfCopies())};
+  copy.stamp = nextStamp(barrier / 8);
   copy.box = std::move(box);
   copies_.push_back(std::move(copy));
 }
@@ -59,7 +64,7 @@ void BulkCopies::store(Warp& warp, unsigned lane, BulkBox box, BulkReduction red
   copy.kind = Copy::Kind::Store;
   copy.warp = warp.index, copy.line = lineOf(warp), copy.lane = static_cast<std::uint8_t>(lane);
   copy.group = committed_[warp.index][lane];
-  copy.stamp = {home_.clockOfCopies(), home_.clocks->tick(home_.clockOfCopies())};
+  copy.stamp = nextStamp(warp.index);
   home_.proxy->shadow.asyncRead(home_.clocks->moment(warp.thread(), 1u << lane), copy.stamp, box.offset, box.bytes,
                                 "a bulk copy");
   copy.box = std::move(box);
@@ -120,8 +125,8 @@ void BulkCopies::land(Copy& copy) {
   try {
     if (copy.kind == Copy::Kind::Load)
       return landLoad(copy);
-    const Stamp by{home_.clockOfCopies(), home_.clocks->tick(home_.clockOfCopies())};
-    warp.async.completeBefore(warp, copy.lanes, copy.end, by);
+    const Stamp by = nextStamp(copy.barrier / 8);
+    warp.async.completeBefore(warp, copy.lanes, copy.end, copy.known, by);
     copy.known.seen[by.thread].until(by.time, by.lanes);
     copy.at->proxy->barriers.arrive(warp, copy.barrier, {.known = &copy.known});
   } catch (Fault& fault) {

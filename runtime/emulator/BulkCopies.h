@@ -76,6 +76,7 @@ private:
     BulkReduction reduction = nullptr;
     std::vector<std::byte> data;
   };
+  Stamp nextStamp(std::uint32_t mbarrier_or_warp);
   void land(Copy& copy);
   void landLoad(Copy& copy);
   void capture(Copy& copy);

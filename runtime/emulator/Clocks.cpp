@@ -20,10 +20,13 @@ void Known::until(std::uint32_t time, std::uint32_t of_lanes) {
 }
 
 void Known::meet(const Known& other) {
-  const bool has = some > all, other_has = other.some > other.all;
-  some = std::min(has ? some : all, other_has ? other.some : other.all);
-  lanes = (has ? lanes : whole_warp) & (other_has ? other.lanes : whole_warp);
-  all = std::min(all, other.all);
+  const Known both[] = {{0, std::min(some, other.all), lanes},
+                        {0, std::min(all, other.some), other.lanes},
+                        {0, std::min(some, other.some), lanes & other.lanes}};
+  all = std::min(all, other.all), some = lanes = 0;
+  for (const Known& part : both)
+    if (part.lanes != 0)
+      join(part);
 }
 
 void Moment::join(const Moment& other) {
@@ -41,7 +44,7 @@ void Moment::clear() {
   std::fill(fenced.begin(), fenced.end(), Known{});
 }
 
-Clocks::Clocks(std::size_t threads) : moments_(threads), now_(threads, 1) {
+Clocks::Clocks(std::size_t threads) : moments_(threads), told_(threads), now_(threads, 1) {
   for (Moment& moment : moments_)
     moment.seen.resize(threads), moment.fenced.resize(threads);
 }
@@ -49,6 +52,7 @@ Clocks::Clocks(std::size_t threads) : moments_(threads), now_(threads, 1) {
 void Clocks::reset() {
   for (Moment& moment : moments_)
     moment.clear();
+  std::fill(told_.begin(), told_.end(), Known{});
   std::fill(now_.begin(), now_.end(), 1);
 }
 
@@ -60,6 +64,7 @@ Moment Clocks::moment(std::uint32_t thread, std::uint32_t lanes) const {
 
 void Clocks::release(std::uint32_t thread, std::uint32_t lanes, Moment& into) {
   into.join(moments_[thread]);
+  told_[thread].until(now_[thread], lanes);
   into.seen[thread].until(tick(thread), lanes);
 }
 

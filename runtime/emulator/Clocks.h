@@ -25,7 +25,8 @@ struct Known {
     return stamp.time <= all || (stamp.time <= some && (stamp.lanes & ~lanes) == 0);
   }
   void until(std::uint32_t time, std::uint32_t of_lanes);
-  void join(const Known& other) { // of several lanes more than is true, so that nothing right is reported
+  // of several lanes more than is true, so that nothing right is reported
+  void join(const Known& other) {
     all = std::max(all, other.all);
     if (other.some > all)
       until(other.some, other.lanes);
@@ -62,10 +63,11 @@ public:
   bool includes(const Stamp& stamp, std::uint32_t thread, std::uint32_t lanes) const {
     return (stamp.thread == thread && (stamp.lanes & ~lanes) == 0) || knows(moments_[thread], stamp);
   }
-  /// Of an access to what `before` was the last one to: lanes that have not met since count as one.
+  /// Of an access to what `before` was the last one to: lanes that have neither met nor told others of it since count
+  /// as one.
   Stamp stamp(std::uint32_t thread, std::uint32_t lanes, const Stamp& before) const {
-    return {thread, now(thread),
-            before.thread == thread && !ordered(before, thread, lanes) ? before.lanes | lanes : lanes};
+    const bool alone = before.thread != thread || ordered(before, thread, lanes) || told_[thread].covers(before);
+    return {thread, now(thread), alone ? lanes : before.lanes | lanes};
   }
   static bool knows(const Moment& moment, const Stamp& stamp) { return moment.seen[stamp.thread].covers(stamp); }
   static bool fenced(const Moment& moment, const Stamp& stamp) { return moment.fenced[stamp.thread].covers(stamp); }
@@ -74,14 +76,15 @@ public:
   void release(std::uint32_t thread, std::uint32_t lanes, Moment& into);
   void acquire(std::uint32_t thread, const Moment& from) { moments_[thread].join(from); }
   void learn(std::uint32_t thread, const Stamp& stamp); ///< one event instead of a whole moment
-  /// bar.warp.sync: the lanes of a warp know of each other.
-  void converge(std::uint32_t thread) { moments_[thread].seen[thread].all = tick(thread); }
+  /// bar.warp.sync: these lanes of a warp know of each other.
+  void converge(std::uint32_t thread, std::uint32_t lanes) { moments_[thread].seen[thread].until(tick(thread), lanes); }
   /// fence.proxy.async: generic accesses that `lanes` know are ordered with what the asynchronous proxy does.
   void fence(std::uint32_t thread, std::uint32_t lanes);
   std::uint32_t tick(std::uint32_t thread) { return now_[thread]++; } ///< the time that ends
 
 private:
   std::vector<Moment> moments_; ///< of a warp itself: until its lanes last met
+  std::vector<Known> told_;     ///< what of a warp's own accesses it has released to somebody
   std::vector<std::uint32_t> now_;
 };
 

@@ -78,6 +78,8 @@ bool Decode::takeCacheHints() {
     if (!taken_[i] && (is_operator || suffix.starts_with("L1::") || suffix.starts_with("L2::")))
       taken_[i] = true;
     policy |= suffix == "L2::cache_hint";
+    static constexpr std::string_view strong[] = {"volatile", "relaxed", "acquire", "release", "mmio"};
+    instr.strong |= std::find(std::begin(strong), std::end(strong), suffix) != std::end(strong);
   }
   return policy;
 }

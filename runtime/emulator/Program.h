@@ -67,6 +67,7 @@ struct Instr {
   std::uint8_t operands = 0;     ///< op[writes .. operands) are sources
   bool wide_address : 1 = false; ///< the address operand has 64-bit lanes
   bool own_shared : 1 = false;   ///< says .shared or .shared::cta
+  bool strong : 1 = false;       ///< a load or store that says .relaxed, .acquire, .release, .volatile or .mmio
   std::uint8_t wide = 0;         ///< bit i: destination i has 64-bit lanes
   Fusible fusible = Fusible::None;
   std::uint16_t detail = 0; ///< what the handler wants to know besides

@@ -15,7 +15,7 @@ void Warp::reset(Block& home, unsigned which, std::uint32_t lanes) {
   block = &home;
   index = which;
   pc_ = 0;
-  active_ = alive_ = lanes;
+  active_ = alive_ = began_ = lanes;
   meeting_ = ~0u;
   others_.clear();
   async.reset();

@@ -66,7 +66,7 @@ public:
   }
   std::uint32_t thread() const; ///< of the clocks
   std::uint32_t alive() const { return alive_; }
-  std::uint32_t together() const { return exec == alive_ ? whole_warp : exec; } ///< of the clocks
+  std::uint32_t together() const { return exec == began_ ? whole_warp : exec; } ///< for the clocks
   std::uint32_t active() const { return active_; }
   std::uint32_t pc() const { return pc_; }
   std::string where() const; ///< for the deadlock report
@@ -99,8 +99,8 @@ private:
 
   std::uint32_t pc_ = 0;
   std::uint32_t active_ = 0;
-  std::uint32_t alive_ = 0;
-  std::uint32_t meeting_ = ~0u; ///< lowest pc of a group that does not wait
+  std::uint32_t alive_ = 0, began_ = 0; ///< lanes that have not ended, and those that there ever were
+  std::uint32_t meeting_ = ~0u;         ///< lowest pc of a group that does not wait
   std::vector<Group> others_;
   unsigned retries_ = 0; ///< since the warp was last woken
   unsigned stalled_ = 0; ///< slices used up since groups last met or ended

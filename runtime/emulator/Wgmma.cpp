@@ -143,8 +143,9 @@ bool Warpgroups::wait(Warp& warp, std::uint32_t keep) {
       return false;
   committed.erase(committed.begin(), committed.end() - keep);
   landThrough(group, which, end);
+  if (end > group.first) // of those waited for, not of younger ones that have landed, too
+    home_.clocks->learn(warp.thread(), {home_.clockOfGroup(which), group.products[end - 1 - group.first].landed});
   writeBack(warp, group, end);
-  home_.clocks->learn(warp.thread(), {home_.clockOfGroup(which), group.landed});
   return true;
 }
 
@@ -182,15 +183,15 @@ void Warpgroups::landThrough(Group& group, unsigned which, std::uint64_t end) {
   for (std::uint64_t number = group.first; number < end; ++number) {
     Product& product = group.products[number - group.first];
     if (!product.done)
-      land(group, which, product);
+      land(which, product);
   }
 }
 
-void Warpgroups::land(Group& group, unsigned which, Product& product) {
+void Warpgroups::land(unsigned which, Product& product) {
   product.done = true;
   const std::uint32_t clock = home_.clockOfGroup(which);
-  group.landed = home_.clocks->tick(clock);
-  const Stamp reader{clock, group.landed};
+  product.landed = home_.clocks->tick(clock);
+  const Stamp reader{clock, product.landed};
   try {
     operands_.run(reader, *product.form, product.instr->op.data(), product.a, product.b, which, product.issued);
     operands_.multiply(*product.form, product.sums->values.data(), product.accumulates);

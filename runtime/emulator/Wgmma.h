@@ -54,7 +54,8 @@ private:
     std::uint64_t a = 0, b = 0; ///< descriptors
     bool accumulates = false;
     bool done = false;
-    std::uint8_t parts = 0; ///< warps that have issued it
+    std::uint8_t parts = 0;   ///< warps that have issued it
+    std::uint32_t landed = 0; ///< when, on the clock of the warpgroup
     std::shared_ptr<Accumulators> sums;
     std::array<Moment, 4> issued;
   };
@@ -64,12 +65,11 @@ private:
     std::array<std::uint64_t, 4> issued{}, retired{};
     std::array<std::deque<std::uint64_t>, 4> committed; ///< where each group of a warp ends
     std::vector<std::shared_ptr<Accumulators>> under_way;
-    std::uint32_t landed = 0; ///< time of the last product, on the clock of this warpgroup
   };
   void take(Warp& warp, const Instr& instr, Group& group, Product& product, std::uint64_t number);
   void own(Warp& warp, Accumulators& sums, const Product& product);
   void landThrough(Group& group, unsigned which, std::uint64_t end);
-  void land(Group& group, unsigned which, Product& product);
+  void land(unsigned which, Product& product);
   void writeBack(Warp& warp, Group& group, std::uint64_t end);
 
   Block& home_;

@@ -1,6 +1,6 @@
 #include "runtime/emulator/exec/Access.h"
 
-#include "runtime/emulator/Races.h"
+#include "runtime/emulator/SharedChecks.h"
 #include "runtime/emulator/exec/SharedPlaces.h"
 
 #include <algorithm>
@@ -42,10 +42,12 @@ std::string describeShared(const Block& block, std::uint64_t address) {
   return where;
 }
 
-RaceDetector::Kind kindOf(Direction direction) {
-  return direction == Direction::Read    ? RaceDetector::Kind::Read
-         : direction == Direction::Write ? RaceDetector::Kind::Write
-                                         : RaceDetector::Kind::Atomic;
+SharedUse useOf(const Warp& warp, Direction direction) {
+  if (direction == Direction::Both)
+    return SharedUse::Atomic;
+  const bool strong = warp.program->code[warp.pc() - 1].strong;
+  return direction == Direction::Read ? (strong ? SharedUse::StrongRead : SharedUse::Read)
+                                      : (strong ? SharedUse::Atomic : SharedUse::Write);
 }
 
 /// `together` is who makes this access: the lane, or all of a matrix instruction for which it names the address.
@@ -61,14 +63,7 @@ void sharedLane(Warp& warp, unsigned lane, std::uint32_t together, std::uint64_t
     stray(lane, address, bytes, direction, describeShared(*block, offset));
   access.host[lane] = block->shared + offset;
   const auto at = static_cast<std::uint32_t>(offset);
-  if (block->races)
-    checkRace(warp, *block->races, kindOf(direction), together, at, bytes);
-  if (!block->proxy)
-    return;
-  if (direction == Direction::Read)
-    block->proxy->shadow.genericRead(warp.thread(), together, at, bytes);
-  else
-    block->proxy->shadow.genericWrite(warp.thread(), together, at, bytes);
+  checkUse(*block, warp, together, useOf(warp, direction), at, bytes);
 }
 
 void localLane(Warp& warp, unsigned lane, std::uint64_t offset, unsigned bytes, Direction direction, Access& access) {
@@ -219,14 +214,9 @@ void resolveShared(Warp& warp, unsigned bytes, Direction direction, SharedAccess
   const Block& block = *warp.block;
   if (block.races || block.proxy ||
       !place(block.shared, 0, block.shared_base, block.shared_bytes, bytes, warp.exec, access))
-    each(warp.exec, [&](unsigned lane) {
-      const std::uint32_t together = access.of_warp ? whole_warp : 1u << lane;
-      try {
-        sharedLane(warp, lane, together, access.address[lane], bytes, direction, access);
-      } catch (Fault& fault) {
-        fault.lane = static_cast<int>(lane);
-        throw;
-      }
+    eachLane(warp, [&](unsigned lane) {
+      sharedLane(warp, lane, access.of_warp ? whole_warp : warp.together(), access.address[lane], bytes, direction,
+                 access);
     });
   if (warp.block->count_memory)
     accountShared(warp, bytes, kind, access.address, warp.exec);

@@ -61,14 +61,11 @@ void waitAll(Warp& warp, const Instr&) { warp.async.waitAll(warp, warp.exec); }
 template <bool Extra>
 void arriveAfterCopies(Warp& warp, const Instr& instr) {
   const Places places(warp, instr, instr.op[0]);
-  const std::uint32_t all = warp.exec;
   eachLane(warp, [&](unsigned lane) {
     if (Extra)
       places.of[lane].block->proxy->barriers.addArrival(places.of[lane].offset);
-    warp.exec = 1u << lane;
     warp.block->proxy->copies.arriveAfterCopies(warp, places.of[lane]);
   });
-  warp.exec = all;
 }
 
 void decodeArrive(Decode& decode) {

@@ -108,8 +108,12 @@ void warpBarrier(Warp& warp, const Instr& instr) {
   std::uint32_t named = 0; // groups with masks of their own wait for one another, too
   for (std::uint32_t rest = warp.exec; rest != 0; rest &= rest - 1)
     named |= mask[std::countr_zero(rest)];
-  if (warp.converge(named))
-    warp.block->clocks->converge(warp.thread());
+  if (!warp.converge(named))
+    return;
+  const std::uint32_t all = warp.exec;
+  warp.exec = named & warp.alive();
+  warp.block->clocks->converge(warp.thread(), warp.together());
+  warp.exec = all;
 }
 
 void decodeBarrier(Decode& decode) {

@@ -17,11 +17,13 @@ struct Places {
   SharedPlace of[lanes];
 };
 
-/// f(lane) for the lanes in exec; what it throws names the lane.
+/// f(lane) for the lanes in exec, each of which then acts for itself; what it throws names the lane.
 template <class F>
-void eachLane(const Warp& warp, F f) {
-  for (std::uint32_t rest = warp.exec; rest != 0; rest &= rest - 1) {
+void eachLane(Warp& warp, F f) {
+  const std::uint32_t all = warp.exec;
+  for (std::uint32_t rest = all; rest != 0; rest &= rest - 1) {
     const auto lane = static_cast<unsigned>(std::countr_zero(rest));
+    warp.exec = 1u << lane;
     try {
       f(lane);
     } catch (Fault& fault) {
@@ -29,6 +31,7 @@ void eachLane(const Warp& warp, F f) {
       throw;
     }
   }
+  warp.exec = all;
 }
 
 } // namespace attune::emulator::exec

@@ -73,6 +73,64 @@ TEST(Order, BytesOfAWordAndAtomicsAreNoConflict) {
               "atomic access at 0x100 and an access of another lane");
 }
 
+TEST(Order, LanesMeetTheLanesThatTheyName) { // half a warp
+  const std::string text = textOf(R"(
+  add.u32 %r4, %r1, 100; st.shared.u32 [%r2], %r4;
+  setp.lt.u32 %q5, %r1, 16;
+  @%q5 bar.warp.sync 0x0000ffff;
+  xor.b32 %r5, %r1, 1; shl.b32 %r5, %r5, 2; mov.u32 %r6, slot; add.u32 %r6, %r6, %r5;
+  @%q5 ld.shared.u32 %r7, [%r6]; st.global.u32 [%p2], %r4;)",
+                                  32);
+  expectRight(text, 32);
+  expectFound(replaced(text, "xor.b32 %r5, %r1, 1;", "xor.b32 %r5, %r1, 16;"), 32, "an access of another lane");
+}
+
+TEST(Order, PartsOfAWordBelongToTheirLanes) { // bf16 values are changed where they are
+  const std::string text = textOf(R"(
+  shl.b32 %r5, %r1, 1; mov.u32 %r6, slot; add.u32 %r6, %r6, %r5;
+  st.shared.u16 [%r6], %r1;
+  ld.shared.u16 %r7, [%r6]; add.u32 %r7, %r7, 50; st.shared.u16 [%r6], %r7;
+  bar.sync 0;
+  ld.shared.u16 %r7, [%r6]; add.u32 %r7, %r7, 50; st.shared.u16 [%r6], %r7;
+  ld.shared.u16 %r7, [%r6]; st.global.u32 [%p2], %r7;)",
+                                  32);
+  expectRight(text, 32);
+}
+
+TEST(Order, StrongAccessesAreNoRace) { // warp 1 asks until all lanes of warp 0 have counted
+  const std::string text = textOf(R"(
+  mov.u32 %r6, slot; mov.u32 %r7, 0;
+  @%q3 st.shared.u32 [%r6], %r7;
+  bar.sync 0;
+  @!%q2 bra READER;
+  red.shared.add.u32 [%r6], 1;
+  bra DONE;
+READER:
+  ld.relaxed.cta.shared.u32 %r7, [%r6]; setp.lt.u32 %q5, %r7, 32; @%q5 bra READER;
+  add.u32 %r4, %r1, 100; st.global.u32 [%p2], %r4;
+DONE:)",
+                                  64);
+  expectRight(text, 64);
+  expectFound(replaced(text, "ld.relaxed.cta.shared", "ld.shared"), 64, "race on shared memory");
+}
+
+TEST(Order, LanesThatEndTellNobody) {
+  const std::string text = textOf(R"(
+  @!%q2 bra READER;
+  add.u32 %r4, %r1, 100; st.shared.u32 [%r2], %r4;
+  bar.warp.sync -1;
+  @!%q1 exit;
+  mbarrier.arrive.shared::cta.b64 %s, [full];
+  bra DONE;
+READER:
+W1: mbarrier.try_wait.parity.shared::cta.b64 %q4, [full], 0; @!%q4 bra W1;
+  ld.shared.u32 %r5, [%r2]; st.global.u32 [%p2], %r5;
+DONE:)",
+                                  64);
+  expectRight(text, 64);
+  expectFound(replaced(text, "bar.warp.sync -1;", ""), 64, "race on shared memory");
+}
+
 // warp 0 fills the slot, one lane says so, warp 1 reads
 const std::string handing_over = R"(
   @!%q2 bra READER;
@@ -162,6 +220,48 @@ TEST(Order, ABulkCopyOverwritesWhatAFenceHasSeenRead) {
   expectRight(copiers, 64); // who learns of the reads may order them, too
   expectFound(replaced(unfenced, "W2: mbarrier", "  fence.proxy.async.shared::cta;\nW2: mbarrier"), 64,
               "which a warp read");
+}
+
+TEST(Order, ACopyIsKnownToThoseWhoWaitForItsMbarrier) { // each of two brings half of the slot
+  const std::string text = textOf(R"(
+  mov.u32 %r6, slot; @!%q3 bra WAIT;
+  mbarrier.arrive.expect_tx.shared::cta.b64 %s, [full], 64;
+  mbarrier.arrive.expect_tx.shared::cta.b64 %s, [empty], 64;
+  cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%r6], [%p0], 64, [full];
+  add.s64 %p4, %p0, 64;
+  cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%r6+64], [%p4], 64, [empty];
+WAIT:
+W1: mbarrier.try_wait.parity.shared::cta.b64 %q4, [full], 0; @!%q4 bra W1;
+W2: mbarrier.try_wait.parity.shared::cta.b64 %q4, [empty], 0; @!%q4 bra W2;
+  ld.shared.u32 %r5, [%r2]; st.global.u32 [%p2], %r5;)",
+                                  32);
+  expectRight(text, 32);
+  for (const char* wait : {"W1: mbarrier.try_wait.parity.shared::cta.b64 %q4, [full], 0; @!%q4 bra W1;",
+                           "W2: mbarrier.try_wait.parity.shared::cta.b64 %q4, [empty], 0; @!%q4 bra W2;"})
+    for (std::uint64_t seed = 0; seed < 8; ++seed)
+      EXPECT_THAT(Harness::errorOf([&] { run(replaced(text, wait, ""), hopper(seed), 32); }),
+                  testing::AnyOf(HasSubstr("to which a bulk copy is still under way"), HasSubstr("race: read")));
+}
+
+TEST(Order, EveryLaneArrivesForItself) { // lane i at barrier i: who waits for lane 0's knows of lane 0
+  const std::string text = textOf(R"(
+  .shared .align 8 .b8 each[256];
+  mov.u32 %r6, each; shl.b32 %r7, %r1, 3; add.u32 %r6, %r6, %r7;
+  @%q2 mbarrier.init.shared::cta.b64 [%r6], 1;
+  bar.sync 0;
+  @!%q2 bra READER;
+  add.u32 %r4, %r1, 100; st.shared.u32 [%r2], %r4;
+  mbarrier.arrive.shared::cta.b64 %s, [%r6];
+  bra DONE;
+READER:
+W1: mbarrier.try_wait.parity.shared::cta.b64 %q4, [%r6], 0; @!%q4 bra W1;
+  ld.shared.u32 %r5, [%r2]; st.global.u32 [%p2], %r5;
+DONE:)",
+                                  64);
+  expectRight(text, 64);
+  expectFound(replaced(text, "W1: mbarrier.try_wait.parity.shared::cta.b64 %q4, [%r6], 0;",
+                       "mov.u32 %r6, each;\nW1: mbarrier.try_wait.parity.shared::cta.b64 %q4, [%r6], 0;"),
+              64, "race on shared memory");
 }
 
 } // namespace
