@@ -158,7 +158,7 @@ TEST_F(Cluster, TheKernelWithoutOneIsRight) { expectNothingFound(ofBugs()); }
 TEST_F(Cluster, ADescriptorWithoutItsMaskIsFound) {
   const Case c = clustered(causal(128), Lengths::dense(1, 250, 301));
   EXPECT_EQ(found(c, [](const std::string&, const std::string& cuda) { return withTemplates(cuda); }), "");
-  expectFound(c, {"", " % 0x40000", 0, "", true});
+  expectFound(c, {"", " % 0x40000", 0, "", "race", true});
 }
 
 class ClusterBug : public OnHopper<testing::TestWithParam<Bug>> {};

@@ -4,6 +4,7 @@
 #include "runtime/toolchain/Templates.h"
 #include "tests/support/Harness.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <ostream>
@@ -18,6 +19,7 @@ struct Bug {
   const char* text; ///< what a right kernel says
   int nth;          ///< which of them, from 0
   const char* wrong;
+  const char* says = "";     ///< a piece of the error, where a wrong result is not enough
   bool in_templates = false; ///< not in the text that the compiler writes
 };
 
@@ -86,6 +88,7 @@ inline void expectFound(const Case& c, const Bug& bug) {
   });
   ASSERT_TRUE(applied) << "the kernel does not say '" << bug.text << "' " << bug.nth + 1 << " times";
   EXPECT_NE(what, "");
+  EXPECT_THAT(what, testing::HasSubstr(bug.says));
   testing::Test::RecordProperty("found", what);
 }
 
