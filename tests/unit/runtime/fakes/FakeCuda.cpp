@@ -73,7 +73,6 @@ std::size_t State::count(const std::string& entry_point) const {
 using namespace attune::cuda;
 using namespace attune::fake;
 
-// Every entry point writes its name down, and fails if it is told to.
 /// What copies from pageable memory have staged arrives: they return before that (CUDA, "API synchronization
 /// behavior").
 void deliver() {
@@ -82,6 +81,7 @@ void deliver() {
   state().staged.clear();
 }
 
+// Every entry point writes its name down, and fails if it is told to.
 #define ENTRY(name)                                                                                                    \
   const std::scoped_lock lock(state().mutex);                                                                          \
   state().calls.emplace_back(#name);                                                                                   \
