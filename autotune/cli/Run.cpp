@@ -47,7 +47,8 @@ std::function<Exit()> defineRun(CLI::App& app, const bool& json) {
   app.add_option("--output", options->output, "safetensors file for o and lse; not written if anything fails");
   app.add_flag("--verify", options->verify, "compare with an fp64 reference; exit code 7 if the rule does not hold");
   app.footer("\nThe rule of --verify: max error <= 2 x the error of plain low-precision code + 1e-5; LSE within "
-             "1e-4, of fp8_e4m3 and 2^-13 for each 32 columns of Q and K.\n\nExamples:\n"
+             "1e-4 x max(1, |LSE|), of fp8_e4m3 plus 2^-13 x the sum of |score so far| after every 32 columns of Q and "
+             "K, of the visible key where that is largest.\n\nExamples:\n"
              "  attune run --preset qwen2.5-7b --q-len 256 --kv-len 256 --verify\n"
              "  attune run spec.json --inputs in.safetensors --output out.safetensors --device emulated\n"
              "  attune run --preset llama-3-8b --q-len 1 --kv-len 4096 --splits 4 --verify --json");

@@ -16,13 +16,15 @@ namespace attune::reference {
 
 namespace {
 
-constexpr int row_block = 64; // that share what the matrix products read of K and V
+constexpr int row_block = 64;   // that share what the matrix products read of K and V
+constexpr int float8_step = 32; // columns, after which Hopper truncates sums of 8-bit products
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 /// fp64: nothing is rounded.
 struct Exact {
   using Real = double;
   const AttentionSpec& spec;
+  bool hasSlack() const { return spec.dtype == DType::E4M3; }
   double round(double value) const { return value; }
   double score(double value) const { return value; }
   double probability(double weight, double sum) const { return weight / sum; }
@@ -32,6 +34,7 @@ struct Exact {
 struct Plain {
   using Real = float;
   const AttentionSpec& spec;
+  bool hasSlack() const { return false; }
   float round(float value) const { return roundToElement(outputType(spec.dtype), value); }
   /// K * scale, and S: in fp32 where a softcap follows.
   float score(float value) const { return spec.softcap > 0 ? value : round(value); }
@@ -103,13 +106,22 @@ private:
       for (int i = 0; i < d_; ++i)
         q[static_cast<std::size_t>(r) * d_ + i] =
             descaled(tensors_.q[(q_row + static_cast<std::size_t>(r) * spec_.q_heads) * d_ + i], q_descale);
-    if (width > 0)
-      multiplyAdd(q.data(), d_, keys.data() + begin, sk_, s.data(), width, count, width, d_);
+    std::vector<Real> sums(arithmetic_.hasSlack() ? s.size() : 0); // of |score| after each step
+    const int step = sums.empty() ? d_ : float8_step;
+    for (int i = 0; width > 0 && i < d_; i += step) {
+      multiplyAdd(q.data() + i, d_, keys.data() + static_cast<std::size_t>(i) * sk_ + begin, sk_, s.data(), width,
+                  count, width, std::min(step, d_ - i));
+      for (std::size_t n = 0; n < sums.size(); ++n)
+        sums[n] += std::abs(s[n]);
+    }
     for (int r = 0; r < count; ++r) {
       const std::uint8_t* sees = visible_.data() + static_cast<std::size_t>(first + r) * sk_ + begin;
       const double lse = softmax(s.data() + static_cast<std::size_t>(r) * width, sees, head, first + r, begin, width);
       if (!output_.lse.empty())
         output_.lse[lseIndex(spec_, lengths_, batch_, head, first + r)] = lse;
+      if (!sums.empty())
+        output_.lse_slack[lseIndex(spec_, lengths_, batch_, head, first + r)] =
+            lseSlack(sums.data() + static_cast<std::size_t>(r) * width, sees, width);
       for (int k = 0; !finite && k < width; ++k) // 0 * NaN is NaN: skip what is hidden
         for (int i = 0; sees[k] && i < dv_; ++i)
           o[static_cast<std::size_t>(r) * dv_ + i] +=
@@ -122,6 +134,16 @@ private:
       for (int i = 0; i < dv_; ++i)
         output_.o[(q_row + static_cast<std::size_t>(r) * spec_.q_heads) * dv_ + i] =
             arithmetic_.round(o[static_cast<std::size_t>(r) * dv_ + i]);
+  }
+
+  /// Of a row whose keys' scores have these sums of |score| after each step. An infinite score leaves LSE nothing to be
+  /// off by.
+  static double lseSlack(const Real* sums, const std::uint8_t* sees, int width) {
+    double most = 0;
+    for (int k = 0; k < width; ++k)
+      if (sees[k] && std::isfinite(sums[k]))
+        most = std::max(most, static_cast<double>(sums[k]));
+    return 0x1p-13 * most;
   }
 
   /// Turns scores into probabilities and returns the LSE, for one row of which keys [begin, begin + width) matter.
@@ -170,7 +192,9 @@ Output run(const Arithmetic& arithmetic, const Lengths& lengths, const Tensors& 
   const AttentionSpec& spec = arithmetic.spec;
   const int head_dim_v = spec.head_dim_v ? spec.head_dim_v : spec.head_dim;
   const std::size_t rows = tensors.q.size() / spec.head_dim;
-  Output output{std::vector<double>(rows * head_dim_v), std::vector<double>(rows, -infinity)};
+  Output output{.o = std::vector<double>(rows * head_dim_v),
+                .lse = std::vector<double>(rows, -infinity),
+                .lse_slack = std::vector<double>(arithmetic.hasSlack() ? rows : 0)};
   std::atomic<int> next = 0;
   const auto work = [&] {
     for (int b = next++; b < lengths.batch(); b = next++) {

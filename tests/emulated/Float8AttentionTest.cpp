@@ -1,10 +1,13 @@
-// fp8_e4m3 on the kernels that have it: head dims, heads, masks, scores and lengths, under several seeds; NaN in hidden
-// and in visible values; and bugs planted where 8-bit kernels differ from the others.
+// fp8_e4m3 on the kernels that have it: head dims, heads, masks, scores and lengths, under several seeds; what its sums
+// lose; NaN in hidden and in visible values; and bugs planted where 8-bit kernels differ from the others.
 #include "tests/emulated/OnHopper.h"
 #include "tests/emulated/PlantedBugs.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
+#include <vector>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -110,6 +113,39 @@ TEST_F(Float8Attention,
     tensors.q_descale[0] = tensors.k_descale[1] = tensors.v_descale[0] = 0;
     EXPECT_EQ(failure(c, tensors), "");
   }
+}
+
+/// Rows whose LSE is next to nothing, and the partial sums of whose scores are not.
+TEST_F(Float8Attention, LseErrsAsThePartialSumsOfScoresDo) {
+  for (const std::uint64_t seed : {1, 2}) {
+    AttentionSpec spec = fp8Spec(128);
+    spec.mask = {"q == k"}; // LSE is a score
+    EXPECT_EQ(failure(fp8Case(spec, Lengths::dense(4, 256, 256), seed)), "");
+    spec.scale = 1;
+    EXPECT_EQ(failure(fp8Case(spec, Lengths::dense(1, 113, 113), seed)), "");
+    spec.mask.clear();
+    spec.causal = Causal::BottomRight;
+    spec.scale = 8;
+    EXPECT_EQ(failure(fp8Case(spec, Lengths::dense(1, 250, 250), seed)), "");
+  }
+}
+
+/// What templates/README.md says of it.
+TEST_F(Float8Attention, SumsOverManyKeysComeOutSmallUnlessSplit) {
+  if (onGpu())
+    GTEST_SKIP() << "the numbers are the emulated device's";
+  AttentionSpec spec = fp8Spec(64);
+  spec.q_heads = spec.kv_heads = 1;
+  Case c = fp8Case(spec, Lengths::dense(1, 64, 16384), 1);
+  Tensors tensors = tensorsOf(c);
+  std::ranges::fill(tensors.v, 1.0f);
+  tensors.v_descale = {1};
+  c.splits = 1;
+  const std::vector<float> one = run(c, tensors).o;
+  EXPECT_NEAR(std::accumulate(one.begin(), one.end(), 0.0) / static_cast<double>(one.size()), 0.988, 5e-4);
+  c.splits = 16;
+  for (const float o : run(c, tensors).o)
+    ASSERT_EQ(o, 1);
 }
 
 constexpr float nan = std::numeric_limits<float>::quiet_NaN();
