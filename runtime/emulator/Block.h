@@ -56,11 +56,9 @@ public:
   /// The thread of the clocks that stands for a warp, a warpgroup's tensor cores, or bulk copies.
   std::uint32_t clockOfWarp(unsigned warp) const { return first_clock_ + warp; }
   std::uint32_t clockOfGroup(unsigned group) const { return clockOfWarp(static_cast<unsigned>(warpCount()) + group); }
-  /// Copies that different mbarriers, or warps, wait for mostly have different clocks: to know of one is not to know of
-  /// the others.
-  std::uint32_t clockOfCopies(std::uint32_t mbarrier_or_warp) const {
-    return clockOfGroup(groups + mbarrier_or_warp % copies);
-  }
+  /// Copies that end in different signals, an mbarrier or a lane's wait, mostly have different clocks: to know of one
+  /// is not to know of the others.
+  std::uint32_t clockOfCopies(std::uint32_t signal) const { return clockOfGroup(groups + signal % copies); }
   std::string nameOfClock(std::uint32_t thread) const; ///< "warp 3"
 
   std::string name() const;

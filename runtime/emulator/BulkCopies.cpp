@@ -31,8 +31,8 @@ void BulkCopies::reset() {
   committed_.assign(home_.warpCount(), {});
 }
 
-Stamp BulkCopies::nextStamp(std::uint32_t mbarrier_or_warp) {
-  const std::uint32_t clock = home_.clockOfCopies(mbarrier_or_warp);
+Stamp BulkCopies::nextStamp(std::uint32_t signal) {
+  const std::uint32_t clock = home_.clockOfCopies(signal);
   return {clock, home_.clocks->tick(clock)};
 }
 
@@ -51,7 +51,7 @@ void BulkCopies::load(Warp& warp, BulkBox box, std::uint32_t ranks, std::uint32_
       peer->races->forget(box.offset, box.bytes);
     std::memset(peer->shared + box.offset, 0xff, box.bytes); // NaN, whatever the type
   }
-  copy.stamp = nextStamp(barrier / 8);
+  copy.stamp = nextStamp(signalOf(barrier));
   copy.box = std::move(box);
   copies_.push_back(std::move(copy));
 }
@@ -64,7 +64,7 @@ void BulkCopies::store(Warp& warp, unsigned lane, BulkBox box, BulkReduction red
   copy.kind = Copy::Kind::Store;
   copy.warp = warp.index, copy.line = lineOf(warp), copy.lane = static_cast<std::uint8_t>(lane);
   copy.group = committed_[warp.index][lane];
-  copy.stamp = nextStamp(warp.index);
+  copy.stamp = nextStamp(warp.index * 5 + lane);
   home_.proxy->shadow.asyncRead(home_.clocks->moment(warp.thread(), 1u << lane), copy.stamp, box.offset, box.bytes,
                                 "a bulk copy");
   copy.box = std::move(box);
@@ -91,6 +91,7 @@ void BulkCopies::wait(Warp& warp, std::uint32_t keep, bool only_read) {
 }
 
 void BulkCopies::arriveAfterCopies(Warp& warp, SharedPlace barrier) {
+  barrier.block->proxy->barriers.checkInitialised(warp, barrier.offset);
   Copy copy;
   copy.kind = Copy::Kind::Arrive;
   copy.warp = warp.index, copy.line = lineOf(warp);
@@ -125,7 +126,7 @@ void BulkCopies::land(Copy& copy) {
   try {
     if (copy.kind == Copy::Kind::Load)
       return landLoad(copy);
-    const Stamp by = nextStamp(copy.barrier / 8);
+    const Stamp by = nextStamp(signalOf(copy.barrier));
     warp.async.completeBefore(warp, copy.lanes, copy.end, copy.known, by);
     copy.known.seen[by.thread].until(by.time, by.lanes);
     copy.at->proxy->barriers.arrive(warp, copy.barrier, {.known = &copy.known});

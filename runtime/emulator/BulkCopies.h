@@ -19,6 +19,9 @@ struct SharedPlace {
   std::uint32_t offset = 0;
 };
 
+/// A number for Block::clockOfCopies: neighbouring mbarriers, and those of rings side by side, differ.
+inline std::uint32_t signalOf(std::uint32_t mbarrier) { return mbarrier / 8 + mbarrier / 64; }
+
 /// What one bulk copy moves: a box in shared memory, of which `pieces` have a place in global memory and the rest lies
 /// outside of the tensor.
 struct BulkBox {
@@ -76,7 +79,7 @@ private:
     BulkReduction reduction = nullptr;
     std::vector<std::byte> data;
   };
-  Stamp nextStamp(std::uint32_t mbarrier_or_warp);
+  Stamp nextStamp(std::uint32_t signal);
   void land(Copy& copy);
   void landLoad(Copy& copy);
   void capture(Copy& copy);

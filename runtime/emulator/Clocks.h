@@ -1,13 +1,14 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
 namespace attune::emulator {
 
-/// The lanes of a warp that do something together; all of them, if those are the living ones.
+/// The lanes of a warp that do something together, if those are all that it began with.
 constexpr std::uint32_t whole_warp = ~0u;
 
 /// An access: whose, when, and of a warp by which lanes. Time 0: never.
@@ -55,18 +56,20 @@ public:
   /// What `lanes` of a warp know, their own accesses included.
   Moment moment(std::uint32_t thread, std::uint32_t lanes) const;
 
-  /// Whether `stamp` comes before what `lanes` of `thread` do now. What they alone did does.
+  /// Whether `stamp` comes before what `lanes` of `thread` do now. What a lane did itself does.
   bool ordered(const Stamp& stamp, std::uint32_t thread, std::uint32_t lanes) const {
-    return (stamp.thread == thread && stamp.lanes == lanes) || knows(moments_[thread], stamp);
+    const bool own = stamp.thread == thread && stamp.lanes == lanes && std::has_single_bit(lanes);
+    return own || knows(moments_[thread], stamp);
   }
   /// Whether it was one of `lanes`, or comes before what they do.
   bool includes(const Stamp& stamp, std::uint32_t thread, std::uint32_t lanes) const {
     return (stamp.thread == thread && (stamp.lanes & ~lanes) == 0) || knows(moments_[thread], stamp);
   }
-  /// Of an access to what `before` was the last one to: lanes that have neither met nor told others of it since count
-  /// as one.
+  /// Of an access to what `before` was the last one to: lanes that have neither met nor told others of it since, nor
+  /// fenced it, count as one.
   Stamp stamp(std::uint32_t thread, std::uint32_t lanes, const Stamp& before) const {
-    const bool alone = before.thread != thread || ordered(before, thread, lanes) || told_[thread].covers(before);
+    const bool settled = told_[thread].covers(before) || fenced(moments_[thread], before);
+    const bool alone = before.thread != thread || ordered(before, thread, lanes) || settled;
     return {thread, now(thread), alone ? lanes : before.lanes | lanes};
   }
   static bool knows(const Moment& moment, const Stamp& stamp) { return moment.seen[stamp.thread].covers(stamp); }

@@ -41,6 +41,8 @@ public:
   void completeTransactions(std::uint32_t offset, std::uint32_t bytes, const Stamp& stamp);
   /// Throws where a bulk copy of `warp` may not use this barrier.
   void checkForCopy(const Warp& warp, std::uint32_t offset);
+  /// Throws where the lanes that act now may not use it yet.
+  void checkInitialised(const Warp& warp, std::uint32_t offset) { checkInitialised(warp, find(offset), offset); }
 
   /// Whether the phase is complete; then `warp` knows what all who arrived in it knew.
   bool testPhase(Warp& warp, std::uint32_t offset, std::uint64_t token, bool relaxed);

@@ -66,7 +66,8 @@ public:
   }
   std::uint32_t thread() const; ///< of the clocks
   std::uint32_t alive() const { return alive_; }
-  std::uint32_t together() const { return exec == began_ ? whole_warp : exec; } ///< for the clocks
+  /// Who acts now, for the clocks. A warp of one lane is that lane.
+  std::uint32_t together() const { return exec == began_ && !std::has_single_bit(exec) ? whole_warp : exec; }
   std::uint32_t active() const { return active_; }
   std::uint32_t pc() const { return pc_; }
   std::string where() const; ///< for the deadlock report

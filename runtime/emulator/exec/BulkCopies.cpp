@@ -133,7 +133,7 @@ void loadFromShared(Warp& warp, const Instr& instr, const BulkForm& form, unsign
     throw Fault{"a bulk copy of " + std::to_string(bytes) + " bytes from offset " + std::to_string(from.offset) +
                 " of shared memory to offset " + std::to_string(to.offset) +
                 ": all must be multiples of 16, and inside of it"};
-  const std::uint32_t clock = warp.block->clockOfCopies(barrier.offset / 8);
+  const std::uint32_t clock = warp.block->clockOfCopies(signalOf(barrier.offset));
   const Stamp reader{clock, warp.block->clocks->now(clock)};
   warp.block->proxy->shadow.asyncRead(warp.block->clocks->moment(warp.thread(), 1u << lane), reader, from.offset, bytes,
                                       "a bulk copy");
