@@ -139,13 +139,13 @@ json machineFacts(const DeviceProperties& device, int ordinal) {
                 {"memory_gib", kib.empty() ? json() : json(std::stoll(kib) >> 20)},
                 {"os", orNull(valueIn("/etc/os-release", "PRETTY_NAME"))},
                 {"load", nullptr},
-                {"nvrtc", nullptr},
                 {"driver", Clocks(device, ordinal).driver()}};
   if (double load = 0; std::ifstream("/proc/loadavg") >> load)
     facts["load"] = load;
   try {
     facts["nvrtc"] = Toolchain::shared()->compiler();
-  } catch (const std::exception&) { // null says so
+  } catch (const std::exception&) { // there is none
+    facts["nvrtc"] = nullptr;
   }
   facts["device"] = {{"name", device.name},
                      {"arch", device.arch},

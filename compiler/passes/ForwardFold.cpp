@@ -98,7 +98,7 @@ void ForwardKernel::state(Value begin, Value end, ValueRange gaps, ArrayRef<Arra
   if (plan_.hides_values && !plan_.warp_specialized) { // of one thread
     v_nonfinite_ = builder.alloc("v_nonfinite", BoolType::get(context));
     v_nonfinite_.getDefiningOp()->setAttr(
-        "note", builder.getStringAttr("where the mask cuts, V held one: 0 times NaN would be NaN"));
+        "note", builder.getStringAttr("whether V held NaN or infinity where the mask cuts: 0 times it is NaN"));
   }
   builder.create<ResetOp>(out_, row_max_, row_sum_);
   if (!begin)

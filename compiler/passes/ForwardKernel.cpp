@@ -118,7 +118,7 @@ void ForwardKernel::piece() {
   std::string what =
       "a piece of work: " + std::to_string(plan_.q_tile) +
       (plan_.pack_gqa ? " rows, (query, head of the group) pairs of one kv head" : " queries of one head");
-  builder.section(what + "; blocks take turns at them");
+  builder.section(what + "; a block has one per round");
   auto index = builder.getIndexType();
   Value pieces = builder.create<PiecesOp>(PiecesType::get(builder.getContext()), builder.label("pieces"),
                                           argument("q_tiles"), argument("heads"), argument("section"));
@@ -230,7 +230,7 @@ void ForwardKernel::open() {
   if (plan_.hides_values && plan_.warp_specialized) { // of the block
     v_nonfinite_ = builder.alloc("v_nonfinite", FlagType::get(builder.getContext()));
     v_nonfinite_.getDefiningOp()->setAttr(
-        "note", builder.getStringAttr("where the mask cuts, V held one: 0 times NaN would be NaN"));
+        "note", builder.getStringAttr("whether V held NaN or infinity where the mask cuts: 0 times it is NaN"));
   }
   if (plan_.persistent)
     piece();

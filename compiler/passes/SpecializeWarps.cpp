@@ -135,16 +135,18 @@ void Specialize::initBarriers() {
   };
   if (q_full_)
     init(q_full_, 1);
+  BarInitOp first; // that consumers arrive at
   if (q_empty_)
-    init(q_empty_, warpgroups_ * 4);
+    first = init(q_empty_, warpgroups_ * 4);
   init(k_full_, 1);
+  auto k_empty = init(k_empty_, warpgroups_ * 4 * cluster_);
   const std::string who = std::string("one arrival of each consumer warp") + (cluster_ > 1 ? " of all blocks" : "");
-  init(k_empty_, warpgroups_ * 4 * cluster_)->setAttr("note", builder_.getStringAttr(who));
+  (first ? first : k_empty)->setAttr("note", builder_.getStringAttr(who));
   if (v_landed_)
     init(v_landed_, 1);
   auto full = init(v_full_, v_t_ ? transposers : 1);
   if (v_t_)
-    full->setAttr("note", builder_.getStringAttr("and of each warp that transposes"));
+    full->setAttr("note", builder_.getStringAttr("one arrival of each warp that transposes"));
   init(v_empty_, warpgroups_ * 4 * cluster_);
   if (segments_.front().checked())
     builder_.create<InitFlagOp>(segments_.front().v.getFound());

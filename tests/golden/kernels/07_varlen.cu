@@ -41,7 +41,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   rt<bf16, 16, 64> probs;
   rt<float, 16, 128> out;
   rv<16> row_max, row_sum, rescale;
-  bool v_nonfinite = false; // where the mask cuts, V held one: 0 times NaN would be NaN
+  bool v_nonfinite = false; // whether V held NaN or infinity where the mask cuts: 0 times it is NaN
   softmax::reset(out, row_max, row_sum);
 
   block::load_async(q_smem, q_rows, q_begin, sq);

@@ -22,7 +22,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   auto& v_landed = shared::at<mbarrier[6]>(213088); // V of a tile that the mask cuts, before v_full
   auto& v_full = shared::at<mbarrier[6]>(213136);
   auto& v_empty = shared::at<mbarrier[6]>(213184);
-  auto& v_nonfinite = shared::at<int>(213232); // where the mask cuts, V held one: 0 times NaN would be NaN
+  auto& v_nonfinite = shared::at<int>(213232); // whether V held NaN or infinity where the mask cuts: 0 times it is NaN
 
   // one block: 64 rows, (query, head of the group) pairs of one kv head, one chunk of their keys
   const int chunk = blockIdx.x % splits;

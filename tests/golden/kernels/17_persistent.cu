@@ -26,9 +26,9 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   auto& v_landed = shared::at<mbarrier[2]>(196656); // V of a tile that the mask cuts, before v_full
   auto& v_full = shared::at<mbarrier[2]>(196672);
   auto& v_empty = shared::at<mbarrier[2]>(196688);
-  auto& v_nonfinite = shared::at<int>(196704); // where the mask cuts, V held one: 0 times NaN would be NaN
+  auto& v_nonfinite = shared::at<int>(196704); // whether V held NaN or infinity where the mask cuts: 0 times it is NaN
 
-  // a piece of work: 128 queries of one head; blocks take turns at them
+  // a piece of work: 128 queries of one head; a block has one per round
   const Pieces pieces{q_tiles, heads, section};
   const auto visible = [=](int query, Key key) { return key <= query + sk - sq; };
   const float scale_log2 = scale * log2e;
@@ -54,9 +54,9 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
 
   tma::prefetch(q_map, k_map, v_map, o_map);
   bar::init(q_full, 1);
-  bar::init(q_empty, 8);
+  bar::init(q_empty, 8); // one arrival of each consumer warp
   bar::init(k_full, 1);
-  bar::init(k_empty, 8); // one arrival of each consumer warp
+  bar::init(k_empty, 8);
   bar::init(v_landed, 1);
   bar::init(v_full, 1);
   bar::init(v_empty, 8);

@@ -26,7 +26,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   auto& v_landed = shared::at<mbarrier[2]>(147496); // V, before v_full: transposed
   auto& v_full = shared::at<mbarrier[2]>(147512);
   auto& v_empty = shared::at<mbarrier[2]>(147528);
-  auto& v_nonfinite = shared::at<int>(147544); // where the mask cuts, V held one: 0 times NaN would be NaN
+  auto& v_nonfinite = shared::at<int>(147544); // whether V held NaN or infinity where the mask cuts: 0 times it is NaN
 
   // one block: 128 queries of one head; the longest rows go first
   const int q_begin = (gridDim.x - blockIdx.x - 1) * 128;
@@ -48,7 +48,7 @@ extern "C" __global__ void __launch_bounds__(block::threads, 1)
   bar::init(k_full, 1);
   bar::init(k_empty, 8); // one arrival of each consumer warp
   bar::init(v_landed, 1);
-  bar::init(v_full, 3); // and of each warp that transposes
+  bar::init(v_full, 3); // one arrival of each warp that transposes
   bar::init(v_empty, 8);
   bar::init(v_nonfinite);
   bar::publish();

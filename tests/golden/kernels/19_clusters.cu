@@ -24,7 +24,7 @@ extern "C" __global__ void __cluster_dims__(2) __launch_bounds__(block::threads,
   auto& v_landed = shared::at<mbarrier[2]>(163880); // V of a tile that the mask cuts, before v_full
   auto& v_full = shared::at<mbarrier[2]>(163896);
   auto& v_empty = shared::at<mbarrier[2]>(163912);
-  auto& v_nonfinite = shared::at<int>(163928); // where the mask cuts, V held one: 0 times NaN would be NaN
+  auto& v_nonfinite = shared::at<int>(163928); // whether V held NaN or infinity where the mask cuts: 0 times it is NaN
 
   // one block: 128 queries of one head, beside the other tile of its cluster; the longest rows go first
   const int q_begin = (gridDim.x - blockIdx.x - 1) * 128;
