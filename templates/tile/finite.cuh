@@ -11,8 +11,8 @@
 
 namespace attune::warp {
 
-/// Clamps NaN and infinities of a tile to finite values; `found` becomes 1 if there were any, and stays so: rows of later
-/// pieces are asked, too, whether they see one.
+/// Clamps NaN and infinities of a tile to finite values; `found` becomes 1 if there were any, and stays so: rows of
+/// later pieces are asked, too, whether they see one.
 template <class T, int Rows, int Cols>
 ATTUNE_DEVICE void make_finite(st<T, Rows, Cols>& tile, int& found) {
   int4* const chunks = reinterpret_cast<int4*>(tile.bytes);
