@@ -1,6 +1,7 @@
 #include "autotune/cli/DumpOptions.h"
 
 #include "autotune/cli/Cli.h"
+#include "autotune/cli/ManifestJson.h"
 #include "autotune/cli/Output.h"
 
 #include "attune/compiler/SpecJson.h"
@@ -13,13 +14,14 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace attune::cli {
 
 namespace {
 
 const std::vector<std::string>& known() {
-  static const std::vector<std::string> all = {"spec", "attn", "tile", "cuda", "ptx", "cubin"};
+  static const std::vector<std::string> all = {"spec", "attn", "tile", "cuda", "ptx", "cubin", "manifest"};
   return all;
 }
 
@@ -33,7 +35,9 @@ void writeFile(const std::filesystem::path& path, const std::string& text) {
 
 DumpOptions::DumpOptions(CLI::App& app, const char* alone) : alone_(alone) {
   app.add_option("--dump", dump_,
-                 "write these into --out: spec, attn, tile, cuda, ptx, cubin; one file per kernel and pass")
+                 "write these into --out: spec, attn, tile, cuda, ptx, cubin, manifest (how a kernel is launched); one "
+                 "file per kernel "
+                 "and pass")
       ->delimiter(',');
   app.add_option("--out", out_,
                  fmt::format("folder for --dump{}; made if it is not there",
@@ -60,6 +64,9 @@ void DumpOptions::write(const CompileReport& report) const {
     for (std::size_t i = 0; i < report.result.stages.size(); ++i)
       if (const Stage& stage = report.result.stages[i]; stageKind(stage) == kind && kind != "cuda")
         writeFile(out / fmt::format("{:02}-{}.mlir", i, stage.name), stage.text);
+    if (kind == "manifest")
+      for (const KernelSource& kernel : report.result.kernels)
+        writeFile(out / (kernel.manifest.name + ".json"), toJson(kernel.manifest).dump(2) + "\n");
     for (const CompiledKernel& kernel : report.kernels) {
       if (kind == "cuda")
         writeFile(out / (kernel.name + ".cu"), kernel.cuda);
