@@ -2,6 +2,7 @@
 #include "autotune/cli/CompileReport.h"
 #include "autotune/cli/DumpOptions.h"
 #include "autotune/cli/Output.h"
+#include "autotune/cli/ScheduleOption.h"
 #include "autotune/cli/SelfContained.h"
 #include "autotune/cli/SpecOptions.h"
 
@@ -21,14 +22,13 @@ struct Options {
     app.add_option("--phase", request.phase, "what the default schedule is for: prefill, or decode (split-KV)")
         ->check(CLI::IsMember({"prefill", "decode"}))
         ->capture_default_str();
-    app.add_option("--schedule", request.schedule,
-                   "instead of the default: \"q_tile=64 kv_tile=64 warps=4 stages=2 pack_gqa=0 split_kv=0\"");
+    addScheduleOption(app, request.schedule);
     app.add_flag("--self-contained", self_contained, "CUDA text with Attune's headers in it: nvcc compiles it alone");
     app.footer("\nWithout --json and --out, the CUDA text goes to stdout and the table to stderr.\n\nExamples:\n"
                "  attune compile --preset qwen2.5-7b\n"
                "  attune compile --preset qwen2.5-7b --arch sm_90a --self-contained > kernel.cu\n"
                "  nvcc -std=c++20 -arch=sm_90a -cubin kernel.cu\n"
-               "  attune compile --preset llama-3-8b --phase decode --arch sm_90 --dump tile,cuda,cubin --out dump/\n"
+               "  attune compile --preset llama-3-8b --phase decode --arch sm_90a --dump tile,cuda,cubin --out dump/\n"
                "  attune compile spec.json --arch sm_120 --json");
   }
 
@@ -53,6 +53,10 @@ Exit run(const Options& options, bool json) {
   CompileRequest request = options.request;
   request.stages = options.dump.wanted();
   CompileReport report = lowered(options.spec.resolve(), request);
+  const std::string note =
+      request.schedule.empty() ? std::string() : portableNote(report.spec, report.schedule, report.arch);
+  if (!note.empty())
+    progress(note);
   build(report);
   const bool to_stdout = !json && !options.dump.wanted();
   if (to_stdout && options.self_contained)

@@ -1,11 +1,13 @@
 #include "autotune/cli/Cli.h"
 #include "autotune/cli/Execution.h"
 #include "autotune/cli/Output.h"
+#include "autotune/cli/Stores.h"
 
-#include "runtime/cache/Paths.h"
+#include "runtime/cache/EntryStore.h"
 #include "runtime/toolchain/Toolchain.h"
 
-#include <filesystem>
+#include <string>
+#include <string_view>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -42,18 +44,24 @@ std::string tinyRun(const char* device) {
                      execution.comparison->max_abs_error, execution.comparison->error_bound);
 }
 
-/// Where kernels are kept, and that they can be.
-std::string cacheFolder() {
-  const std::filesystem::path folder = cache::userCacheFolder();
-  if (folder.empty())
-    throw UsageError(
-        "none: ATTUNE_CACHE_DIR is empty, or there is no home; kernels are compiled again in each process");
-  std::filesystem::path above = folder; // it is made when it is needed
-  while (!std::filesystem::exists(above) && above.has_relative_path())
-    above = above.parent_path();
-  if (access(above.c_str(), W_OK) != 0)
-    throw UsageError(fmt::format("{} cannot be written; kernels are compiled again in each process", above.string()));
-  return folder.string();
+/// Where kernels are kept, after one was: what refuses it is the store itself, by its own rules.
+Check cacheCheck() {
+  cache::StoreOptions options = kernelOptions();
+  if (options.user.empty())
+    return {"cache", false, false,
+            "none: ATTUNE_CACHE_DIR is empty, or there is no home; kernels are compiled again in each process"};
+  std::string why;
+  options.warn = [&](std::string_view text) { why = text; };
+  cache::EntryStore store(options);
+  const cache::Key probe{.text = "attune doctor", .variant = fmt::to_string(getpid())};
+  const bool kept = store.put(probe, "");
+  store.remove(probe);
+  if (kept)
+    return {"cache", true, true, options.user.string()};
+  return {"cache", false, true,
+          fmt::format("{}, and kernels are compiled again in each process; set ATTUNE_CACHE_DIR to a folder of yours "
+                      "that can be written, or to nothing to keep none",
+                      why)};
 }
 
 Exit run(bool json) {
@@ -66,8 +74,7 @@ Exit run(bool json) {
   if (checks.back().ok)
     checks.push_back(check("kernel on the GPU", true, [] { return tinyRun("cuda:0"); }));
   checks.push_back(check("kernel on the emulated device", true, [] { return tinyRun("emulated"); }));
-
-  checks.push_back(check("cache", false, cacheFolder));
+  checks.push_back(cacheCheck());
 
   bool ok = true;
   nlohmann::json document = {{"checks", nlohmann::json::array()}};
@@ -91,7 +98,8 @@ Exit run(bool json) {
 
 std::function<Exit()> defineDoctor(CLI::App& app, const bool& json) {
   app.footer(
-      "\nExit code 5 if kernels can't be compiled here, 1 if one does not run right. A missing GPU is no failure."
+      "\nExit code 5 if kernels can't be compiled here, 1 if one does not run right or can't be kept. A missing GPU "
+      "is no failure."
       "\n\nExamples:\n  attune doctor\n  attune doctor --json");
   return [&json] { return run(json); };
 }

@@ -5,6 +5,7 @@
 #include "autotune/cli/KeyTiles.h"
 #include "autotune/cli/Output.h"
 #include "autotune/cli/RecordingDevice.h"
+#include "autotune/cli/ScheduleOption.h"
 #include "autotune/cli/Stores.h"
 #include "runtime/reference/DeviceTensors.h"
 #include "runtime/reference/Visibility.h"
@@ -26,14 +27,13 @@ RunOptions::RunOptions(CLI::App& app) : spec(app), app_(&app) {
   app.add_option("--inputs", inputs,
                  "safetensors file with q, k, v (cu_seqlens_q, cu_seqlens_k, alibi_slopes, sink, q_descale, k_descale, "
                  "v_descale)");
-  app.add_option("--device", device, "emulated, emulated:sm_90, cuda:0; auto: a GPU if there is one")
+  app.add_option("--device", device, "emulated, emulated:sm_90a, cuda:0; auto: a GPU if there is one")
       ->capture_default_str();
   app.add_option("--arch", arch_)->group(""); // hidden: other verbs have it, here it is refused in words
   app.add_option("--splits", splits, "chunks of the keys; 0: the cost model's choice")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
-  app.add_option("--schedule", schedule,
-                 "instead of the default one: \"q_tile=64 kv_tile=64 warps=4 stages=2 pack_gqa=0 split_kv=0\"");
+  addScheduleOption(app, schedule);
   app.add_option("--batch", shape.batch, "of random inputs")->check(CLI::Range(1, 1 << 16))->capture_default_str();
   app.add_option("--q-len", shape.q_len, "queries per sequence of random inputs")
       ->check(lengths)
@@ -62,9 +62,22 @@ PrepareOptions RunOptions::prepare() const {
   return options;
 }
 
+namespace {
+
+/// As the compiler does, with a remedy that it cannot know: another device.
+void checkDtype(DType dtype, const DeviceProperties& device) {
+  if (dtype == DType::E4M3 && !target(device.arch).wgmma)
+    throw UserError(UserError::Kind::Unsupported, "dtype fp8_e4m3 on " + device.arch,
+                    "8-bit products need wgmma, which sm_90a alone has",
+                    "use --device emulated:sm_90a, or bf16 or fp16");
+}
+
+} // namespace
+
 Execution execute(const Workload& workload, const std::string& device_name, const PrepareOptions& options, bool verify,
                   const CacheOptions& cache) {
   const auto device = std::make_shared<RecordingDevice>(openDevice(device_name));
+  checkDtype(workload.spec.dtype, device->properties());
   Engine engine(device, cache);
   const Problem problem = reference::problemOf(workload.lengths);
   Execution execution{.device = device->properties(), .plan = engine.prepare(workload.spec, problem, options)};
@@ -72,6 +85,9 @@ Execution execute(const Workload& workload, const std::string& device_name, cons
       chunksNote(workload.spec, problem, execution.plan.schedule(), options.splits, execution.plan.splits());
   if (!execution.note.empty())
     progress(execution.note);
+  if (options.schedule)
+    if (const std::string note = portableNote(workload.spec, *options.schedule, execution.device.arch); !note.empty())
+      progress(note);
   const reference::DeviceTensors tensors(device, workload.spec, workload.lengths, workload.tensors);
   engine.launch(execution.plan, tensors.tensors());
   device->synchronize();

@@ -23,7 +23,7 @@ struct Options {
   explicit Options(CLI::App& app) : spec(app), dump(app, nullptr) {
     const auto lengths = CLI::Range(0, 1 << 24);
     app.add_option("--arch", arch, "target: " + archNames() + "; default: the device's. Needs no GPU");
-    app.add_option("--device", device, "emulated, emulated:sm_90, cuda:0; auto: a GPU if there is one")
+    app.add_option("--device", device, "emulated, emulated:sm_90a, cuda:0; auto: a GPU if there is one")
         ->excludes("--arch")
         ->capture_default_str();
     app.add_option("--splits", splits, "chunks of the keys; 0: free choice")->check(CLI::Range(0, 1024));

@@ -33,6 +33,9 @@ Exit run(const RunOptions& options, bool json) {
                comparison && workload.spec.lse ? fmt::format("{:.2e}", comparison->max_lse_error) : "-",
                execution.device.emulated ? "-" : fmt::format("{:.1f}", execution.time_us)});
     table.print();
+    if (comparison && ok)
+      fmt::print("verify: ok (max error {:.2e} of {:.2e} allowed)\n", comparison->max_abs_error,
+                 comparison->error_bound);
   }
   if (ok)
     return Exit::Done;

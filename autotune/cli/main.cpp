@@ -34,7 +34,7 @@ constexpr Verb verbs[] = {
 
 constexpr const char* footer = R"(
 Examples:
-  attune compile --preset qwen2.5-7b --arch sm_90 > kernel.cu
+  attune compile --preset qwen2.5-7b --arch sm_90a > kernel.cu
   attune run '{"dtype": "bf16", "q_heads": 8, "kv_heads": 2, "head_dim": 64, "causal": "bottom_right"}' --q-len 128 --kv-len 512 --verify
   attune run spec.json --inputs in.safetensors --output out.safetensors
   attune precompute --preset qwen2.5-7b --phase prefill,decode --arch sm_90a

@@ -75,7 +75,36 @@ class Run(Case):
             self.assertTrue(document["ok"])
             self.assertLessEqual(document["max_abs_error"], document["error_bound"])
         self.assertEqual(document["splits"], 3)
-        self.assertIn("LSE error", self.expect(0, "run", spec(), "--device", "emulated", "--verify", "--q-len", 16, "--kv-len", 16).stdout)
+        small = ["run", spec(), "--device", "emulated", "--q-len", 16, "--kv-len", 16]
+        verified = self.expect(0, *small, "--verify").stdout
+        self.assertIn("LSE error", verified)
+        self.assertRegex(verified, r"(?m)^verify: ok \(max error \S+ of \S+ allowed\)$")
+        self.assertNotIn("verify:", self.expect(0, *small).stdout)
+
+    def test_schedules_that_somebody_writes(self):
+        optional = ["warp_specialized", "overlap", "ping_pong", "persistent", "cluster"]
+        portable = "q_tile=64 kv_tile=64 warps=4 stages=2 pack_gqa=0 split_kv=0"
+        for verb in "compile", "run":
+            printed = " ".join(self.expect(0, verb, "--help").stdout.split())
+            for field in portable.split() + optional + ["0 (cluster 1) where not written", "`attune compile`"]:
+                self.assertIn(field, printed)
+        self.expect(3, "compile", spec(), "--schedule", "q_tile=128", says=["kv_tile is missing", *optional, "`attune compile` prints"])
+
+        def noted(*arguments):
+            done = self.expect(0, *arguments, "--json")
+            json.loads(done.stdout)
+            return done.stderr.count("note: warp_specialized=0 makes the portable kernel, without wgmma\n")
+
+        hopper = self.expect(0, "compile", spec(head_dim=64), "--arch", "sm_90a").stderr
+        default = next(line for line in hopper.splitlines() if line.startswith("schedule: ")).removeprefix("schedule: ")
+        self.assertIn("warp_specialized=1", default)
+        for schedule, expected in (portable, 1), (default, 0):
+            self.assertEqual(noted("compile", spec(head_dim=64), "--arch", "sm_90a", "--schedule", schedule), expected)
+            self.assertEqual(noted("run", spec(head_dim=64), "--device", "emulated:sm_90a", "--schedule", schedule), expected)
+        self.assertEqual(noted("compile", spec(head_dim=64), "--arch", "sm_90a"), 0)
+        self.assertEqual(noted("compile", spec(head_dim=64), "--arch", "sm_90", "--schedule", portable), 0)
+        for narrow in {"head_dim": 56}, {"head_dim": 64, "head_dim_v": 56}:  # nothing given away
+            self.assertEqual(noted("compile", spec(**narrow), "--arch", "sm_90a", "--schedule", portable), 0)
 
     def test_files(self):
         # one query that sees two equal keys: O is the mean of their values, LSE is ln 2 + score
@@ -99,7 +128,7 @@ class Run(Case):
     def test_fp8(self):
         fp8 = spec(dtype="fp8_e4m3")
         self.expect(4, "compile", fp8, "--arch", "sm_90", says=["fp8_e4m3", "sm_90a", "wgmma"])
-        self.expect(4, "run", fp8, "--device", "emulated:sm_80", says=["fp8_e4m3"])
+        self.expect(4, "run", fp8, "--device", "emulated:sm_80", says=["fp8_e4m3", "use --device emulated:sm_90a, or bf16 or fp16"])
         for lengths in [("--q-len", 40, "--kv-len", 72), ("--q-len", 1, "--kv-len", 400, "--splits", 3)]:
             document = self.document("run", fp8, "--device", "emulated:sm_90a", "--verify", *lengths)
             self.assertLessEqual(document["max_abs_error"], document["error_bound"])
