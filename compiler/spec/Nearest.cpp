@@ -48,10 +48,10 @@ std::string didYouMean(std::string_view name, std::span<const std::string> known
   std::string text = near.empty() ? "use one of: " : "did you mean '" + near + "'?";
   if (!near.empty() && known.size() > few)
     return text;
-  text += near.empty() ? "" : " There are ";
+  text += near.empty() ? "" : " (allowed: ";
   for (const std::string& candidate : known)
     text += (&candidate == known.data() ? "" : ", ") + candidate;
-  return text;
+  return text + (near.empty() ? "" : ")");
 }
 
 } // namespace attune

@@ -3,6 +3,10 @@
 #include "compiler/spec/Nearest.h"
 #include "compiler/spec/Refuse.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <utility>
 
@@ -130,6 +134,17 @@ constexpr std::pair<std::string_view, std::string_view> beyond[] = {
     {"kimi-k2:decode", "absorbed MLA has head dim 576"},
 };
 
+/// Those of `known` that begin with `name`, letters of either case being one.
+std::vector<std::string> beginning(std::string_view name, const std::vector<std::string>& known) {
+  const auto same = [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); };
+  std::vector<std::string> found;
+  for (const std::string& candidate : known)
+    if (!name.empty() && name.size() < candidate.size() &&
+        std::equal(name.begin(), name.end(), candidate.begin(), same))
+      found.push_back(candidate);
+  return found;
+}
+
 } // namespace
 
 const std::vector<Preset>& presets() {
@@ -151,7 +166,10 @@ const AttentionSpec& preset(std::string_view name) {
   for (const std::string& candidate : known)
     if (candidate.starts_with(std::string(name) + ":"))
       invalid(value, "this model has several kinds of layer", "name one, such as '" + candidate + "'");
-  const std::string near = nearest(name, known);
+  const std::vector<std::string> begun = beginning(name, known);
+  if (begun.size() > 1)
+    invalid(value, "there is no such preset", fmt::format("use one of: {}", fmt::join(begun, ", ")));
+  const std::string near = begun.empty() ? nearest(name, known) : begun.front();
   invalid(value, "there is no such preset",
           near.empty() ? "'attune presets' lists all" : "did you mean '" + near + "'?");
 }

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <utility>
 
 namespace attune {
@@ -20,6 +21,11 @@ using Names = std::vector<std::pair<std::string, E>>;
 
 // Functions, not globals: specs may be read while other files' globals are still being built.
 Names<DType> dtypeNames() { return {{"bf16", DType::BF16}, {"fp16", DType::F16}, {"fp8_e4m3", DType::E4M3}}; }
+/// What others call them.
+Names<DType> dtypeAliases() {
+  return {{"bfloat16", DType::BF16}, {"float16", DType::F16}, {"half", DType::F16},
+          {"fp8", DType::E4M3},      {"float8", DType::E4M3}, {"e4m3", DType::E4M3}};
+}
 Names<Causal> causalNames() {
   return {{"none", Causal::None}, {"bottom_right", Causal::BottomRight}, {"top_left", Causal::TopLeft}};
 }
@@ -39,6 +45,11 @@ std::string oneOf(const Names<E>& names, const char* instead = "") {
   for (const auto& [name, value] : names)
     text += (text.empty() ? "\"" : ", \"") + name + "\"";
   return text + instead;
+}
+
+std::string lower(std::string text) {
+  std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
 }
 
 std::string entry(std::string_view key, const Json& value) { return fmt::format("\"{}\": {}", key, shown(value)); }
@@ -81,8 +92,9 @@ public:
     if (v)
       to = v->get<bool>();
   }
+  /// `aliases`: refused too, but each has its name, however far from it.
   template <class E>
-  void read(const char* key, E& to, const Names<E>& names) const {
+  void read(const char* key, E& to, const Names<E>& names, const Names<E>& aliases = {}) const {
     const Json* v = at(key);
     if (!v)
       return;
@@ -94,8 +106,11 @@ public:
       }
       known.push_back(name);
     }
-    invalid(entry(key, *v), "it must be one of a few names",
-            didYouMean(v->is_string() ? v->get<std::string>() : "", known));
+    std::string meant = v->is_string() ? v->get<std::string>() : "";
+    if (const auto alias = std::ranges::find(aliases, lower(meant), &std::pair<std::string, E>::first);
+        alias != aliases.end())
+      meant = nameOf(alias->second, names);
+    invalid(entry(key, *v), "it must be one of a few names", didYouMean(meant, known));
   }
   /// A name, or a bool: true stands for `meaning`.
   template <class E>
@@ -169,6 +184,8 @@ std::string_view dtypeName(DType dtype) {
 }
 
 std::vector<SpecKey> specKeys() {
+  const std::string aligned =
+      "queries are bottom-right aligned, at q + sk - sq, unless causal is top_left"; // Visible.h
   return {
       {"dtype", oneOf(dtypeNames()), "of Q, K, V and O, but O of fp8_e4m3 is bf16; softmax and sums are fp32"},
       {"q_heads", "integer", "heads of Q and O; required"},
@@ -178,8 +195,8 @@ std::vector<SpecKey> specKeys() {
       {"causal", oneOf(causalNames(), ", or true"),
        "no later keys; the diagonal ends in that corner; true: bottom_right"},
       {"window", R"({"left": L, "right": R})",
-       "keys within these inclusive distances, which may be negative; absent, not -1, is unlimited"},
-      {"chunk", "integer", "keys of the query's own chunk of this many positions"},
+       "keys within these inclusive distances, which may be negative; absent, not -1, is unlimited; " + aligned},
+      {"chunk", "integer", "keys of the query's own chunk of this many positions; " + aligned},
       {"prefix", "integer", "keys below it are visible to every query"},
       {"mask", "list of strings", "a union of sets in q, k, sq, sk; instead of the four above"},
       {"softcap", "number", "c: a score s becomes c tanh(s / c); 0: none"},
@@ -205,7 +222,7 @@ AttentionSpec specFromJson(std::string_view text) {
       invalid(fmt::format("no \"{}\"", required), "a spec needs it", "add it");
 
   AttentionSpec s;
-  reader.read("dtype", s.dtype, dtypeNames());
+  reader.read("dtype", s.dtype, dtypeNames(), dtypeAliases());
   reader.read("q_heads", s.q_heads);
   s.kv_heads = s.q_heads;
   reader.read("kv_heads", s.kv_heads);

@@ -21,6 +21,8 @@ class Contract(Case):
             self.assertIn("--json", printed)
             examples = re.findall(r"^  attune (\w+)", printed, re.MULTILINE)
             self.assertEqual(examples[:1], [verb])  # its own, not those of all verbs
+            for text in listed, printed:  # who copies an example means Hopper's own kernels
+                self.assertNotRegex(text, r"(--arch |emulated:)sm_90\b")
 
     def test_starts_at_once(self):
         best = min(self.seconds("--version") for _ in range(10))
@@ -63,6 +65,7 @@ class Contract(Case):
         printed = json.loads(self.expect(0, "presets", "qwen2.5-7b").stdout)
         self.assertEqual((printed["q_heads"], printed["kv_heads"], printed["head_dim"]), (28, 4, 128))
         self.expect(3, "presets", "qwen2.5-7", says=["qwen2.5-7b"])
+        self.expect(3, "explain", "--preset", "qwen2.5", says=["use one of: qwen2.5-7b, qwen2.5-72b"])
         self.assertIn("qwen2.5-7b", self.expect(0, "presets").stdout)
 
     def test_devices(self):
@@ -84,6 +87,20 @@ class Contract(Case):
         self.assertRegex(details["kernel on the emulated device"], r"compiled in [1-9]\d+ ms")  # again, not found in the cache
         self.assertIn("cache", details)
 
+    def test_doctor_tries_the_cache(self):
+        kept = self.folder / "to" / "be" / "made"
+        self.expect(0, "doctor", ATTUNE_CACHE_DIR=str(kept))
+        self.assertTrue(kept.is_dir())
+        self.assertEqual([p for p in kept.rglob("*") if p.is_file()], [])  # nothing is left of the trial
+        (self.folder / "file").touch()
+        for nowhere in "/proc/nope", str(self.folder / "file" / "below"), str(self.folder / "file"):
+            done = self.expect(1, "doctor", "--json", ATTUNE_CACHE_DIR=nowhere)
+            check = json.loads(done.stdout)["checks"][-1]
+            self.assertEqual((check["name"], check["ok"], check["needed"]), ("cache", False, True))
+            for part in nowhere, "it cannot be", "set ATTUNE_CACHE_DIR to a folder of yours":
+                self.assertIn(part, check["detail"])
+        self.expect(0, "doctor", ATTUNE_CACHE_DIR="")  # none is wanted
+
     def test_spec(self):
         document = self.document("spec")
         keys = {key["name"]: key for key in document["keys"]}
@@ -93,6 +110,10 @@ class Contract(Case):
         self.assertIn("softcap", self.expect(0, "spec").stdout)
         self.assertEqual(json.loads(self.expect(0, "spec", "--preset", "qwen2.5-7b").stdout)["head_dim"], 128)
         self.expect(3, "spec", spec(casual=True), says=["causal"])
+        self.expect(3, "spec", spec(causal="bottomright"), says=["did you mean 'bottom_right'? (allowed: none, bottom_right, top_left)"])
+        self.expect(3, "spec", spec(dtype="bfloat16"), says=["did you mean 'bf16'?"])
+        for key in "window", "chunk":
+            self.assertIn("bottom-right aligned", keys[key]["meaning"])
 
     def test_no_color(self):
         self.assertNotIn("\033", self.expect(0, "presets", NO_COLOR="1").stdout)

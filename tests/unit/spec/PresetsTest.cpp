@@ -35,7 +35,12 @@ TEST(Presets, ScalesThatAreNotOneOverSqrtHeadDim) {
 
 TEST(Presets, Refusals) {
   const std::vector<std::pair<std::string, std::string>> cases = {
-      {"qwen2.5-7", "invalid: preset 'qwen2.5-7': there is no such preset; did you mean 'qwen2.5-7b'?"},
+      {"qwen2.5", "invalid: preset 'qwen2.5': there is no such preset; use one of: qwen2.5-7b, qwen2.5-72b"},
+      {"falcon", "invalid: preset 'falcon': there is no such preset; did you mean 'falcon-7b'?"},
+      {"Gemma-3-27B:", "invalid: preset 'Gemma-3-27B:': there is no such preset; use one of: gemma-3-27b:local, "
+                       "gemma-3-27b:global"},
+      {"qwen2.5-7", "invalid: preset 'qwen2.5-7': there is no such preset; use one of: qwen2.5-7b, qwen2.5-72b"},
+      {"qwen2.5-8b", "invalid: preset 'qwen2.5-8b': there is no such preset; did you mean 'qwen2.5-7b'?"},
       {"Qwen2.5-7B", "invalid: preset 'Qwen2.5-7B': there is no such preset; did you mean 'qwen2.5-7b'?"},
       {"gemma-3-27b",
        "invalid: preset 'gemma-3-27b': this model has several kinds of layer; name one, such as 'gemma-3-27b:local'"},

@@ -2,6 +2,7 @@
 
 #include "tests/support/Refusal.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <random>
@@ -79,7 +80,7 @@ TEST(SpecJson, Refusals) {
       {with(R"("casual": true)"), R"(invalid: key "casual": a spec has no such key; did you mean 'causal'?)"},
       {with(R"("kv_head": 8)"), R"(invalid: key "kv_head": a spec has no such key; did you mean 'kv_heads'?)"},
       {with(R"("window": {"lef": 3})"),
-       R"(invalid: key "lef": "window" has no such key; did you mean 'left'? There are left, right)"},
+       R"(invalid: key "lef": "window" has no such key; did you mean 'left'? (allowed: left, right))"},
       {with(R"("window": 128)"), R"(invalid: "window": 128: it must be an object; write {"left": 4095, "right": 0})"},
       {with(R"("q_heads": 4)"), R"(invalid: the spec, key "q_heads": a key may appear once; drop one of them)"},
       {with(R"("window": {"left": 1, "left": 2})"),
@@ -93,13 +94,13 @@ TEST(SpecJson, Refusals) {
       {R"({"head_dim": 64})", R"(invalid: no "q_heads": a spec needs it; add it)"},
       {R"({"q_heads": 8})", R"(invalid: no "head_dim": a spec needs it; add it)"},
       {with(R"("dtype": "bf61")"),
-       R"(invalid: "dtype": "bf61": it must be one of a few names; did you mean 'bf16'? There are bf16, fp16, fp8_e4m3)"},
-      {with(R"("dtype": "float8")"),
-       R"(invalid: "dtype": "float8": it must be one of a few names; use one of: bf16, fp16, fp8_e4m3)"},
+       R"(invalid: "dtype": "bf61": it must be one of a few names; did you mean 'bf16'? (allowed: bf16, fp16, fp8_e4m3))"},
+      {with(R"("dtype": "int4")"),
+       R"(invalid: "dtype": "int4": it must be one of a few names; use one of: bf16, fp16, fp8_e4m3)"},
       {with(R"("dtype": 16)"),
        R"(invalid: "dtype": 16: it must be one of a few names; use one of: bf16, fp16, fp8_e4m3)"},
       {with(R"("causal": "bottom-right")"),
-       R"(invalid: "causal": "bottom-right": it must be one of a few names; did you mean 'bottom_right'? There are none, bottom_right, top_left)"},
+       R"(invalid: "causal": "bottom-right": it must be one of a few names; did you mean 'bottom_right'? (allowed: none, bottom_right, top_left))"},
       {with(R"("softcap": "50")"), R"(invalid: "softcap": "50": it must be a number; write it without quotes)"},
       {with(R"("sink": 1)"), R"(invalid: "sink": 1: it must be true or false; write it without quotes)"},
       {with(R"("mask": "k <= q")"),
@@ -116,6 +117,27 @@ TEST(SpecJson, Refusals) {
   };
   for (const auto& [json, message] : cases)
     EXPECT_EQ(jsonRefusal(json), message) << json;
+}
+
+TEST(SpecJson, DtypesByOtherNamesAreKnown) {
+  for (const auto& [alias, name] : {std::pair{"fp8", "fp8_e4m3"},
+                                    {"e4m3", "fp8_e4m3"},
+                                    {"float8", "fp8_e4m3"},
+                                    {"float16", "fp16"},
+                                    {"half", "fp16"},
+                                    {"bfloat16", "bf16"},
+                                    {"BFloat16", "bf16"}})
+    EXPECT_EQ(jsonRefusal(with(fmt::format(R"("dtype": "{}")", alias))),
+              fmt::format(R"(invalid: "dtype": "{}": it must be one of a few names; did you mean '{}'? )"
+                          "(allowed: bf16, fp16, fp8_e4m3)",
+                          alias, name));
+}
+
+TEST(SpecJson, KeysOfDistancesSayWhereAQueryIs) {
+  int said = 0;
+  for (const SpecKey& key : specKeys())
+    said += key.meaning.ends_with("queries are bottom-right aligned, at q + sk - sq, unless causal is top_left");
+  EXPECT_EQ(said, 2) << "window, chunk"; // VisibleTest says that it is so
 }
 
 TEST(SpecJson, RefusesWhatIsNotJson) {

@@ -36,8 +36,8 @@ TEST(Target, EightBitProductsNeedWgmma) {
 
 TEST(Target, UnknownOnesGetTheNearest) {
   EXPECT_EQ(refusal([] { target("sm90"); }), "unsupported: target 'sm90': it is none that Attune generates code for; "
-                                             "did you mean 'sm_90'? There are sm_80, sm_86, "
-                                             "sm_89, sm_90, sm_90a, sm_100, sm_120");
+                                             "did you mean 'sm_90'? (allowed: sm_80, sm_86, "
+                                             "sm_89, sm_90, sm_90a, sm_100, sm_120)");
   EXPECT_EQ(refusal([] { target("gfx942"); }),
             "unsupported: target 'gfx942': it is none that Attune generates code for; use one of: sm_80, sm_86, sm_89, "
             "sm_90, sm_90a, sm_100, sm_120");
