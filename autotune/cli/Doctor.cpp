@@ -6,6 +6,7 @@
 #include "runtime/cache/EntryStore.h"
 #include "runtime/toolchain/Toolchain.h"
 
+#include <cstdlib>
 #include <string>
 #include <string_view>
 
@@ -58,7 +59,8 @@ Check cacheCheck() {
   store.remove(probe);
   if (kept)
     return {"cache", true, true, options.user.string()};
-  return {"cache", false, true,
+  const bool asked_for = std::getenv("ATTUNE_CACHE_DIR") != nullptr; // a home may be read-only
+  return {"cache", false, asked_for,
           fmt::format("{}, and kernels are compiled again in each process; set ATTUNE_CACHE_DIR to a folder of yours "
                       "that can be written, or to nothing to keep none",
                       why)};
@@ -97,10 +99,10 @@ Exit run(bool json) {
 } // namespace
 
 std::function<Exit()> defineDoctor(CLI::App& app, const bool& json) {
-  app.footer(
-      "\nExit code 5 if kernels can't be compiled here, 1 if one does not run right or can't be kept. A missing GPU "
-      "is no failure."
-      "\n\nExamples:\n  attune doctor\n  attune doctor --json");
+  app.footer("\nExit code 5 if kernels can't be compiled here, 1 if one does not run right, or can't be kept in the "
+             "folder that "
+             "ATTUNE_CACHE_DIR names. A missing GPU is no failure."
+             "\n\nExamples:\n  attune doctor\n  attune doctor --json");
   return [&json] { return run(json); };
 }
 

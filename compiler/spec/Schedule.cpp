@@ -72,7 +72,7 @@ Schedule scheduleFromText(std::string_view text) {
       invalid("schedule \"" + std::string(text) + "\"", name + " is missing",
               fmt::format("write {}, such as \"{}\"; optional: {}, which are 0 (cluster 1) where not written; "
                           "`attune compile` prints the default in full",
-                          fmt::join(required, ", "), toText({}), fmt::join(roles, ", ")));
+                          fmt::join(required, ", "), toText({.warps = 8, .stages = 2}), fmt::join(roles, ", ")));
   for (const char* flag : {"pack_gqa", "split_kv", "warp_specialized", "overlap", "ping_pong", "persistent"})
     if (values[flag] != 0 && values[flag] != 1)
       invalid(fmt::format("{}={}", flag, values[flag]), "it is 0 or 1", "use 1 for yes");

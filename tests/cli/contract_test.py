@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 import unittest
+import unittest.mock
 
 from harness import ATTUNE, PINNED, Case, attune, spec
 
@@ -100,6 +101,11 @@ class Contract(Case):
             for part in nowhere, "it cannot be", "set ATTUNE_CACHE_DIR to a folder of yours":
                 self.assertIn(part, check["detail"])
         self.expect(0, "doctor", ATTUNE_CACHE_DIR="")  # none is wanted
+        with unittest.mock.patch.dict(PINNED, {"XDG_CACHE_HOME": "/proc/nope"}):  # a home that is read-only is no fault
+            PINNED.pop("ATTUNE_CACHE_DIR", None)
+            check = json.loads(self.expect(0, "doctor", "--json").stdout)["checks"][-1]
+        self.assertEqual((check["ok"], check["needed"]), (False, False))
+        self.assertIn("/proc/nope", check["detail"])
 
     def test_spec(self):
         document = self.document("spec")

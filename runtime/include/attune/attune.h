@@ -87,7 +87,7 @@ typedef struct attune_plan_options {
   int64_t batch;         /* 0: 1 */
   int64_t q_len, kv_len; /* positions per sequence; varlen: of the longest one. A plan serves shorter ones too */
   int64_t q_total;       /* varlen: rows of Q at most */
-  const char* schedule;  /* NULL: chosen. "q_tile=128 kv_tile=64 warps=4 stages=1 pack_gqa=0 split_kv=0" */
+  const char* schedule;  /* NULL: chosen. "q_tile=128 kv_tile=64 warps=8 stages=2 pack_gqa=0 split_kv=0" */
   int32_t splits;        /* chunks of the keys; 0: chosen */
   int32_t mode;          /* attune_mode */
 } attune_plan_options;
