@@ -18,7 +18,7 @@ TEST(Schedule, TextRoundTrips) {
 TEST(Schedule, Refusals) {
   const std::string rest = " kv_tile=64 warps=4 stages=1 pack_gqa=0 split_kv=0";
   const std::string all =
-      "; write q_tile, kv_tile, warps, stages, pack_gqa, split_kv, such as \"q_tile=128 kv_tile=64 warps=4 stages=1 "
+      "; write q_tile, kv_tile, warps, stages, pack_gqa, split_kv, such as \"q_tile=128 kv_tile=64 warps=8 stages=2 "
       "pack_gqa=0 split_kv=0\"; optional: warp_specialized, overlap, ping_pong, persistent, cluster, which are 0 "
       "(cluster 1) where not written; `attune compile` prints the default in full";
   const std::vector<std::pair<std::string, std::string>> cases = {
