@@ -62,22 +62,9 @@ PrepareOptions RunOptions::prepare() const {
   return options;
 }
 
-namespace {
-
-/// As the compiler does, with a remedy that it cannot know: another device.
-void checkDtype(DType dtype, const DeviceProperties& device) {
-  if (dtype == DType::E4M3 && !target(device.arch).wgmma)
-    throw UserError(UserError::Kind::Unsupported, "dtype fp8_e4m3 on " + device.arch,
-                    "8-bit products need wgmma, which sm_90a alone has",
-                    "use --device emulated:sm_90a, or bf16 or fp16");
-}
-
-} // namespace
-
 Execution execute(const Workload& workload, const std::string& device_name, const PrepareOptions& options, bool verify,
                   const CacheOptions& cache) {
   const auto device = std::make_shared<RecordingDevice>(openDevice(device_name));
-  checkDtype(workload.spec.dtype, device->properties());
   Engine engine(device, cache);
   const Problem problem = reference::problemOf(workload.lengths);
   Execution execution{.device = device->properties(), .plan = engine.prepare(workload.spec, problem, options)};

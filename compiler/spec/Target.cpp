@@ -39,7 +39,7 @@ const Target& target(std::string_view name) {
 void checkSupported(DType dtype, const Target& target) {
   if (dtype == DType::E4M3 && !target.wgmma)
     unsupported("dtype fp8_e4m3 on " + target.name, "8-bit products need wgmma, which sm_90a alone has",
-                "compile for sm_90a, or use bf16 or fp16");
+                "take sm_90a (emulated:sm_90a is a device, too), or bf16 or fp16");
 }
 
 } // namespace attune

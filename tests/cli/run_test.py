@@ -128,7 +128,7 @@ class Run(Case):
     def test_fp8(self):
         fp8 = spec(dtype="fp8_e4m3")
         self.expect(4, "compile", fp8, "--arch", "sm_90", says=["fp8_e4m3", "sm_90a", "wgmma"])
-        self.expect(4, "run", fp8, "--device", "emulated:sm_80", says=["fp8_e4m3", "use --device emulated:sm_90a, or bf16 or fp16"])
+        self.expect(4, "run", fp8, "--device", "emulated:sm_80", says=["fp8_e4m3", "take sm_90a (emulated:sm_90a is a device, too), or bf16 or fp16"])
         for lengths in [("--q-len", 40, "--kv-len", 72), ("--q-len", 1, "--kv-len", 400, "--splits", 3)]:
             document = self.document("run", fp8, "--device", "emulated:sm_90a", "--verify", *lengths)
             self.assertLessEqual(document["max_abs_error"], document["error_bound"])

@@ -28,10 +28,9 @@ TEST(Target, LimitsOfTheProgrammingGuide) {
 TEST(Target, EightBitProductsNeedWgmma) {
   checkSupported(DType::E4M3, target("sm_90a"));
   checkSupported(DType::BF16, target("sm_80"));
-  EXPECT_EQ(
-      refusal([] { checkSupported(DType::E4M3, target("sm_90")); }),
-      "unsupported: dtype fp8_e4m3 on sm_90: 8-bit products need wgmma, which sm_90a alone has; compile for sm_90a, "
-      "or use bf16 or fp16");
+  EXPECT_EQ(refusal([] { checkSupported(DType::E4M3, target("sm_90")); }),
+            "unsupported: dtype fp8_e4m3 on sm_90: 8-bit products need wgmma, which sm_90a alone has; take sm_90a "
+            "(emulated:sm_90a is a device, too), or bf16 or fp16");
 }
 
 TEST(Target, UnknownOnesGetTheNearest) {
