@@ -100,8 +100,7 @@ Exit run(bool json) {
 
 std::function<Exit()> defineDoctor(CLI::App& app, const bool& json) {
   app.footer("\nExit code 5 if kernels can't be compiled here, 1 if one does not run right, or can't be kept in the "
-             "folder that "
-             "ATTUNE_CACHE_DIR names. A missing GPU is no failure."
+             "folder that ATTUNE_CACHE_DIR names. A missing GPU is no failure."
              "\n\nExamples:\n  attune doctor\n  attune doctor --json");
   return [&json] { return run(json); };
 }

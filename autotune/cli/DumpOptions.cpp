@@ -36,8 +36,7 @@ void writeFile(const std::filesystem::path& path, const std::string& text) {
 DumpOptions::DumpOptions(CLI::App& app, const char* alone) : alone_(alone) {
   app.add_option("--dump", dump_,
                  "write these into --out: spec, attn, tile, cuda, ptx, cubin, manifest (how a kernel is launched); one "
-                 "file per kernel "
-                 "and pass")
+                 "file per kernel and pass")
       ->delimiter(',');
   app.add_option("--out", out_,
                  fmt::format("folder for --dump{}; made if it is not there",
